@@ -1,0 +1,149 @@
+"""What the suite knows of a text-to-motion generator; everything else stays in the family's own file.
+
+Drop-in: `motionrft/backbones/<family>.py` defines `BACKBONE`, a subclass of `Backbone`;
+`config/backbones/<name>.yaml` names the family and its sizes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionrft.corpus.dataset import Batch
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from motionrft.text.features import TextBatch
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a network needs besides x_t and t: the captions' features and the lengths in frames [B].
+
+    `drop` [B] marks samples whose text is to be the backbone's null condition (the unconditional branch).
+    """
+
+    text: TextBatch
+    lengths: Tensor
+    drop: Tensor
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def select(self, index: Tensor | slice) -> Condition:
+        return Condition(self.text.select(index), self.lengths[index], self.drop[index])
+
+    def doubled(self) -> Condition:
+        """The batch twice: conditional half first, unconditional second."""
+        return Condition(
+            TextBatch.cat([self.text, self.text]),
+            torch.cat([self.lengths, self.lengths]),
+            torch.cat([self.drop, torch.ones_like(self.drop)]),
+        )
+
+    def with_drop(self, drop: Tensor) -> Condition:
+        return replace(self, drop=drop)
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What came of reading an official checkpoint. Anything unexpected or missing was an error before this."""
+
+    path: str
+    matched: list[str]
+    ignored: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
+
+
+class Backbone(nn.Module, ABC):
+    """A denoiser with what surrounds it. x is the space it diffuses in: [B, n, …] with n = `width(frames)`.
+
+    Class attributes a family sets: `prediction` (epsilon | sample | velocity), `stages` (names of its
+    pre-training stages, in order; the last one trains the denoiser).
+    Features are z-normalised with the statistics of the corpus (`normaliser`), in `representation`.
+    """
+
+    representation: str = "kinematic"
+    prediction: str = "epsilon"
+    stages: tuple[str, ...] = ("denoiser",)
+    max_frames: int = 196
+
+    normaliser: Normaliser
+
+    @classmethod
+    @abstractmethod
+    def build(cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser) -> Backbone:
+        """A fresh network. dim: features a frame; text: {"pooled": P, "tokens": D}, the text widths."""
+
+    @abstractmethod
+    def width(self, frames: int) -> int:
+        """Positions of x for a batch padded to `frames` frames (1 or 16 latents, frames / 4, frames)."""
+
+    @abstractmethod
+    def sample_shape(self, frames: int) -> tuple[int, ...]:
+        """Shape of one sample's x, batch axis left out: (width(frames), …)."""
+
+    @abstractmethod
+    def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """The network's output, of x's shape. t [B]: the table's `t_model`."""
+
+    @abstractmethod
+    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """x -> z-normalised features [B, T, dim], zero after each length. Differentiable."""
+
+    @abstractmethod
+    def pretrain_loss(self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator) -> dict[str, Tensor]:
+        """Scalar losses of one training batch; the entry "loss" is minimised. Random draws come from `generator`."""
+
+    def condition(self, text: TextBatch, empty: TextBatch, lengths: Tensor) -> Condition:
+        """The condition of B captions; `empty` is the empty caption's features (B = 1). Families whose null
+        condition is an encoded empty caption keep it here."""
+        self.empty_text = empty.to(text.pooled.device)
+        return Condition(text, lengths, torch.zeros(len(text), dtype=torch.bool, device=text.pooled.device))
+
+    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
+        """Classifier-free guidance o_u + s (o_c - o_u) in one call on 2B; scale 1 makes one call on B."""
+        if scale == 1.0:
+            return self.predict(x, t, condition)
+        conditional, unconditional = self.predict(
+            torch.cat([x, x]), torch.cat([t, t]), condition.doubled()
+        ).chunk(2)
+        return unconditional + scale * (conditional - unconditional)
+
+    def stage_parameters(self, stage: str) -> list[nn.Parameter]:
+        """What a pre-training stage updates."""
+        return list(self.parameters())
+
+    def trainable(self) -> list[nn.Parameter]:
+        """What fine-tuning updates (the denoiser, never a decoder)."""
+        return list(self.parameters())
+
+    def load_official(self, path: str | Path) -> LoadReport:
+        raise InputError("this family has no official checkpoint", where=path, fix="train it with its rule")
+
+    def export_official(self, path: str | Path) -> None:
+        raise InputError("this family has no official layout", where=path, fix="use the suite's own file")
+
+
+def families() -> list[str]:
+    import motionrft.backbones as room
+
+    return sorted(module.name for module in pkgutil.iter_modules(room.__path__))
+
+
+def family(name: str) -> type[Backbone]:
+    """The `BACKBONE` of `motionrft/backbones/<name>.py`."""
+    found: Sequence[str] = families()
+    module = importlib.import_module(f"motionrft.backbones.{name}") if name in found else None
+    if module is None or not hasattr(module, "BACKBONE"):
+        raise InputError(f"unknown backbone family {name!r}", field="family", fix=f"add motionrft/backbones/{name}.py")
+    return module.BACKBONE

@@ -1,0 +1,49 @@
+"""Validation against `workflow/schemas/*.schema.yaml`: defaults filled in, one clear line for a mistake."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from motionrft.errors import InputError
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
+
+
+@cache
+def _schema(name: str) -> dict[str, Any]:
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+
+
+def _fill(value: Any, schema: dict[str, Any]) -> None:
+    if not isinstance(value, dict):
+        return
+    for key, rule in schema.get("properties", {}).items():
+        if key not in value and "default" in rule:
+            default = rule["default"]
+            value[key] = default.copy() if isinstance(default, (dict, list)) else default
+        if key in value:
+            _fill(value[key], rule)
+
+
+def validate(value: dict[str, Any], name: str, where: str | Path) -> dict[str, Any]:
+    """`value` with the schema's defaults filled in (in place); raises `InputError` on the first mistake."""
+    schema = _schema(name)
+    _fill(value, schema)
+    error = best_match(Draft202012Validator(schema).iter_errors(value))
+    if error is None:
+        return value
+    rule: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties":
+        known = ", ".join(sorted(rule.get("properties", {})))
+        fix = f"known keys here: {known}"
+    else:
+        fix = rule.get("description") or f"see workflow/schemas/{name}.schema.yaml"
+    raise InputError(
+        error.message, where=where, field=".".join(str(step) for step in error.absolute_path), fix=" ".join(fix.split())
+    )

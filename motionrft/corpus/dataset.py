@@ -1,0 +1,106 @@
+"""Batches of motions with captions, a pure function of (seed, step): resuming needs no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionrft.corpus.store import FeatureStore
+from motionrft.errors import InputError
+
+UNIT = 4  # frames a token of the field's evaluators
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B motions of one representation.
+
+    features  [B, T, dim]  z-normalised, zero after each length
+    lengths   [B]          frames
+    captions  B strings    one caption a motion
+    clips     B strings    clip names
+    """
+
+    features: Tensor
+    lengths: Tensor
+    captions: list[str]
+    clips: list[str]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def to(self, device: torch.device | str) -> Batch:
+        return Batch(self.features.to(device), self.lengths.to(device), self.captions, self.clips)
+
+
+class MotionDataset:
+    """One split of a corpus in one representation.
+
+    Training batches follow the field's rule (T2M): a random caption, the length cut to a multiple of 4
+    and one unit less in a third of the draws, a random crop. `fixed=True` takes the first caption and
+    the leading frames, so that an evaluation sees the same motions every time.
+    """
+
+    def __init__(
+        self, features: str | Path, representation: str, split: str, *, max_frames: int = 196, min_frames: int = 40
+    ):
+        self.store = FeatureStore(features)
+        self.representation = representation
+        self.max_frames = max_frames
+        self.array = self.store.features(representation)
+        self.normaliser = self.store.normaliser(representation)
+        clips = self.store.clips
+        clips = clips[(clips["split"] == split) & (clips["frames"] >= min_frames)]
+        if clips.empty:
+            raise InputError(
+                f"no clip of at least {min_frames} frames in split {split!r}", where=features,
+                fix="use more or longer clips, or other split fractions",
+            )
+        self.clips = clips.reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def batch_at(self, step: int, batch_size: int, seed: int, *, rank: int = 0, world: int = 1) -> Batch:
+        """The training batch of `step`: epochs are permutations, the last partial batch is dropped."""
+        size = min(batch_size, len(self))
+        per_epoch = max(len(self) // (size * world), 1)
+        epoch, within = divmod(step, per_epoch)
+        order = np.random.default_rng([seed, 1, epoch]).permutation(len(self))
+        begin = (within * world + rank) * size
+        rows = order[np.arange(begin, begin + size) % len(order)]
+        return self._collate(rows, np.random.default_rng([seed, 2, step, rank]))
+
+    def epoch(self, batch_size: int) -> Iterator[Batch]:
+        """Every motion once, in order, without any randomness."""
+        for begin in range(0, len(self), batch_size):
+            yield self._collate(np.arange(begin, min(begin + batch_size, len(self))), None)
+
+    def rows(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> Batch:
+        """Chosen rows of `self.clips` as a batch; with `rng`, captions and crops are drawn."""
+        return self._collate(np.asarray(rows), rng)
+
+    def _collate(self, rows: np.ndarray, rng: np.random.Generator | None) -> Batch:
+        items = [self._item(int(row), rng) for row in rows]
+        lengths = torch.tensor([len(motion) for motion, _ in items])
+        features = torch.zeros(len(items), int(lengths.max()), self.array.shape[1])
+        for index, (motion, _) in enumerate(items):
+            features[index, : len(motion)] = self.normaliser.normalise(torch.from_numpy(np.array(motion)))
+        return Batch(features, lengths, [caption for _, caption in items], [self.clips["clip"][row] for row in rows])
+
+    def _item(self, row: int, rng: np.random.Generator | None) -> tuple[np.ndarray, str]:
+        clip = self.clips.iloc[row]
+        frames = min(int(clip["frames"]), self.max_frames)
+        length = frames // UNIT * UNIT
+        begin, caption = int(clip["start"]), clip["captions"][0]
+        if rng is not None:
+            if rng.integers(3) == 0 and length > UNIT:
+                length -= UNIT
+            begin += int(rng.integers(int(clip["frames"]) - length + 1))
+            caption = clip["captions"][int(rng.integers(len(clip["captions"])))]
+        return self.array[begin : begin + length], caption

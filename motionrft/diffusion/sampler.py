@@ -1,0 +1,98 @@
+"""The one differentiable sampler: generation, evaluation and every fine-tuning method walk it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from motionrft.diffusion.table import StepTable
+
+if TYPE_CHECKING:
+    from motionrft.backbones.base import Backbone, Condition
+
+
+@dataclass(frozen=True)
+class Step:
+    """One denoising step i: x_t, what the network said of it, the clean estimate and x_{t-1}."""
+
+    i: int
+    x: Tensor
+    output: Tensor
+    clean: Tensor
+    next: Tensor
+
+
+class Noise(Protocol):
+    """start: x_T [B, …]; calling it with a step gives that step's fresh noise [B, …]."""
+
+    start: Tensor
+
+    def __call__(self, i: int) -> Tensor: ...
+
+
+class SeededNoise:
+    """Noise of its own for every sample, whatever the batch it is in.
+
+    Sample b draws from a generator seeded with (seeds[b], step) at `full` frames and is cropped to the
+    batch's width, so that a sample depends neither on its batch mates nor on the batch's padding.
+    """
+
+    def __init__(self, seeds: Sequence[int], shape: tuple[int, ...], full: int, device: torch.device | str = "cpu"):
+        self.seeds, self.shape, self.full, self.device = list(seeds), shape, full, device
+        self.start = self(-1)
+
+    def __call__(self, i: int) -> Tensor:
+        rows = []
+        for seed in self.seeds:
+            generator = torch.Generator().manual_seed((seed * 1_000_003 + i + 1) % 2**63)
+            rows.append(torch.randn((self.full, *self.shape[1:]), generator=generator)[: self.shape[0]])
+        return torch.stack(rows).to(self.device)
+
+
+class Sampler:
+    """A backbone, its step table and its guidance scale."""
+
+    def __init__(self, backbone: Backbone, table: StepTable, guidance: float):
+        self.backbone, self.table, self.guidance = backbone, table, guidance
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
+        """The guided network output o_i [B, …]; guidance is one batched call (backbone.guided)."""
+        t = self.table.t_model[i].to(x.device).expand(len(x))
+        return self.backbone.guided(x, t, condition, self.guidance)
+
+    def walk(
+        self,
+        condition: Condition,
+        noise: Noise,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        x: Tensor | None = None,
+        live: Container[int] = (),
+        cut_input: bool = False,
+    ) -> Iterator[Step]:
+        """Steps `start … stop-1`. Gradient flows through the network output of `live` steps only; the
+        affine path A_i x_i always carries it; `cut_input` detaches what the network reads (DRTune)."""
+        x = noise.start if x is None else x
+        for i in range(start, len(self) if stop is None else stop):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and i in live):
+                output = self.output(i, x.detach() if cut_input else x, condition)
+            fresh = noise(i) if float(self.table.C[i]) != 0.0 else None
+            following = self.table.advance(i, x, output, fresh)
+            yield Step(i, x, output, self.table.clean(i, x, output), following)
+            x = following
+
+    @torch.no_grad()
+    def sample(self, condition: Condition, noise: Noise) -> Tensor:
+        """The final sample x [B, …] in the backbone's own space."""
+        x = noise.start
+        for step in self.walk(condition, noise):
+            x = step.next
+        return x

@@ -1,0 +1,151 @@
+"""Text features: what a text encoder says of each caption, computed once and read from one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from motionrft.artefacts import read_tensors, write_tensors
+from motionrft.errors import InputError
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Features of B captions.
+
+    pooled  [B, P]     one vector a caption (pooling and normalisation as the encoder's paper has it)
+    tokens  [B, L, D]  token states, padded
+    mask    [B, L]     True = a token that counts
+    eos     [B]        row of the end-of-text token in `tokens`
+    """
+
+    pooled: Tensor
+    tokens: Tensor
+    mask: Tensor
+    eos: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+    def to(self, device: torch.device | str) -> TextBatch:
+        return TextBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    def select(self, index: Tensor | slice) -> TextBatch:
+        return TextBatch(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def expand(self, batch: int) -> TextBatch:
+        """One caption's features repeated `batch` times."""
+        return self.select(torch.zeros(batch, dtype=torch.long, device=self.pooled.device))
+
+    @staticmethod
+    def cat(parts: Sequence[TextBatch]) -> TextBatch:
+        """Batches one after another, token axes padded to the longest."""
+        longest = max(part.tokens.shape[1] for part in parts)
+
+        def widen(tensor: Tensor) -> Tensor:
+            shape = list(tensor.shape)
+            shape[1] = longest - shape[1]
+            return torch.cat([tensor, tensor.new_zeros(shape)], dim=1) if shape[1] else tensor
+
+        return TextBatch(
+            torch.cat([part.pooled for part in parts]),
+            torch.cat([widen(part.tokens) for part in parts]),
+            torch.cat([widen(part.mask) for part in parts]),
+            torch.cat([part.eos for part in parts]),
+        )
+
+
+class TextCache:
+    """Features of every caption of a corpus and of the empty caption, for one text encoder.
+
+    `cache([captions])` gives a `TextBatch`; a caption that was not cached is an error, since no rule
+    encodes a caption twice.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        tensors, self.about = read_tensors(self.path)
+        missing = {"pooled", "tokens", "offsets", "mask", "eos", "captions"} - set(tensors)
+        if missing:
+            raise InputError(
+                f"no tensor {sorted(missing)[0]!r}", where=self.path, fix="delete it and run the text rule again"
+            )
+        self._tensors = tensors
+        captions = bytes(tensors["captions"].numpy()).decode("utf-8").split("\n")
+        self._row = {caption: row for row, caption in enumerate(captions)}
+        if len(captions) != len(tensors["pooled"]):
+            raise InputError(
+                f"{len(captions)} captions but {len(tensors['pooled'])} feature rows", where=self.path,
+                fix="delete it and run the text rule again",
+            )
+
+    @property
+    def captions(self) -> list[str]:
+        return list(self._row)
+
+    @property
+    def pooled_dim(self) -> int:
+        return self._tensors["pooled"].shape[1]
+
+    @property
+    def token_dim(self) -> int:
+        return self._tensors["tokens"].shape[1]
+
+    def empty(self) -> TextBatch:
+        """Features of the empty caption (the unconditional branch of guidance), B = 1."""
+        return self([""])
+
+    def __call__(self, captions: Sequence[str]) -> TextBatch:
+        try:
+            rows = torch.tensor([self._row[caption] for caption in captions])
+        except KeyError as error:
+            raise InputError(
+                f"caption {error.args[0]!r} has no features", where=self.path,
+                fix="run the text rule again on this corpus",
+            ) from None
+        offsets = self._tensors["offsets"]
+        start, stop = offsets[rows], offsets[rows + 1]
+        lengths = stop - start
+        within = torch.arange(int(lengths.max()))
+        inside = within[None] < lengths[:, None]
+        index = (start[:, None] + within[None]).clamp(max=len(self._tensors["tokens"]) - 1)
+        tokens = self._tensors["tokens"][index].float() * inside[..., None]
+        return TextBatch(
+            self._tensors["pooled"][rows].float(),
+            tokens,
+            self._tensors["mask"][index].bool() & inside,
+            self._tensors["eos"][rows],
+        )
+
+
+def write_cache(path: str | Path, captions: Sequence[str], batches: Iterable[TextBatch], about: dict[str, Any]) -> None:
+    """Packs the features of `captions` (in that order, split into `batches`) into one file."""
+    pooled, tokens, masks, eos, lengths = [], [], [], [], []
+    for batch in batches:
+        pooled.append(batch.pooled)
+        eos.append(batch.eos)
+        for row in range(len(batch)):
+            count = int(batch.mask[row].nonzero().max()) + 1
+            tokens.append(batch.tokens[row, :count])
+            masks.append(batch.mask[row, :count])
+            lengths.append(count)
+    offsets = torch.zeros(len(lengths) + 1, dtype=torch.long)
+    offsets[1:] = torch.tensor(lengths).cumsum(0)
+    text = "\n".join(captions).encode("utf-8")
+    write_tensors(
+        path,
+        {
+            "pooled": torch.cat(pooled),
+            "tokens": torch.cat(tokens),
+            "mask": torch.cat(masks).to(torch.uint8),
+            "eos": torch.cat(eos),
+            "offsets": offsets,
+            "captions": torch.frombuffer(bytearray(text), dtype=torch.uint8),
+        },
+        about,
+    )

@@ -1,0 +1,106 @@
+"""Reference numbers in files, and the record of which of them were used or checked.
+
+A case is a pair `<name>.safetensors` + `<name>.json` (either may be absent). A family reads its inputs
+with `case.input(key)`, and compares results with `case.compare(key, value, …)`; a tensor or a listed
+number that nobody touched is a failure, so that a check cannot silently cover less than the file holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionrft.artefacts import read_tensors
+from motionrft.errors import InputError
+
+
+@dataclass(frozen=True)
+class Check:
+    """One compared quantity. `passed` is |actual - expected| <= atol + rtol |expected|, NaN equal to NaN."""
+
+    family: str
+    case: str
+    quantity: str
+    absolute: float
+    relative: float
+    tolerance: str
+    passed: bool
+
+
+@dataclass
+class Case:
+    name: str
+    folder: Path
+    tensors: dict[str, Tensor]
+    meta: dict[str, Any]
+    family: str = ""
+    checks: list[Check] = field(default_factory=list)
+    _touched: set[str] = field(default_factory=set)
+    _numbers: dict[str, Any] = field(default_factory=dict)
+
+    def input(self, key: str) -> Tensor:
+        """A recorded tensor used as an input. float16 storage of weights comes back as float32."""
+        if key not in self.tensors:
+            raise InputError(f"no tensor {key!r}", where=self.folder / f"{self.name}.safetensors", fix="use a complete set")
+        self._touched.add(key)
+        tensor = self.tensors[key]
+        return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+    def inputs(self, prefix: str) -> dict[str, Tensor]:
+        """All tensors under a prefix, the prefix removed."""
+        return {key[len(prefix):]: self.input(key) for key in self.tensors if key.startswith(prefix)}
+
+    def touch(self, keys: Iterable[str]) -> None:
+        """Marks recorded tensors as used in another way than `input` or `compare`."""
+        self._touched.update(keys)
+
+    def compare(self, key: str, actual: Any, *, atol: float = 0.0, rtol: float = 0.0, expected: Any = None) -> None:
+        """Compares with the recorded tensor `key`, or with `expected` under that label (then `key` may be a
+        path into the JSON)."""
+        if expected is None:
+            expected = self.input(key)
+        self._touched.add(key)
+        a = np.asarray(actual.detach().cpu() if isinstance(actual, Tensor) else actual)
+        e = np.asarray(expected.detach().cpu() if isinstance(expected, Tensor) else expected)
+        tolerance = "exact" if atol == rtol == 0 else f"{atol:g} + {rtol:g} rel" if rtol else f"{atol:g}"
+        if a.shape != e.shape:
+            self.checks.append(Check(self.family, self.name, f"{key} (shape {a.shape}, expected {e.shape})", np.inf, np.inf, tolerance, False))
+            return
+        a, e = a.astype(np.float64), e.astype(np.float64)
+        same_nan = np.isnan(a) == np.isnan(e)
+        difference = np.abs(np.where(np.isnan(e) & np.isnan(a) | (a == e), 0.0, a - e))
+        difference = np.where(same_nan, difference, np.inf)
+        size = np.abs(np.nan_to_num(e))
+        absolute = float(difference.max(initial=0.0))
+        scale = float(size.max(initial=0.0))
+        passed = bool((difference <= atol + rtol * size).all())
+        self.checks.append(
+            Check(self.family, self.name, key, absolute, absolute / scale if scale else absolute, tolerance, passed)
+        )
+
+    def untouched(self) -> list[str]:
+        return sorted(set(self.tensors) - self._touched)
+
+
+def read_cases(folder: str | Path) -> list[Case]:
+    """Every case of a folder, by name. A folder without any is an error."""
+    folder = Path(folder)
+    names = sorted({path.stem for pattern in ("*.safetensors", "*.json") for path in folder.glob(pattern)})
+    if not names:
+        raise InputError("no .safetensors or .json reference file", where=folder, fix="name a folder of golden files")
+    cases = []
+    for name in names:
+        tensors, meta = {}, {}
+        if (folder / f"{name}.safetensors").exists():
+            tensors, _ = read_tensors(folder / f"{name}.safetensors")
+        if (folder / f"{name}.json").exists():
+            meta = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        cases.append(Case(name, folder, tensors, meta))
+    return cases
