@@ -1,0 +1,54 @@
+"""Motions for captions: each sample depends on its caption, length and seed, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from motionrft.backbones.base import Backbone
+from motionrft.diffusion.sampler import Sampler, SeededNoise
+from motionrft.diffusion.schedules import step_table
+from motionrft.text.features import TextCache
+from motionrft.training.progress import progress
+
+
+def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
+    """The sampler that a resolved `sampler:` section describes for this backbone."""
+    return Sampler(backbone, step_table(settings, backbone.prediction), float(settings.get("guidance", 1.0)))
+
+
+@torch.no_grad()
+def generate(
+    backbone: Backbone,
+    settings: dict[str, Any],
+    captions: Sequence[str],
+    lengths: Tensor,
+    seeds: Sequence[int],
+    text: TextCache,
+    batch_size: int = 128,
+    label: str = "sample",
+) -> list[Tensor]:
+    """Raw (de-normalised) features [T_i, dim] of each caption, in the backbone's representation, on the CPU.
+
+    Captions are batched by length, which changes speed and not results.
+    """
+    sampler = sampler_of(backbone, settings)
+    device = next(backbone.parameters()).device
+    empty = text.empty().to(device)
+    order = torch.argsort(lengths, descending=True, stable=True)
+    results: list[Tensor | None] = [None] * len(captions)
+    starts = range(0, len(order), batch_size)
+    for begin in progress(starts, total=len(starts), label=label):
+        rows = order[begin : begin + batch_size].tolist()
+        batch_lengths = lengths[rows].to(device)
+        condition = backbone.condition(text([captions[row] for row in rows]).to(device), empty, batch_lengths)
+        shape = backbone.sample_shape(int(batch_lengths.max()))
+        full = backbone.width(backbone.max_frames)
+        x = sampler.sample(condition, SeededNoise([seeds[row] for row in rows], shape, full, device))
+        features = backbone.normaliser.denormalise(backbone.to_features(x, batch_lengths)).cpu()
+        for index, row in enumerate(rows):
+            results[row] = features[index, : int(lengths[row])].clone()
+    return [result for result in results if result is not None]
