@@ -81,7 +81,9 @@ class Backbone(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser) -> Backbone:
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> Backbone:
         """A fresh network. dim: features a frame; text: {"pooled": P, "tokens": D}, the text widths."""
 
     @abstractmethod
@@ -101,14 +103,18 @@ class Backbone(nn.Module, ABC):
         """x -> z-normalised features [B, T, dim], zero after each length. Differentiable."""
 
     @abstractmethod
-    def pretrain_loss(self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator) -> dict[str, Tensor]:
+    def pretrain_loss(
+        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+    ) -> dict[str, Tensor]:
         """Scalar losses of one training batch; the entry "loss" is minimised. Random draws come from `generator`."""
 
     def condition(self, text: TextBatch, empty: TextBatch, lengths: Tensor) -> Condition:
         """The condition of B captions; `empty` is the empty caption's features (B = 1). Families whose null
         condition is an encoded empty caption keep it here."""
         self.empty_text = empty.to(text.pooled.device)
-        return Condition(text, lengths, torch.zeros(len(text), dtype=torch.bool, device=text.pooled.device))
+        return Condition(
+            text, lengths, torch.zeros(len(text), dtype=torch.bool, device=text.pooled.device)
+        )
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
         """Classifier-free guidance o_u + s (o_c - o_u) in one call on 2B; scale 1 makes one call on B."""
@@ -128,10 +134,14 @@ class Backbone(nn.Module, ABC):
         return list(self.parameters())
 
     def load_official(self, path: str | Path) -> LoadReport:
-        raise InputError("this family has no official checkpoint", where=path, fix="train it with its rule")
+        raise InputError(
+            "this family has no official checkpoint", where=path, fix="train it with its rule"
+        )
 
     def export_official(self, path: str | Path) -> None:
-        raise InputError("this family has no official layout", where=path, fix="use the suite's own file")
+        raise InputError(
+            "this family has no official layout", where=path, fix="use the suite's own file"
+        )
 
 
 def families() -> list[str]:
@@ -145,5 +155,9 @@ def family(name: str) -> type[Backbone]:
     found: Sequence[str] = families()
     module = importlib.import_module(f"motionrft.backbones.{name}") if name in found else None
     if module is None or not hasattr(module, "BACKBONE"):
-        raise InputError(f"unknown backbone family {name!r}", field="family", fix=f"add motionrft/backbones/{name}.py")
+        raise InputError(
+            f"unknown backbone family {name!r}",
+            field="family",
+            fix=f"add motionrft/backbones/{name}.py",
+        )
     return module.BACKBONE

@@ -17,7 +17,9 @@ from motionrft.training.progress import progress
 
 def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
     """The sampler that a resolved `sampler:` section describes for this backbone."""
-    return Sampler(backbone, step_table(settings, backbone.prediction), float(settings.get("guidance", 1.0)))
+    return Sampler(
+        backbone, step_table(settings, backbone.prediction), float(settings.get("guidance", 1.0))
+    )
 
 
 @torch.no_grad()
@@ -44,10 +46,14 @@ def generate(
     for begin in progress(starts, total=len(starts), label=label):
         rows = order[begin : begin + batch_size].tolist()
         batch_lengths = lengths[rows].to(device)
-        condition = backbone.condition(text([captions[row] for row in rows]).to(device), empty, batch_lengths)
+        condition = backbone.condition(
+            text([captions[row] for row in rows]).to(device), empty, batch_lengths
+        )
         shape = backbone.sample_shape(int(batch_lengths.max()))
         full = backbone.width(backbone.max_frames)
-        x = sampler.sample(condition, SeededNoise([seeds[row] for row in rows], shape, full, device))
+        x = sampler.sample(
+            condition, SeededNoise([seeds[row] for row in rows], shape, full, device)
+        )
         features = backbone.normaliser.denormalise(backbone.to_features(x, batch_lengths)).cpu()
         for index, row in enumerate(rows):
             results[row] = features[index, : int(lengths[row])].clone()

@@ -47,7 +47,13 @@ class MotionDataset:
     """
 
     def __init__(
-        self, features: str | Path, representation: str, split: str, *, max_frames: int = 196, min_frames: int = 40
+        self,
+        features: str | Path,
+        representation: str,
+        split: str,
+        *,
+        max_frames: int = 196,
+        min_frames: int = 40,
     ):
         self.store = FeatureStore(features)
         self.representation = representation
@@ -58,7 +64,8 @@ class MotionDataset:
         clips = clips[(clips["split"] == split) & (clips["frames"] >= min_frames)]
         if clips.empty:
             raise InputError(
-                f"no clip of at least {min_frames} frames in split {split!r}", where=features,
+                f"no clip of at least {min_frames} frames in split {split!r}",
+                where=features,
                 fix="use more or longer clips, or other split fractions",
             )
         self.clips = clips.reset_index(drop=True)
@@ -66,7 +73,9 @@ class MotionDataset:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def batch_at(self, step: int, batch_size: int, seed: int, *, rank: int = 0, world: int = 1) -> Batch:
+    def batch_at(
+        self, step: int, batch_size: int, seed: int, *, rank: int = 0, world: int = 1
+    ) -> Batch:
         """The training batch of `step`: epochs are permutations, the last partial batch is dropped."""
         size = min(batch_size, len(self))
         per_epoch = max(len(self) // (size * world), 1)
@@ -90,8 +99,15 @@ class MotionDataset:
         lengths = torch.tensor([len(motion) for motion, _ in items])
         features = torch.zeros(len(items), int(lengths.max()), self.array.shape[1])
         for index, (motion, _) in enumerate(items):
-            features[index, : len(motion)] = self.normaliser.normalise(torch.from_numpy(np.array(motion)))
-        return Batch(features, lengths, [caption for _, caption in items], [self.clips["clip"][row] for row in rows])
+            features[index, : len(motion)] = self.normaliser.normalise(
+                torch.from_numpy(np.array(motion))
+            )
+        return Batch(
+            features,
+            lengths,
+            [caption for _, caption in items],
+            [self.clips["clip"][row] for row in rows],
+        )
 
     def _item(self, row: int, rng: np.random.Generator | None) -> tuple[np.ndarray, str]:
         clip = self.clips.iloc[row]

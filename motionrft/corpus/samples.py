@@ -40,7 +40,11 @@ def write_samples(path: str | Path, samples: Samples) -> None:
     lengths = torch.tensor([len(motion) for motion in samples.features])
     write_tensors(
         path,
-        {"features": torch.cat(samples.features), "joints": torch.cat(samples.joints).float(), "lengths": lengths},
+        {
+            "features": torch.cat(samples.features),
+            "joints": torch.cat(samples.joints).float(),
+            "lengths": lengths,
+        },
         {
             **samples.about,
             "representation": samples.representation,
@@ -55,7 +59,11 @@ def read_samples(path: str | Path) -> Samples:
     tensors, about = read_tensors(path)
     missing: Sequence[str] = sorted({"features", "joints", "lengths"} - set(tensors))
     if missing or "captions" not in about:
-        raise InputError(f"no {missing[0] if missing else 'captions'}", where=path, fix="run the evaluate rule again")
+        raise InputError(
+            f"no {missing[0] if missing else 'captions'}",
+            where=path,
+            fix="run the evaluate rule again",
+        )
     lengths = tensors["lengths"].tolist()
     return Samples(
         about["representation"],

@@ -46,22 +46,51 @@ def check_clip(clip: Clip, min_frames: int = 2) -> None:
     where = clip.source or clip.name
     joints = clip.joints
     if joints.ndim != 3 or joints.shape[1:] != (22, 3):
-        raise InputError(f"shape {joints.shape}, expected (frames, 22, 3)", where=where, field="joints", fix="check the joint map")
+        raise InputError(
+            f"shape {joints.shape}, expected (frames, 22, 3)",
+            where=where,
+            field="joints",
+            fix="check the joint map",
+        )
     if len(joints) < min_frames:
-        raise InputError(f"{len(joints)} frames, at least {min_frames} needed", where=where, field="frames", fix="remove the clip or lower min_frames")
+        raise InputError(
+            f"{len(joints)} frames, at least {min_frames} needed",
+            where=where,
+            field="frames",
+            fix="remove the clip or lower min_frames",
+        )
     bad = np.flatnonzero(~np.isfinite(joints).all(axis=(1, 2)))
     if len(bad):
-        raise InputError(f"NaN or infinite coordinates in frame {bad[0]} ({len(bad)} frames)", where=where, field="joints", fix="repair or remove the clip")
+        raise InputError(
+            f"NaN or infinite coordinates in frame {bad[0]} ({len(bad)} frames)",
+            where=where,
+            field="joints",
+            fix="repair or remove the clip",
+        )
     if not clip.captions:
-        raise InputError("no caption", where=where, field="captions", fix="add one to the captions table")
+        raise InputError(
+            "no caption", where=where, field="captions", fix="add one to the captions table"
+        )
     for number, caption in enumerate(clip.captions):
         if not caption.strip() or "\n" in caption:
-            raise InputError(f"caption {number + 1} is empty or spans lines", where=where, field="captions", fix="write one line of text")
+            raise InputError(
+                f"caption {number + 1} is empty or spans lines",
+                where=where,
+                field="captions",
+                fix="write one line of text",
+            )
     if clip.split not in SPLITS:
-        raise InputError(f"unknown split {clip.split!r}", where=where, field="split", fix=f"use one of {', '.join(SPLITS)}")
+        raise InputError(
+            f"unknown split {clip.split!r}",
+            where=where,
+            field="split",
+            fix=f"use one of {', '.join(SPLITS)}",
+        )
 
 
-def write_corpus(folder: str | Path, clips: Iterable[Clip], about: dict[str, Any], *, fps: float = 20.0) -> None:
+def write_corpus(
+    folder: str | Path, clips: Iterable[Clip], about: dict[str, Any], *, fps: float = 20.0
+) -> None:
     """Packs checked clips, streaming: memory is bounded by one clip. corpus.json comes last and marks success."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,25 +105,47 @@ def write_corpus(folder: str | Path, clips: Iterable[Clip], about: dict[str, Any
                 check_clip(clip)
                 out.write(np.ascontiguousarray(clip.joints, dtype=np.float32).tobytes())
                 rows.append(
-                    {"clip": clip.name, "start": total, "frames": len(clip.joints), "split": clip.split,
-                     "captions": list(clip.captions), "mirror_of": clip.mirror_of, "source": clip.source, **clip.extra}
+                    {
+                        "clip": clip.name,
+                        "start": total,
+                        "frames": len(clip.joints),
+                        "split": clip.split,
+                        "captions": list(clip.captions),
+                        "mirror_of": clip.mirror_of,
+                        "source": clip.source,
+                        **clip.extra,
+                    }
                 )
                 total += len(clip.joints)
             out.seek(0)
             out.write(_npy_header((total, 22, 3), header))
         if not rows:
-            raise InputError("the corpus has no clip", where=folder, fix="check the corpus section of the configuration")
+            raise InputError(
+                "the corpus has no clip",
+                where=folder,
+                fix="check the corpus section of the configuration",
+            )
     frame = pd.DataFrame(rows)
     repeated = frame["clip"][frame["clip"].duplicated()]
     if len(repeated):
-        raise InputError(f"clip {repeated.iloc[0]!r} appears twice", where=folder, field="clip", fix="give clips unique names")
+        raise InputError(
+            f"clip {repeated.iloc[0]!r} appears twice",
+            where=folder,
+            field="clip",
+            fix="give clips unique names",
+        )
     write_table(folder / "clips.parquet", frame, about)
     write_json(folder / "corpus.json", {"fps": fps, **about})
 
 
 def _npy_header(shape: tuple[int, ...], size: int) -> bytes:
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-    return b"\x93NUMPY\x01\x00" + (size - 10).to_bytes(2, "little") + text.ljust(size - 11).encode() + b"\n"
+    return (
+        b"\x93NUMPY\x01\x00"
+        + (size - 10).to_bytes(2, "little")
+        + text.ljust(size - 11).encode()
+        + b"\n"
+    )
 
 
 class Corpus:
@@ -114,7 +165,10 @@ class Corpus:
 
     def captions(self) -> list[str]:
         """Every distinct caption, sorted, the empty one first."""
-        return ["", *sorted({caption for captions in self.clips["captions"] for caption in captions})]
+        return [
+            "",
+            *sorted({caption for captions in self.clips["captions"] for caption in captions}),
+        ]
 
 
 class FeatureStore:
@@ -131,9 +185,15 @@ class FeatureStore:
         try:
             return np.load(path, mmap_mode="r")
         except (FileNotFoundError, ValueError) as error:
-            raise InputError(f"missing or corrupted ({error})", where=path, fix="delete it and run the features rule again") from None
+            raise InputError(
+                f"missing or corrupted ({error})",
+                where=path,
+                fix="delete it and run the features rule again",
+            ) from None
 
     def normaliser(self, representation: str) -> Normaliser:
         if self._stats is None:
             self._stats, _ = read_tensors(self.folder / "stats.safetensors")
-        return Normaliser(self._stats[f"{representation}.mean"], self._stats[f"{representation}.std"])
+        return Normaliser(
+            self._stats[f"{representation}.mean"], self._stats[f"{representation}.std"]
+        )
