@@ -1,0 +1,1 @@
+"""Building blocks of backbones and reward alike: attention, skip transformer, positions."""

@@ -1,0 +1,52 @@
+"""Where a token stands and when: learned positions, time-step and guidance sinusoids."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embedding
+from torch import Tensor, nn
+
+
+class LearnedPositions(nn.Module):
+    """A learned table `pe` [rows, 1, hidden], drawn from U[0, 1) and added (MLD's layout)."""
+
+    def __init__(self, hidden: int, rows: int = 500):
+        super().__init__()
+        self.pe = nn.Parameter(torch.rand(rows, 1, hidden))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, S, h] -> x + pe[:S]."""
+        return x + self.first(x.shape[1])
+
+    def first(self, length: int) -> Tensor:
+        """The first `length` rows, [1, length, h]."""
+        if length > len(self.pe):
+            raise ValueError(f"{length} tokens, but the table has {len(self.pe)} positions")
+        return self.pe[:length].transpose(0, 1)
+
+
+def timestep_sinusoid(t: Tensor, width: int) -> Tensor:
+    """t [B] -> [cos, sin] [B, width] with frequencies 10000^(-i / (width / 2)), float32."""
+    return get_timestep_embedding(t, width, flip_sin_to_cos=True, downscale_freq_shift=0)
+
+
+def guidance_sinusoid(w: Tensor, width: int) -> Tensor:
+    """w [B] -> [sin, cos] [B, width] of 1000 w, frequencies 10000^(-i / (width / 2 - 1)), float32.
+
+    The order of operations is the official one: angles reach 14,000 rad, so that another order of
+    float32 roundings moves the embedding by up to 1e-3 (latent consistency models, MotionLCM).
+    """
+    half = width // 2
+    spacing = torch.log(torch.tensor(10000.0, device=w.device)) / (half - 1)
+    frequencies = torch.exp(torch.arange(half, dtype=torch.float32, device=w.device) * -spacing)
+    angles = (w.float() * 1000.0)[:, None] * frequencies
+    return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
+
+
+def time_embedding(width: int, hidden: int, guidance_width: int | None = None) -> TimestepEmbedding:
+    """linear_2(silu(linear_1(sinusoid + cond_proj(guidance)))); `cond_proj` starts at zero."""
+    embedding = TimestepEmbedding(width, hidden, cond_proj_dim=guidance_width)
+    if embedding.cond_proj is not None:
+        nn.init.zeros_(embedding.cond_proj.weight)
+    return embedding

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from torch import nn
+
+from motionrft.networks.attention import Attention
+
+TOLERANCE = {"atol": 1e-6, "rtol": 1e-5}
+
+
+@pytest.fixture
+def pair():
+    torch.manual_seed(0)
+    theirs, ours = nn.MultiheadAttention(16, 4, batch_first=True), Attention(16, 4)
+    for parameter in theirs.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs
+
+
+def ragged(batch: int, length: int) -> torch.Tensor:
+    return torch.arange(length)[None] < torch.tensor([length, 3, 1])[:batch, None]
+
+
+def test_self_attention_is_torchs(pair):
+    ours, theirs = pair
+    x, valid = torch.randn(3, 7, 16), ragged(3, 7)
+    expected, _ = theirs(x, x, x, key_padding_mask=~valid)
+    torch.testing.assert_close(ours(x, x, x, valid), expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize("shared_value", [True, False])
+def test_cross_attention_is_torchs(pair, shared_value):
+    ours, theirs = pair
+    query, key = torch.randn(3, 5, 16), torch.randn(3, 7, 16)
+    value = key if shared_value else torch.randn(3, 7, 16)
+    valid = ragged(3, 7)
+    expected, _ = theirs(query, key, value, key_padding_mask=~valid)
+    torch.testing.assert_close(ours(query, key, value, valid), expected, **TOLERANCE)
+
+
+def test_one_key_needs_no_softmax(pair):
+    ours, theirs = pair
+    query, key = torch.randn(3, 5, 16), torch.randn(3, 1, 16, requires_grad=True)
+    result = ours(query, key, key)
+    expected, _ = theirs(query, key, key)
+    torch.testing.assert_close(result, expected, **TOLERANCE)
+    weight = torch.randn_like(result)
+    (ours_gradient,) = torch.autograd.grad((result * weight).sum(), key)
+    (theirs_gradient,) = torch.autograd.grad((expected * weight).sum(), key)
+    torch.testing.assert_close(ours_gradient, theirs_gradient, **TOLERANCE)
+
+
+def test_dropout_is_active_only_in_training():
+    torch.manual_seed(0)
+    attention = Attention(16, 4, dropout=0.5)
+    query, key = torch.randn(2, 3, 16), torch.randn(2, 1, 16)
+    calm = attention.eval()(query, key, key)
+    torch.testing.assert_close(attention(query, key, key), calm)
+    assert not torch.allclose(attention.train()(query, key, key), calm)
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match="heads"):
+        Attention(10, 4)

@@ -1,0 +1,50 @@
+import math
+
+import pytest
+import torch
+
+from motionrft.networks.positions import (
+    LearnedPositions,
+    guidance_sinusoid,
+    time_embedding,
+    timestep_sinusoid,
+)
+
+
+def test_time_step_sinusoid_closed_form():
+    t, width = 499, 10
+    angles = [t * math.exp(-math.log(10000) * i / 5) for i in range(5)]
+    expected = [math.cos(a) for a in angles] + [math.sin(a) for a in angles]
+    actual = timestep_sinusoid(torch.tensor([t]), width)[0]
+    torch.testing.assert_close(actual, torch.tensor(expected), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("width", [8, 9])
+def test_guidance_sinusoid_closed_form(width):
+    w = 6.5
+    angles = [1000 * w * 10000 ** (-i / 3) for i in range(4)]
+    expected = [math.sin(a) for a in angles] + [math.cos(a) for a in angles] + [0.0] * (width % 2)
+    actual = guidance_sinusoid(torch.tensor([w]), width)[0]
+    torch.testing.assert_close(actual, torch.tensor(expected), atol=2e-3, rtol=0)
+
+
+def test_guidance_joins_before_the_first_linear_and_starts_silent():
+    torch.manual_seed(0)
+    embedding = time_embedding(12, 8, 6)
+    sinusoid, guidance = torch.randn(2, 12), torch.randn(2, 6)
+    torch.testing.assert_close(embedding(sinusoid, guidance), embedding(sinusoid))
+    torch.nn.init.normal_(embedding.cond_proj.weight)
+    moved = sinusoid + guidance @ embedding.cond_proj.weight.T
+    torch.testing.assert_close(embedding(sinusoid, guidance), embedding(moved))
+
+
+def test_positions_are_added_and_not_centred():
+    torch.manual_seed(0)
+    positions = LearnedPositions(64)
+    assert positions.pe.shape == (500, 1, 64)
+    assert positions.pe.min() >= 0
+    assert float(positions.pe.mean()) == pytest.approx(0.5, abs=0.01)
+    x = torch.randn(2, 5, 64)
+    torch.testing.assert_close(positions(x)[1, 3], x[1, 3] + positions.pe[3, 0])
+    with pytest.raises(ValueError, match="500 positions"):
+        positions.first(501)
