@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionrft.artefacts import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
@@ -128,6 +129,17 @@ class Backbone(nn.Module, ABC):
     def stage_parameters(self, stage: str) -> list[nn.Parameter]:
         """What a pre-training stage updates."""
         return list(self.parameters())
+
+    def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
+        """Takes the state dict a stage starts from: its earlier stage's (strict), or a teacher's."""
+        load_into(self, tensors, where)
+
+    def after_step(self) -> None:
+        """Runs after every optimiser step of pre-training (an EMA target follows here)."""
+
+    def companions(self) -> list[nn.Module]:
+        """Networks outside the state dict that `after_step` changes; checkpoints keep them."""
+        return []
 
     def trainable(self) -> list[nn.Parameter]:
         """What fine-tuning updates (the denoiser, never a decoder)."""

@@ -51,7 +51,11 @@ class TrainSettings:
         known = set(cls.__dataclass_fields__)
         unknown = set(section) - known
         if unknown:
-            raise InputError(f"unknown key {sorted(unknown)[0]!r}", where=where, fix=f"known keys: {', '.join(sorted(known))}")
+            raise InputError(
+                f"unknown key {sorted(unknown)[0]!r}",
+                where=where,
+                fix=f"known keys: {', '.join(sorted(known))}",
+            )
         values = {**section, **extra}
         if "betas" in values:
             values["betas"] = tuple(values["betas"])
@@ -115,23 +119,28 @@ def fit(
     *,
     label: str,
     validation: Validation | None = None,
+    after_step: Callable[[], None] | None = None,
+    companions: Sequence[nn.Module] = (),
 ) -> pd.DataFrame:
     """Trains `parameters` of `module` in place and returns the tidy history (step, name, value).
 
     The module ends with the averaged weights if `ema` is set, and with those of the best validation
     score if `validate_every` is set. `checkpoint` holds the state between kills and is removed at the end
-    by the caller (`Path.unlink`) once the result is written.
+    by the caller (`Path.unlink`) once the result is written. `after_step` runs after every update;
+    `companions` are networks it changes (an EMA target), which checkpoints keep.
     """
     checkpoint = Path(checkpoint)
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     device = trained[0].device
-    optimizer = torch.optim.AdamW(trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(
+        trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
+    )
     average = ExponentialAverage(trained, settings.ema) if settings.ema else None
     history: list[dict[str, Any]] = []
     best: dict[str, Any] = {"score": -math.inf, "weights": None, "step": -1}
     start = 0
     if checkpoint.exists():
-        start = _restore(checkpoint, trained, optimizer, average, history, best)
+        start = _restore(checkpoint, trained, optimizer, average, history, best, companions)
     began = time.monotonic()
     module.train()
     bar = progress(range(start, settings.steps), total=settings.steps, initial=start, label=label)
@@ -146,27 +155,44 @@ def fit(
         norm = torch.nn.utils.clip_grad_norm_(trained, settings.clip or math.inf)
         if not torch.isfinite(norm):
             raise InputError(
-                f"the gradient is not finite at step {step}", where=label, fix="lower the learning rate or set `clip`"
+                f"the gradient is not finite at step {step}",
+                where=label,
+                fix="lower the learning rate or set `clip`",
             )
         optimizer.step()
         if average is not None:
             average.update()
+        if after_step is not None:
+            after_step()
         if step % 20 == 0 or step == settings.steps - 1:
             values = {name: float(value.detach()) for name, value in losses.items()}
             bar.set_postfix(loss=f"{values['loss']:.4f}")
-            history += [{"step": step, "name": name, "value": value} for name, value in values.items()]
+            history += [
+                {"step": step, "name": name, "value": value} for name, value in values.items()
+            ]
             history.append({"step": step, "name": "grad_norm", "value": float(norm)})
         done = step + 1
-        if validation and settings.validate_every and (done % settings.validate_every == 0 or done == settings.steps):
+        if (
+            validation
+            and settings.validate_every
+            and (done % settings.validate_every == 0 or done == settings.steps)
+        ):
             with average.applied() if average else contextlib.nullcontext():
                 module.eval()
                 numbers = validation(step)
                 module.train()
                 if numbers["score"] > best["score"]:
-                    best.update(score=numbers["score"], step=step, weights=[p.detach().clone() for p in trained])
-            history += [{"step": step, "name": f"val/{name}", "value": value} for name, value in numbers.items()]
+                    best.update(
+                        score=numbers["score"],
+                        step=step,
+                        weights=[p.detach().clone() for p in trained],
+                    )
+            history += [
+                {"step": step, "name": f"val/{name}", "value": value}
+                for name, value in numbers.items()
+            ]
         if done % settings.checkpoint_every == 0 and done < settings.steps:
-            _save(checkpoint, done, trained, optimizer, average, history, best)
+            _save(checkpoint, done, trained, optimizer, average, history, best, companions)
     with torch.no_grad():
         if best["weights"] is not None:
             torch._foreach_copy_(trained, best["weights"])
@@ -177,7 +203,9 @@ def fit(
     return pd.DataFrame(history)
 
 
-def _save(path: Path, step: int, trained, optimizer, average, history, best) -> None:
+def _save(
+    path: Path, step: int, trained, optimizer, average, history, best, companions
+) -> None:
     state = {
         "step": step,
         "parameters": [parameter.detach() for parameter in trained],
@@ -185,26 +213,39 @@ def _save(path: Path, step: int, trained, optimizer, average, history, best) -> 
         "average": (average.shadow, average.count) if average else None,
         "history": history,
         "best": best,
+        "companions": [module.state_dict() for module in companions],
     }
     with atomic(path) as temporary:
         torch.save(state, temporary)
 
 
-def _restore(path: Path, trained, optimizer, average, history: list, best: dict) -> int:
+def _restore(
+    path: Path, trained, optimizer, average, history: list, best: dict, companions
+) -> int:
     """Reads a checkpoint back into everything passed; returns the step to continue from."""
     try:
         state = torch.load(path, weights_only=True, map_location=trained[0].device)
     except Exception as error:
-        raise InputError(f"unreadable checkpoint ({type(error).__name__})", where=path, fix="delete it to start that job over") from error
+        raise InputError(
+            f"unreadable checkpoint ({type(error).__name__})",
+            where=path,
+            fix="delete it to start that job over",
+        ) from error
     shapes = [p.shape for p in trained]
     if [p.shape for p in state["parameters"]] != shapes:
-        raise InputError("the checkpoint is of another network", where=path, fix="delete it to start that job over")
+        raise InputError(
+            "the checkpoint is of another network",
+            where=path,
+            fix="delete it to start that job over",
+        )
     with torch.no_grad():
         torch._foreach_copy_(trained, state["parameters"])
     optimizer.load_state_dict(state["optimizer"])
     if average is not None and state["average"] is not None:
         shadow, average.count = state["average"]
         torch._foreach_copy_(average.shadow, shadow)
+    for module, weights in zip(companions, state["companions"], strict=True):
+        module.load_state_dict(weights)
     history += state["history"]
     best.update(state["best"])
     return int(state["step"])
