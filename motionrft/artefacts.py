@@ -67,14 +67,20 @@ def code_version() -> str:
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty=+dirty", "--exclude=*"],
-            cwd=root, capture_output=True, text=True, check=True, timeout=10,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return __version__
     return f"{__version__}+g{commit}"
 
 
-def provenance(config: Any, *, seed: int | None = None, device: str = "cpu", **facts: Any) -> dict[str, Any]:
+def provenance(
+    config: Any, *, seed: int | None = None, device: str = "cpu", **facts: Any
+) -> dict[str, Any]:
     """Where a result comes from; `facts` are the caller's own (corpus digest, evaluator, …).
 
     `wall_s` counts from the start of the process and `peak_rss_mb` is the process's own peak;
@@ -114,10 +120,14 @@ def read_json(path: str | Path) -> Any:
     except FileNotFoundError:
         raise InputError("no such file", where=path, fix="run the rule that makes it") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"not valid JSON ({error})", where=path, fix="delete it and run again") from None
+        raise InputError(
+            f"not valid JSON ({error})", where=path, fix="delete it and run again"
+        ) from None
 
 
-def write_table(path: str | Path, frame: pandas.DataFrame, about: Mapping[str, Any] | None = None) -> None:
+def write_table(
+    path: str | Path, frame: pandas.DataFrame, about: Mapping[str, Any] | None = None
+) -> None:
     """A tidy table as parquet, `about` (configuration, provenance) in the file's own metadata."""
     import pyarrow
     import pyarrow.parquet
@@ -140,11 +150,15 @@ def read_table(path: str | Path) -> tuple[pandas.DataFrame, dict[str, Any]]:
     except FileNotFoundError:
         raise InputError("no such file", where=path, fix="run the rule that makes it") from None
     except pyarrow.ArrowInvalid as error:
-        raise InputError(f"not a readable parquet file ({error})", where=path, fix="delete it and run again") from None
+        raise InputError(
+            f"not a readable parquet file ({error})", where=path, fix="delete it and run again"
+        ) from None
     return table.to_pandas(), json.loads((table.schema.metadata or {}).get(b"motionrft", b"{}"))
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]
+) -> None:
     """A `.safetensors` file with `about` (configuration, provenance) as JSON in its header."""
     from safetensors.torch import save_file
 
@@ -166,11 +180,15 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"truncated or not a safetensors file ({error})", where=path, fix="delete it and run its rule again"
+            f"truncated or not a safetensors file ({error})",
+            where=path,
+            fix="delete it and run its rule again",
         ) from None
 
 
-def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: str | Path) -> None:
+def load_into(
+    module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: str | Path
+) -> None:
     """Strict `load_state_dict` whose failure names the file, the first offending tensor and both shapes."""
     own = module.state_dict()
     missing = [name for name in own if name not in tensors]
@@ -181,12 +199,17 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], wher
         name = shapes[0]
         raise InputError(
             f"shape {tuple(tensors[name].shape)} in the file, {tuple(own[name].shape)} in the model "
-            f"({len(shapes)} tensors differ)", where=where, field=name, fix=fix,
+            f"({len(shapes)} tensors differ)",
+            where=where,
+            field=name,
+            fix=fix,
         )
     if missing or unexpected:
         name = (missing + unexpected)[0]
         raise InputError(
             f"{len(missing)} tensors missing from the file, {len(unexpected)} unknown to the model",
-            where=where, field=name, fix=fix,
+            where=where,
+            field=name,
+            fix=fix,
         )
     module.load_state_dict(dict(tensors))

@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from motionrft import __version__
 from motionrft.errors import InputError
 
-ROOMS = ("config", "corpus", "text", "backbones", "reward", "finetune", "evaluation", "reporting", "verify")
+ROOMS = (
+    "config",
+    "corpus",
+    "text",
+    "backbones",
+    "reward",
+    "finetune",
+    "evaluation",
+    "reporting",
+    "verify",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 
 UNIT = 4  # frames a token of the field's evaluators
+Draws = np.random.Generator | Sequence[np.random.Generator] | None
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,13 @@ class MotionDataset:
         for begin in range(0, len(self), batch_size):
             yield self._collate(np.arange(begin, min(begin + batch_size, len(self))), None)
 
-    def rows(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> Batch:
-        """Chosen rows of `self.clips` as a batch; with `rng`, captions and crops are drawn."""
+    def rows(self, rows: np.ndarray, rng: Draws = None) -> Batch:
+        """Chosen rows of `self.clips` as a batch; with `rng` (or one a row), captions and crops are drawn."""
         return self._collate(np.asarray(rows), rng)
 
-    def _collate(self, rows: np.ndarray, rng: np.random.Generator | None) -> Batch:
-        items = [self._item(int(row), rng) for row in rows]
+    def _collate(self, rows: np.ndarray, rng: Draws) -> Batch:
+        draws = rng if isinstance(rng, Sequence) else [rng] * len(rows)
+        items = [self._item(int(row), draw) for row, draw in zip(rows, draws, strict=True)]
         lengths = torch.tensor([len(motion) for motion, _ in items])
         features = torch.zeros(len(items), int(lengths.max()), self.array.shape[1])
         for index, (motion, _) in enumerate(items):

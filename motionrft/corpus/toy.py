@@ -486,8 +486,9 @@ def make_clip(index: int, settings: dict[str, Any]) -> tuple[np.ndarray, list[st
     return points.astype(np.float32), _captions(rng, phrases), name
 
 
-def CORPUS(settings: dict[str, Any], where: str = "config") -> Iterator[Clip]:  # noqa: N802
+def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
     """The clips of a `corpus:` section with keys clips, seed, frames [min, max], style_noise, compound, splits."""
+    del skipped  # nothing generated is ever left out
     total = int(settings["clips"])
     splits = settings.get("splits", {"train": 0.75, "val": 0.09, "test": 0.16})
     shortest, longest = settings.get("frames", [41, 121])

@@ -73,14 +73,17 @@ class TextCache:
         missing = {"pooled", "tokens", "offsets", "mask", "eos", "captions"} - set(tensors)
         if missing:
             raise InputError(
-                f"no tensor {sorted(missing)[0]!r}", where=self.path, fix="delete it and run the text rule again"
+                f"no tensor {sorted(missing)[0]!r}",
+                where=self.path,
+                fix="delete it and run the text rule again",
             )
         self._tensors = tensors
         captions = bytes(tensors["captions"].numpy()).decode("utf-8").split("\n")
         self._row = {caption: row for row, caption in enumerate(captions)}
         if len(captions) != len(tensors["pooled"]):
             raise InputError(
-                f"{len(captions)} captions but {len(tensors['pooled'])} feature rows", where=self.path,
+                f"{len(captions)} captions but {len(tensors['pooled'])} feature rows",
+                where=self.path,
                 fix="delete it and run the text rule again",
             )
 
@@ -105,7 +108,8 @@ class TextCache:
             rows = torch.tensor([self._row[caption] for caption in captions])
         except KeyError as error:
             raise InputError(
-                f"caption {error.args[0]!r} has no features", where=self.path,
+                f"caption {error.args[0]!r} has no features",
+                where=self.path,
                 fix="run the text rule again on this corpus",
             ) from None
         offsets = self._tensors["offsets"]
@@ -123,7 +127,9 @@ class TextCache:
         )
 
 
-def write_cache(path: str | Path, captions: Sequence[str], batches: Iterable[TextBatch], about: dict[str, Any]) -> None:
+def write_cache(
+    path: str | Path, captions: Sequence[str], batches: Iterable[TextBatch], about: dict[str, Any]
+) -> None:
     """Packs the features of `captions` (in that order, split into `batches`) into one file."""
     pooled, tokens, masks, eos, lengths = [], [], [], [], []
     for batch in batches:

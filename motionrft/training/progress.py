@@ -35,7 +35,15 @@ class _Lines(Iterable[T]):
                 last = now
                 rate = count / max(now - began, 1e-9)
                 left = (self.total - done) / rate
-                LOG.info("%s %d/%d  %.1f/s  %.0f s left  %s", self.label, done, self.total, rate, left, self.postfix)
+                LOG.info(
+                    "%s %d/%d  %.1f/s  %.0f s left  %s",
+                    self.label,
+                    done,
+                    self.total,
+                    rate,
+                    left,
+                    self.postfix,
+                )
 
 
 def progress(items: Iterable[T], *, total: int, label: str, initial: int = 0) -> Any:
