@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,9 @@ class Backbone(nn.Module, ABC):
     def companions(self) -> list[nn.Module]:
         """Networks outside the state dict that `after_step` changes; checkpoints keep them."""
         return []
+
+    def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        """Runs once after a stage, on every training motion (statistics of a latent space)."""
 
     def trainable(self) -> list[nn.Parameter]:
         """What fine-tuning updates (the denoiser, never a decoder)."""

@@ -1,0 +1,98 @@
+"""Pre-training of one stage of one backbone: the same loop for every family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from motionrft.artefacts import read_tensors
+from motionrft.backbones.assemble import STATISTICS, build_backbone
+from motionrft.backbones.base import Backbone
+from motionrft.corpus.dataset import Batch, MotionDataset
+from motionrft.errors import InputError
+from motionrft.text.features import TextCache
+from motionrft.training.loop import TrainSettings, fit, step_generator
+
+VALIDATION_BATCHES = 4
+
+
+def pretrain(
+    settings: dict[str, Any],
+    stage: str,
+    features: str | Path,
+    text: TextCache,
+    sources: Sequence[str | Path],
+    checkpoint: str | Path,
+    device: torch.device,
+    seed: int = 0,
+) -> tuple[Backbone, dict[str, Any], pd.DataFrame]:
+    """Trains `stage` and returns the backbone, the header of its file, and the tidy history.
+
+    `sources` are the files the stage starts from (an earlier stage, a teacher). The loss on the
+    validation split, with the same draws every time, is logged and chooses the weights if
+    `validate_every` is set.
+    """
+    where = f"backbones.{settings['name']}.pretrain.{stage}"
+    if stage not in settings["pretrain"]:
+        raise InputError(
+            "no such stage", where=where, fix=f"choose from {', '.join(settings['pretrain'])}"
+        )
+    training = MotionDataset(features, settings["representation"], "train")
+    validation = MotionDataset(features, settings["representation"], "val")
+    widths = {"pooled": text.pooled_dim, "tokens": text.token_dim}
+    dim = training.array.shape[1]
+    # the weights a stage starts from are drawn before anything else uses the generator
+    torch.manual_seed(seed)
+    backbone = build_backbone(settings, dim=dim, text=widths, normaliser=training.normaliser)
+    for source in sources:
+        tensors, _ = read_tensors(source)
+        own = {name: tensor for name, tensor in tensors.items() if name not in STATISTICS}
+        backbone.start_from(own, stage, source)
+    backbone.to(device).normaliser = training.normaliser.to(device)
+    backbone.empty_text = text.empty().to(device)
+    options = TrainSettings.read(settings["pretrain"][stage], where, seed=seed)
+
+    def loss(step: int, generator: torch.Generator):
+        batch = training.batch_at(step, options.batch_size, seed)
+        return backbone.pretrain_loss(
+            batch.to(device), text(batch.captions).to(device), stage, generator
+        )
+
+    @torch.no_grad()
+    def validate(step: int) -> dict[str, float]:
+        losses = []
+        for index in range(VALIDATION_BATCHES):
+            batch = validation.batch_at(index, options.batch_size, seed)
+            generator = step_generator(seed + 1, index, device)
+            losses.append(
+                backbone.pretrain_loss(
+                    batch.to(device), text(batch.captions).to(device), stage, generator
+                )["loss"]
+            )
+        mean = float(torch.stack(losses).mean())
+        return {"loss": mean, "score": -mean}
+
+    history = fit(
+        backbone,
+        backbone.stage_parameters(stage),
+        loss,
+        options,
+        checkpoint,
+        label=f"{settings['name']} {stage}",
+        validation=validate,
+        after_step=backbone.after_step,
+        companions=backbone.companions(),
+    )
+    backbone.finish_stage(stage, _once(training, device))
+    about = {"backbone": settings, "dim": dim, "text": widths, "stage": stage}
+    return backbone, about, history
+
+
+def _once(dataset: MotionDataset, device: torch.device) -> Iterator[Batch]:
+    """Every training motion once."""
+    for batch in dataset.epoch(64):
+        yield batch.to(device)
