@@ -32,5 +32,7 @@ class Representation(Protocol):
 
 def representation(name: str) -> Representation:
     if name not in MODULES:
-        raise InputError(f"unknown representation {name!r}", fix=f"choose from {', '.join(MODULES)}")
+        raise InputError(
+            f"unknown representation {name!r}", fix=f"choose from {', '.join(MODULES)}"
+        )
     return importlib.import_module(f"motionrft.motion.{MODULES[name]}").REPRESENTATION
