@@ -36,7 +36,7 @@ class TextEncoder(nn.Module):
         self.source, self.max_tokens = str(source), max_tokens
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(self.source)
-            self.model = self.load(self.source)
+            self.model: Any = self.load(self.source)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"no text encoder there ({str(error).splitlines()[0][:160]})",

@@ -84,6 +84,12 @@ def autocast(precision: str, device: torch.device | str) -> contextlib.AbstractC
     return torch.autocast(kind, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 
+@torch.no_grad()
+def copy_into(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
+    """Values of `sources` into `targets`, in one fused call."""
+    torch._foreach_copy_(list(targets), list(sources))
+
+
 class ExponentialAverage:
     """EMA of parameters; early steps use the smaller decay (1+k)/(10+k) so that short runs forget their start."""
 
@@ -102,12 +108,12 @@ class ExponentialAverage:
         """The averages stand in for the parameters inside the block."""
         kept = [parameter.detach().clone() for parameter in self.parameters]
         with torch.no_grad():
-            torch._foreach_copy_(self.parameters, self.shadow)
+            copy_into(self.parameters, self.shadow)
         try:
             yield
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(self.parameters, kept)
+                copy_into(self.parameters, kept)
 
 
 def fit(
@@ -195,9 +201,9 @@ def fit(
             _save(checkpoint, done, trained, optimizer, average, history, best, companions)
     with torch.no_grad():
         if best["weights"] is not None:
-            torch._foreach_copy_(trained, best["weights"])
+            copy_into(trained, best["weights"])
         elif average is not None:
-            torch._foreach_copy_(trained, average.shadow)
+            copy_into(trained, average.shadow)
     module.eval()
     history.append({"step": settings.steps, "name": "train_s", "value": time.monotonic() - began})
     return pd.DataFrame(history)
@@ -239,11 +245,11 @@ def _restore(
             fix="delete it to start that job over",
         )
     with torch.no_grad():
-        torch._foreach_copy_(trained, state["parameters"])
+        copy_into(trained, state["parameters"])
     optimizer.load_state_dict(state["optimizer"])
     if average is not None and state["average"] is not None:
         shadow, average.count = state["average"]
-        torch._foreach_copy_(average.shadow, shadow)
+        copy_into(average.shadow, shadow)
     for module, weights in zip(companions, state["companions"], strict=True):
         module.load_state_dict(weights)
     history += state["history"]
