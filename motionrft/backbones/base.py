@@ -60,9 +60,11 @@ class LoadReport:
     path: str
     matched: list[str]
     ignored: list[str]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.path}: {len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
+        counts = f"{len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
+        return "\n  ".join([f"{self.path}: {counts}", *self.notes])
 
 
 class Backbone(nn.Module, ABC):
@@ -77,6 +79,8 @@ class Backbone(nn.Module, ABC):
     prediction: str = "epsilon"
     stages: tuple[str, ...] = ("denoiser",)
     max_frames: int = 196
+    # regular expression over module names that LoRA adapts; empty: every linear layer of `trainable()`
+    lora_targets: str = ""
 
     normaliser: Normaliser
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Backbone
+from motionrft.diffusion.flow import flow_sampler
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.text.features import TextCache
@@ -17,9 +18,10 @@ from motionrft.training.progress import progress
 
 def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
     """The sampler that a resolved `sampler:` section describes for this backbone."""
-    return Sampler(
-        backbone, step_table(settings, backbone.prediction), float(settings.get("guidance", 1.0))
-    )
+    table = step_table(settings, backbone.prediction)
+    if settings["kind"] == "flow":
+        return flow_sampler(backbone, table, settings)
+    return Sampler(backbone, table, float(settings.get("guidance", 1.0)))
 
 
 @torch.no_grad()

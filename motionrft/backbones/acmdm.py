@@ -1,0 +1,347 @@
+"""ACMDM (arXiv 2505.19377): flow matching on joint positions, in a causal latent space or on raw frames.
+
+x_t = (1 - t) noise + t data with t = 0 noise, t = 1 data; the network predicts data - noise. The published
+S-PS22 model is latent; `autoencoder: null` gives the raw variant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionrft.artefacts import atomic
+from motionrft.backbones.acmdm_autoencoder import FRAMES, CausalAutoencoder
+from motionrft.backbones.acmdm_transformer import ACMDMTransformer
+from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.network_options import network_options
+from motionrft.backbones.official import (
+    copies,
+    load_strict,
+    read_checkpoint,
+    split_ignored,
+    write_checkpoint,
+)
+from motionrft.backbones.statistics import OwnStatistics
+from motionrft.corpus.dataset import Batch
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from motionrft.networks.masks import frame_mask
+from motionrft.text.features import TextBatch
+
+JOINTS = 22
+LATENT = 4  # channels of a joint's latent
+WINDOW = 64  # frames of an auto-encoder training window
+AUTOENCODER = "AE_2D_Causal"
+MEAN, STD = "Mean_22x3.npy", "Std_22x3.npy"
+SHIPPED_MEAN = (
+    0.000163452,
+    0.376631616,
+    0.310191244,
+)  # metres, utils/22x3_mean_std/t2m of the official code
+SHIPPED_STD = (0.5147618, 0.6101322, 0.8715584)
+
+
+@dataclass(frozen=True)
+class Options:
+    """layers, width, feedforward of the transformer; patch: joints a token; frames: the longest motion;
+    drop: how often training hides the text; autoencoder: {width, dropout}, or null for the raw variant."""
+
+    layers: int
+    width: int
+    feedforward: int
+    patch: int = 22
+    frames: int = 196
+    drop: float = 0.1
+    autoencoder: dict[str, Any] | None = None
+
+
+class ACMDM(Backbone):
+    """x [B, n, 22 C]: C = 4 channels and n = frames / 4 in the latent space, C = 3 and n = frames raw.
+
+    `statistics` are those of the network's joint space (official: one number an axis for all joints); they
+    equal the corpus's unless official weights were loaded. latent_mean, latent_std [C] whiten latents.
+    """
+
+    representation = "joint"
+    prediction = "velocity"
+    stages: tuple[str, ...] = ("autoencoder", "denoiser")
+    lora_targets = r"denoiser\..*\.(qkv|proj|w12|w3)"
+
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(
+        self,
+        denoiser: ACMDMTransformer,
+        autoencoder: CausalAutoencoder | None,
+        normaliser: Normaliser,
+        drop: float,
+    ):
+        super().__init__()
+        self.denoiser, self.autoencoder, self.normaliser, self.text_drop = (
+            denoiser,
+            autoencoder,
+            normaliser,
+            drop,
+        )
+        if autoencoder is None:
+            self.stages = ("denoiser",)
+        self.statistics = OwnStatistics(normaliser)
+        self.register_buffer("latent_mean", torch.zeros(denoiser.channels))
+        self.register_buffer("latent_std", torch.ones(denoiser.channels))
+
+    @classmethod
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> ACMDM:
+        """network: see `Options`."""
+        if dim != 3 * JOINTS:
+            raise InputError(
+                f"{dim} features a frame, expected {3 * JOINTS}",
+                field="representation",
+                fix="use joint",
+            )
+        options = network_options(Options, network)
+        autoencoder = CausalAutoencoder(**options.autoencoder) if options.autoencoder else None
+        denoiser = ACMDMTransformer(
+            channels=3 if autoencoder is None else LATENT,
+            width=options.width,
+            feedforward=options.feedforward,
+            layers=options.layers,
+            text=text["pooled"],
+            frames=options.frames if autoencoder is None else options.frames // FRAMES,
+            patch=options.patch,
+        )
+        return cls(denoiser, autoencoder, normaliser, options.drop)
+
+    # shapes
+
+    def width(self, frames: int) -> int:
+        return frames if self.autoencoder is None else -(-frames // FRAMES)
+
+    def sample_shape(self, frames: int) -> tuple[int, ...]:
+        return self.width(frames), JOINTS * self.denoiser.channels
+
+    def widths(self, lengths: Tensor) -> Tensor:
+        """Positions of x that hold motion, for each length."""
+        return lengths if self.autoencoder is None else (lengths + FRAMES - 1) // FRAMES
+
+    # the network and its spaces
+
+    def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        text = condition.text.pooled * (~condition.drop)[:, None]
+        valid = frame_mask(self.widths(condition.lengths), x.shape[1])
+        velocity = self.denoiser(x.unflatten(-1, (JOINTS, -1)), t.to(x.dtype), text, valid)
+        return velocity.flatten(2)
+
+    def joints(self, features: Tensor) -> Tensor:
+        """Corpus features [B, T, 66] -> the network's joints [B, T, 22, 3]."""
+        return self.statistics.from_corpus(features, self.normaliser).unflatten(-1, (JOINTS, 3))
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Corpus features [B, T, 66] -> x [B, n, 22 C], zero after each length."""
+        joints = self.joints(features) * frame_mask(lengths, features.shape[1])[..., None, None]
+        if self.autoencoder is None:
+            return joints.flatten(2)
+        short = -joints.shape[1] % FRAMES
+        latents = self.autoencoder.encode(F.pad(joints, (0, 0, 0, 0, 0, short))).permute(0, 2, 3, 1)
+        latents = (latents - self.latent_mean) / self.latent_std
+        return (
+            latents * frame_mask(self.widths(lengths), latents.shape[1])[..., None, None]
+        ).flatten(2)
+
+    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        joints = x.unflatten(-1, (JOINTS, -1))
+        if self.autoencoder is not None:
+            latents = joints * self.latent_std + self.latent_mean
+            joints = self.autoencoder.decode(latents.permute(0, 3, 1, 2))
+        frames = int(lengths.max())
+        features = self.statistics.to_corpus(joints[:, :frames].flatten(2), self.normaliser)
+        return features * frame_mask(lengths, frames)[..., None]
+
+    # training
+
+    def stage_parameters(self, stage: str) -> list[nn.Parameter]:
+        module = self.autoencoder if stage == "autoencoder" else self.denoiser
+        if module is None:
+            raise InputError(
+                "the raw variant has no auto-encoder",
+                field="pretrain.autoencoder",
+                fix="remove the stage",
+            )
+        return list(module.parameters())
+
+    def trainable(self) -> list[nn.Parameter]:
+        return list(self.denoiser.parameters())
+
+    def pretrain_loss(
+        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        if stage == "autoencoder":
+            return {"loss": self.reconstruction_loss(batch, generator)}
+        with torch.no_grad():
+            if self.autoencoder is not None:
+                self.autoencoder.eval()
+            data = self.encode(batch.features, batch.lengths)
+        noise = torch.randn(data.shape, generator=generator, device=data.device)
+        t = torch.rand(len(data), generator=generator, device=data.device)
+        drop = torch.rand(len(data), generator=generator, device=data.device) < self.text_drop
+        return {"loss": self.flow_loss(data, noise, t, Condition(text, batch.lengths, drop))}
+
+    def flow_loss(self, data: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Mean squared velocity error over the real frames of the batch (long clips weigh more)."""
+        at = t[:, None, None]
+        velocity = self.predict((1 - at) * noise + at * data, t, condition)
+        error = (velocity - (data - noise)).square().mean(-1)
+        valid = frame_mask(self.widths(condition.lengths), data.shape[1])
+        return (error * valid).sum() / valid.sum()
+
+    def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Smooth L1 of windows of 64 frames, each at a place of its own; shorter clips count as they are."""
+        assert self.autoencoder is not None
+        frames = min(WINDOW, batch.features.shape[1] // FRAMES * FRAMES)
+        device = batch.features.device
+        room = (batch.lengths - frames).clamp(min=0) + 1
+        first = (torch.rand(len(batch), generator=generator, device=device) * room).long()
+        index = first[:, None] + torch.arange(frames, device=device)
+        window = self.joints(batch.features.gather(1, index[..., None].expand(-1, -1, 3 * JOINTS)))
+        valid = (index < batch.lengths[:, None])[..., None, None]
+        window = window * valid
+        rebuilt = self.autoencoder.decode(self.autoencoder.encode(window))
+        error = F.smooth_l1_loss(rebuilt, window, reduction="none") * valid
+        return error.sum() / (valid.sum() * 3 * JOINTS)
+
+    @torch.no_grad()
+    def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        """After the auto-encoder: mean and standard deviation of each latent channel over real positions."""
+        if stage != "autoencoder":
+            return
+        self.latent_mean.zero_()
+        self.latent_std.fill_(1.0)
+        count, total, squares = (
+            0,
+            torch.zeros_like(self.latent_mean).double(),
+            torch.zeros_like(self.latent_mean).double(),
+        )
+        for batch in batches:
+            latents = (
+                self.encode(batch.features, batch.lengths).unflatten(-1, (JOINTS, -1)).double()
+            )
+            count += int(self.widths(batch.lengths).sum()) * JOINTS
+            total += latents.sum((0, 1, 2))
+            squares += latents.square().sum((0, 1, 2))
+        mean = total / count
+        self.latent_mean.copy_(mean)
+        self.latent_std.copy_((squares / count - mean.square()).sqrt())
+
+    # official files
+
+    def load_official(self, path: str | Path) -> LoadReport:
+        """`path`: the official `checkpoints/t2m` folder, or the denoiser's `model/latest.tar` inside it."""
+        root, file = self._locate(Path(path))
+        state, ignored = split_ignored(
+            read_checkpoint(file, "ema_acmdm", "acmdm"), ("clip_model.",)
+        )
+        matched = load_strict(self.denoiser, state, file, "denoiser.")
+        if self.autoencoder is not None:
+            encoder = root / AUTOENCODER / "model" / "latest.tar"
+            matched += load_strict(
+                self.autoencoder, read_checkpoint(encoder, "ae"), encoder, "autoencoder."
+            )
+            self.latent_mean.copy_(
+                _statistic(root / AUTOENCODER / f"{AUTOENCODER}_Post_Mean.npy", LATENT)
+            )
+            self.latent_std.copy_(
+                _statistic(root / AUTOENCODER / f"{AUTOENCODER}_Post_Std.npy", LATENT)
+            )
+            matched += ["latent_mean", "latent_std"]
+        if (root / MEAN).exists():
+            mean, std = _statistic(root / MEAN, 3), _statistic(root / STD, 3)
+            note = f"joints normalised by {root / MEAN} and {STD}"
+        else:
+            mean, std = torch.tensor(SHIPPED_MEAN), torch.tensor(SHIPPED_STD)
+            note = "joints normalised by the statistics shipped with the official code"
+        self.statistics.mean.copy_(mean.expand(JOINTS, 3).flatten())
+        self.statistics.std.copy_(std.expand(JOINTS, 3).flatten())
+        return LoadReport(str(file), matched, ignored, (note,))
+
+    def _locate(self, path: Path) -> tuple[Path, Path]:
+        """The `checkpoints/t2m` folder and the denoiser's file."""
+        if path.is_file():
+            return path.resolve().parents[2], path
+        found = [
+            file
+            for file in sorted(path.glob("*/model/latest.tar"))
+            if file.parents[1].name != AUTOENCODER
+        ]
+        if len(found) != 1:
+            raise InputError(
+                f"{len(found)} denoisers (<name>/model/latest.tar) in there",
+                where=path,
+                fix="name one latest.tar",
+            )
+        return path, found[0]
+
+    @property
+    def official_name(self) -> str:
+        layers = len(self.denoiser.ACMDMTransformer)
+        size = {8: "S", 12: "B", 16: "L", 20: "XL"}.get(layers, f"{layers}L")
+        raw = "Raw_" if self.autoencoder is None else ""
+        return f"ACMDM_{raw}Flow_{size}_PatchSize{self.denoiser.patch}"
+
+    def export_official(self, path: str | Path) -> None:
+        """Writes a `checkpoints/t2m` folder: denoiser, auto-encoder, latent and joint statistics.
+
+        Mean_22x3.npy and Std_22x3.npy belong to the corpus; official code reads them from its data folder.
+        """
+        root = Path(path)
+        state, progress = copies(self.denoiser), {"ep": 0, "total_it": 0}
+        optimiser: dict[str, Any] = {"opt_acmdm": {}, "scheduler": {}}
+        write_checkpoint(
+            root / self.official_name / "model" / "latest.tar",
+            {"acmdm": state, "ema_acmdm": state, **optimiser, **progress},
+        )
+        statistics = {MEAN: _by_axis(self.statistics.mean), STD: _by_axis(self.statistics.std)}
+        if self.autoencoder is not None:
+            write_checkpoint(
+                root / AUTOENCODER / "model" / "latest.tar",
+                {"ae": copies(self.autoencoder), **progress},
+            )
+            statistics[f"{AUTOENCODER}/{AUTOENCODER}_Post_Mean.npy"] = self.latent_mean
+            statistics[f"{AUTOENCODER}/{AUTOENCODER}_Post_Std.npy"] = self.latent_std
+        for name, value in statistics.items():
+            with atomic(root / name) as temporary:
+                np.save(temporary, value.cpu().numpy())
+
+
+def _by_axis(values: Tensor) -> Tensor:
+    """[66] -> [3] if all joints share their numbers (the official layout), else [22, 3]."""
+    table = values.view(JOINTS, 3)
+    return table[0] if bool((table == table[0]).all()) else table
+
+
+def _statistic(path: Path, channels: int) -> Tensor:
+    """[channels], or for joints [22, channels]."""
+    try:
+        value = torch.from_numpy(np.load(path, allow_pickle=False)).float()
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(
+            f"missing or corrupted ({error})", where=path, fix="take it from the official archive"
+        ) from None
+    if value.shape not in ((channels,), (JOINTS, channels)):
+        raise InputError(
+            f"shape {tuple(value.shape)}, expected ({channels},)",
+            where=path,
+            fix="use the statistics of this model",
+        )
+    return value
+
+
+BACKBONE = ACMDM

@@ -1,0 +1,117 @@
+"""Samplers of flow models beyond fixed-step Euler: Heun on the suite's table, adaptive dopri5 as published.
+
+All run from noise at t = 0 to data at t = 1, x' = x + dt v. The one other convention in reach, that of
+diffusers (sigma from 1 to 0, velocity noise - data), is met in `diffusers_euler`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torchdiffeq import odeint
+
+from motionrft.diffusion.sampler import Noise, Sampler
+from motionrft.diffusion.table import StepTable
+from motionrft.errors import InputError
+
+if TYPE_CHECKING:
+    from motionrft.backbones.base import Backbone, Condition
+
+Velocity = Callable[[Tensor, Tensor], Tensor]  # (t scalar, x) -> dx/dt
+
+
+def integrate(
+    velocity: Velocity,
+    start: Tensor,
+    *,
+    method: str = "dopri5",
+    points: int = 50,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+) -> Tensor:
+    """The path [points, B, …] on linspace(0, 1, points), by torchdiffeq.
+
+    The defaults are ACMDM's. Fixed-step methods take points - 1 steps. dopri5 may evaluate beyond t = 1 and
+    interpolate, and its step control sees one error over the whole batch, padding included.
+    """
+    grid = torch.linspace(0.0, 1.0, points, device=start.device)
+    return odeint(velocity, start, grid, method=method, rtol=rtol, atol=atol)
+
+
+def diffusers_euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
+    """The final sample of `steps` Euler steps through diffusers' FlowMatchEulerDiscreteScheduler.
+
+    Needs explicit sigmas 1, 1 - 1/steps, …, 1/steps: its default grid ends at 0.001 and wastes a step. Its
+    time is 1000 (1 - t) and its velocity noise - data, hence both conversions.
+    """
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler.set_timesteps(sigmas=(1 - torch.arange(steps) / steps).tolist())
+    x = start
+    for timestep in scheduler.timesteps:
+        x = scheduler.step(-velocity(1 - timestep / 1000, x), timestep, x).prev_sample
+    return x
+
+
+class HeunSampler(Sampler):
+    """Heun's second-order method on the Euler table: a step's output is the mean of the slopes at its ends."""
+
+    def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
+        first = super().output(i, x, condition)
+        end = self.table.t_model[i] + self.table.B[i]
+        ahead = x + float(self.table.B[i]) * first
+        second = self.backbone.guided(
+            ahead, end.to(x.device).expand(len(x)), condition, self.guidance
+        )
+        return (first + second) / 2
+
+
+class AdaptiveSampler(Sampler):
+    """dopri5 for generation (`sample`); `walk`, which a fine-tuning method takes, stays on the Euler table.
+
+    Each motion is integrated by itself, without padding, so that it does not depend on its batch;
+    `coupled` integrates the padded batch as one system, as the official code does.
+    """
+
+    def __init__(
+        self, backbone: Backbone, table: StepTable, guidance: float, *, coupled: bool = False
+    ):
+        super().__init__(backbone, table, guidance)
+        self.coupled = coupled
+
+    @torch.no_grad()
+    def sample(self, condition: Condition, noise: Noise) -> Tensor:
+        if self.coupled:
+            return self._solve(noise.start, condition)
+        result = torch.zeros_like(noise.start)
+        for row, length in enumerate(condition.lengths.tolist()):
+            width = self.backbone.width(length)
+            one = slice(row, row + 1)
+            result[one, :width] = self._solve(noise.start[one, :width], condition.select(one))
+        return result
+
+    def _solve(self, start: Tensor, condition: Condition) -> Tensor:
+        def velocity(t: Tensor, x: Tensor) -> Tensor:
+            return self.backbone.guided(x, t.expand(len(x)), condition, self.guidance)
+
+        return integrate(velocity, start)[-1]
+
+
+def flow_sampler(backbone: Backbone, table: StepTable, settings: dict[str, Any]) -> Sampler:
+    """The sampler of a `kind: flow` section: `solver` euler (default), heun or dopri5."""
+    solver, guidance = settings.get("solver", "euler"), float(settings.get("guidance", 1.0))
+    if solver == "euler":
+        return Sampler(backbone, table, guidance)
+    if solver == "heun":
+        return HeunSampler(backbone, table, guidance)
+    if solver == "dopri5":
+        return AdaptiveSampler(
+            backbone, table, guidance, coupled=bool(settings.get("coupled", False))
+        )
+    raise InputError(
+        f"unknown solver {solver!r}", field="sampler.solver", fix="use euler, heun or dopri5"
+    )
