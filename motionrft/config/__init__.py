@@ -1,14 +1,16 @@
 """The configuration of a run: one file that names everything, resolved into one plain dictionary.
 
 A run file (`config/toy.yaml`) names a corpus, backbones, methods, seeds. `resolve` pulls in
-`config/backbones/<name>.yaml` at the run's size and `config/methods/<name>.yaml`, applies the run's
-`override:` block, and validates the whole against the schemas, which also fill the defaults in.
+`config/backbones/<name>.yaml` at the run's size and `config/methods/<name>.yaml`, lays the run's own
+sections over those of its size (`config/reward/small.yaml`, …), applies the run's `override:` block,
+and validates the whole against the schemas, which also fill the defaults in.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ import yaml
 from motionrft.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+# sections whose defaults are a file a size: config/<section>/<size>.yaml, with the run's own section laid over it
+SIZED = ("text", "evaluator", "reward", "finetune", "evaluate", "resources")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -45,6 +50,15 @@ def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def numbers(value: Any) -> Any:
+    """`value` with texts like "5e-4" read as numbers: YAML 1.1 takes them for texts."""
+    if isinstance(value, dict):
+        return {key: numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [numbers(entry) for entry in value]
+    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
+
+
 def available(folder: str) -> list[str]:
     return sorted(path.stem for path in (ROOT / "config" / folder).glob("*.yaml"))
 
@@ -53,10 +67,12 @@ def part(folder: str, name: str, where: str | Path) -> dict[str, Any]:
     """`config/<folder>/<name>.yaml`, or an error that lists what exists."""
     if name not in available(folder):
         raise InputError(
-            f"unknown {folder[:-1]} {name!r}", where=where, field=folder,
+            f"unknown {folder[:-1]} {name!r}",
+            where=where,
+            field=folder,
             fix=f"choose from {', '.join(available(folder))}, or add config/{folder}/{name}.yaml",
         )
-    return read_yaml(ROOT / "config" / folder / f"{name}.yaml")
+    return numbers(read_yaml(ROOT / "config" / folder / f"{name}.yaml"))
 
 
 def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]:
@@ -66,36 +82,106 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     """
     from motionrft.config.schema import validate
 
-    run = copy.deepcopy(run)
+    run = numbers(copy.deepcopy(run))
     if run.get("resolved"):
         return run
+    for key in [key for key in run if key.endswith("_dir")]:  # --config mocap_dir=… on the command line
+        run.setdefault("corpus", {})[key] = run.pop(key)
     override = run.pop("override", {})
     validate(run, "run", where)
-    size = run["size"]
-    backbones = {}
-    for name in run["backbones"]:
-        file = ROOT / "config" / "backbones" / f"{name}.yaml"
-        entry = part("backbones", name, where)
-        if size not in entry.get("sizes", {}):
-            raise InputError(f"no size {size!r}", where=file, field="sizes", fix="add it or choose another size")
-        flat = {key: value for key, value in entry.items() if key != "sizes"} | {"name": name}
-        backbones[name] = validate(
-            merge(merge(flat, entry["sizes"][size]), override.get("backbones", {}).get(name, {})), "backbone", file
-        )
-    methods = {}
-    for name in run["methods"]:
-        entry = part("methods", name, where) | {"name": name}
-        changed = merge(merge(entry, override.get("methods", {}).get("all", {})), override.get("methods", {}).get(name, {}))
-        methods[name] = validate(changed, "method", f"config/methods/{name}.yaml")
+    for section in SIZED:
+        if run["size"] in available(section):
+            run[section] = merge(part(section, run["size"], where), run[section])
+    validate(run["corpus"], f"corpus-{run['corpus']['kind']}", where, "corpus")
+    for section in ("evaluator", "reward", "resources"):
+        validate(run[section], section, where, section)
+    names = _chosen(run, "backbones", where)
+    methods = {name: _method(name, override, where) for name in _chosen(run, "methods", where)}
+    backbones: dict[str, Any] = {}
+    queue = list(names)
+    while queue:
+        entry = _backbone(queue.pop(0), run["size"], override, where)
+        backbones[entry["name"]] = entry
+        # a distilled backbone starts from its teacher, which is trained whether or not it is compared
+        if entry.get("teacher") and entry["teacher"] not in backbones:
+            queue.append(entry["teacher"])
     for kind, known in (("backbones", backbones), ("methods", {"all": 0, **methods})):
         for name in override.get(kind, {}):
             if name not in known:
                 raise InputError(
-                    f"{name!r} is not among the run's {kind}", where=where, field=f"override: {kind}",
+                    f"{name!r} is not among the run's {kind}",
+                    where=where,
+                    field=f"override: {kind}",
                     fix=f"choose from {', '.join(known)}",
                 )
+    run["matrix"] = _matrix(run, names, list(methods), where)
     run["backbones"], run["methods"], run["resolved"] = backbones, methods, True
     return run
+
+
+def _has_size(name: str, size: str) -> bool:
+    return size in read_yaml(ROOT / "config" / "backbones" / f"{name}.yaml").get("sizes", {})
+
+
+def _chosen(run: dict[str, Any], kind: str, where: str | Path) -> list[str]:
+    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size."""
+    chosen = run[kind]
+    if chosen != "all":
+        return list(dict.fromkeys(chosen))
+    names = available(kind)
+    return [name for name in names if kind == "methods" or _has_size(name, run["size"])]
+
+
+def _backbone(name: str, size: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
+    from motionrft.config.schema import validate
+
+    entry = part("backbones", name, where)
+    file = f"config/backbones/{name}.yaml"
+    if size not in entry.get("sizes", {}):
+        raise InputError(
+            f"no size {size!r}", where=file, field="sizes", fix="add it or choose another size"
+        )
+    flat = {key: value for key, value in entry.items() if key != "sizes"} | {"name": name}
+    changed = merge(merge(flat, entry["sizes"][size]), override.get("backbones", {}).get(name, {}))
+    return validate(changed, "backbone", file)
+
+
+def _method(name: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
+    from motionrft.config.schema import validate
+
+    changed = part("methods", name, where) | {"name": name}
+    for key in ("all", name):
+        changed = merge(changed, override.get("methods", {}).get(key, {}))
+    return validate(changed, "method", f"config/methods/{name}.yaml")
+
+
+def _matrix(
+    run: dict[str, Any], backbones: list[str], methods: list[str], where: str | Path
+) -> list[dict[str, Any]]:
+    """Every fine-tuning to run, once: [{backbone, method, seeds}]."""
+    entries = [{}] if run["matrix"] == "cross" else run["matrix"]
+    cells: dict[tuple[str, str], list[int]] = {}
+    for number, entry in enumerate(entries):
+        picked = {}
+        for kind, known in (("backbones", backbones), ("methods", methods)):
+            value = entry.get(kind, "all")
+            picked[kind] = known if value == "all" else value
+            for name in picked[kind]:
+                if name not in known:
+                    raise InputError(
+                        f"{name!r} is not among the run's {kind}",
+                        where=where,
+                        field=f"matrix.{number}.{kind}",
+                        fix=f"choose from {', '.join(known)}, or add it to `{kind}`",
+                    )
+        for backbone in picked["backbones"]:
+            for method in picked["methods"]:
+                seeds = cells.setdefault((backbone, method), [])
+                seeds += [seed for seed in entry.get("seeds", run["seeds"]) if seed not in seeds]
+    return [
+        {"backbone": backbone, "method": method, "seeds": seeds}
+        for (backbone, method), seeds in cells.items()
+    ]
 
 
 def apply_set(run: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
@@ -114,7 +200,7 @@ def apply_set(run: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
 def load_run(path: str | Path, assignments: list[str] | None = None) -> dict[str, Any]:
     """Reads and resolves a run file, or reads back a configuration that was resolved before."""
     path = Path(path)
-    return resolve(apply_set(read_yaml(path), assignments or []), path)
+    return resolve(numbers(apply_set(read_yaml(path), assignments or [])), path)
 
 
 def dump(run: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,18 @@ def _fill(value: Any, schema: dict[str, Any]) -> None:
     for key, rule in schema.get("properties", {}).items():
         if key not in value and "default" in rule:
             default = rule["default"]
-            value[key] = default.copy() if isinstance(default, (dict, list)) else default
+            value[key] = copy.deepcopy(default)
         if key in value:
             _fill(value[key], rule)
 
 
-def validate(value: dict[str, Any], name: str, where: str | Path) -> dict[str, Any]:
-    """`value` with the schema's defaults filled in (in place); raises `InputError` on the first mistake."""
+def validate(
+    value: dict[str, Any], name: str, where: str | Path, field: str = ""
+) -> dict[str, Any]:
+    """`value` with the schema's defaults filled in (in place); raises `InputError` on the first mistake.
+
+    `field` is where in the file `value` stands.
+    """
     schema = _schema(name)
     _fill(value, schema)
     error = best_match(Draft202012Validator(schema).iter_errors(value))
@@ -45,5 +51,8 @@ def validate(value: dict[str, Any], name: str, where: str | Path) -> dict[str, A
     else:
         fix = rule.get("description") or f"see workflow/schemas/{name}.schema.yaml"
     raise InputError(
-        error.message, where=where, field=".".join(str(step) for step in error.absolute_path), fix=" ".join(fix.split())
+        error.message,
+        where=where,
+        field=".".join([*filter(None, [field]), *map(str, error.absolute_path)]),
+        fix=" ".join(fix.split()),
     )

@@ -1,0 +1,49 @@
+# MotionRFT, from a corpus to its tables, figures and report:
+#
+#   snakemake --cores all                                       the toy run, config/toy.yaml
+#   snakemake --cores all --configfile config/mocap.yaml --config mocap_dir=/path/to/bvh
+#   snakemake --profile slurm --configfile config/humanml3d.yaml
+#
+# Everything a run makes is in results/<run>/; a path there reads as what, backbone, method, seed:
+#   corpus/  features/  text/<encoder>  evaluator/  reward/<stage>  backbones/<backbone>/<stage>
+#   finetune/<backbone>/<method>/seed<k>/  evaluate/<backbone>/<method>/seed<k>/  tables/  figures/  report.html
+import os
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+# the package of this checkout, and the Python that runs Snakemake unless a conda environment is activated later
+sys.path.insert(0, str(workflow.basedir))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])
+)
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ["PATH"]]
+)
+
+# an explicit --configfile stands alone: it is not laid over the toy run
+if not workflow.config_settings.configfiles:
+
+    configfile: os.path.join(workflow.basedir, "config", "toy.yaml")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/text.smk"
+include: "workflow/rules/evaluator.smk"
+include: "workflow/rules/reward.smk"
+include: "workflow/rules/backbones.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.scored.input,

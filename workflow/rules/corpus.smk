@@ -1,0 +1,51 @@
+# Motions, captions and splits; their three representations.
+
+
+rule corpus:
+    output:
+        about="<results>/corpus/corpus.json",
+        clips="<results>/corpus/clips.parquet",
+        motions="<results>/corpus/motions.npy",
+    log:
+        "<logs>/corpus.log",
+    benchmark:
+        "<benchmarks>/corpus.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: threads_of("corpus")
+    resources:
+        **resources_of("corpus"),
+    params:
+        settings=section("corpus"),
+        config=CONFIG,
+        out=subpath(output.about, parent=True),
+    shell:
+        "python -m motionrft corpus --config {params.config:q} --out {params.out:q} "
+        "> {log:q} 2>&1"
+
+
+rule features:
+    input:
+        about="<results>/corpus/corpus.json",
+        clips="<results>/corpus/clips.parquet",
+        motions="<results>/corpus/motions.npy",
+    output:
+        clips="<results>/features/clips.parquet",
+        statistics="<results>/features/stats.safetensors",
+    log:
+        "<logs>/features.log",
+    benchmark:
+        "<benchmarks>/features.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: threads_of("features")
+    resources:
+        **resources_of("features"),
+    params:
+        settings=section("corpus"),
+        config=CONFIG,
+        corpus=subpath(input.about, parent=True),
+        out=subpath(output.clips, parent=True),
+    shell:
+        "python -m motionrft features --config {params.config:q} --corpus {params.corpus:q} "
+        "--out {params.out:q} > {log:q} 2>&1"
