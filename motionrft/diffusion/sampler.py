@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
+from motionrft.diffusion.recompute import recomputed
 from motionrft.diffusion.table import StepTable
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ class SeededNoise:
     batch's width, so that a sample depends neither on its batch mates nor on the batch's padding.
     """
 
-    def __init__(self, seeds: Sequence[int], shape: tuple[int, ...], full: int, device: torch.device | str = "cpu"):
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        shape: tuple[int, ...],
+        full: int,
+        device: torch.device | str = "cpu",
+    ):
         self.seeds, self.shape, self.full, self.device = list(seeds), shape, full, device
         self.start = self(-1)
 
@@ -49,7 +56,9 @@ class SeededNoise:
         rows = []
         for seed in self.seeds:
             generator = torch.Generator().manual_seed((seed * 1_000_003 + i + 1) % 2**63)
-            rows.append(torch.randn((self.full, *self.shape[1:]), generator=generator)[: self.shape[0]])
+            rows.append(
+                torch.randn((self.full, *self.shape[1:]), generator=generator)[: self.shape[0]]
+            )
         return torch.stack(rows).to(self.device)
 
 
@@ -77,17 +86,27 @@ class Sampler:
         x: Tensor | None = None,
         live: Container[int] = (),
         cut_input: bool = False,
+        recompute: bool = False,
     ) -> Iterator[Step]:
         """Steps `start … stop-1`. Gradient flows through the network output of `live` steps only; the
-        affine path A_i x_i always carries it; `cut_input` detaches what the network reads (DRTune)."""
+        affine path A_i x_i always carries it; `cut_input` detaches what the network reads (DRTune);
+        `recompute` keeps only a live step's input and runs the network again on the way back."""
         x = noise.start if x is None else x
         for i in range(start, len(self) if stop is None else stop):
             with torch.set_grad_enabled(torch.is_grad_enabled() and i in live):
-                output = self.output(i, x.detach() if cut_input else x, condition)
+                read = x.detach() if cut_input else x
+                if recompute and torch.is_grad_enabled():
+                    output = self._recomputed(i, read, condition)
+                else:
+                    output = self.output(i, read, condition)
             fresh = noise(i) if float(self.table.C[i]) != 0.0 else None
             following = self.table.advance(i, x, output, fresh)
             yield Step(i, x, output, self.table.clean(i, x, output), following)
             x = following
+
+    def _recomputed(self, i: int, x: Tensor, condition: Condition) -> Tensor:
+        trained = [parameter for parameter in self.backbone.parameters() if parameter.requires_grad]
+        return recomputed(lambda read: self.output(i, read, condition), trained, x)
 
     @torch.no_grad()
     def sample(self, condition: Condition, noise: Noise) -> Tensor:

@@ -1,16 +1,24 @@
 """Step tables from diffusers schedulers: the schedule is theirs, the algebra of a step is written once.
 
 `step_table(settings, prediction)` reads a backbone's `sampler:` section:
-  kind: ddim | ddpm | lcm | flow;  steps;  guidance;  schedule: {…} passed to the diffusers scheduler.
+  kind: ddim | ddpm | lcm | flow;  steps;  guidance;  schedule: {…} passed to the diffusers scheduler;
+  respacing: "ddim50" | "50" | "10,15,25" (ddim and ddpm; optional) keeps the official lists of time-steps.
+
+Betas and the grid of time-steps are diffusers'. Two things are not: cumulative alphas are multiplied in
+float64 (diffusers' float32 products are off by 1e-5 relative at the noisy end of a cosine schedule, and
+1 - abar by 1e-3 at its clean end), and with `respacing` the kept indices are an explicit list whose
+neighbours are looked up (diffusers' DDIM steps to t - N // K, which is wrong on all but its own grid).
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from motionrft.diffusion.respacing import kept_timesteps
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
 
@@ -22,29 +30,58 @@ def step_table(settings: dict[str, Any], prediction: str) -> StepTable:
     kind, steps = settings["kind"], int(settings["steps"])
     if kind == "flow":
         if prediction != "velocity":
-            raise InputError("a flow sampler needs velocity prediction", field="sampler.kind", fix="use ddim or ddpm")
+            raise InputError(
+                "a flow sampler needs velocity prediction",
+                field="sampler.kind",
+                fix="use ddim or ddpm",
+            )
         return flow_euler(steps)
     if prediction not in VP_PREDICTIONS:
-        raise InputError(f"sampler {kind!r} cannot use {prediction!r} prediction", field="sampler.kind", fix="use flow")
+        raise InputError(
+            f"sampler {kind!r} cannot use {prediction!r} prediction",
+            field="sampler.kind",
+            fix="use flow",
+        )
     schedule = dict(settings.get("schedule", {}))
+    if "respacing" in settings and kind in ("ddim", "ddpm"):
+        return respaced(kind, steps, settings["respacing"], schedule, prediction)
     if kind == "ddim":
         return ddim(ddim_scheduler(steps, schedule), prediction)
     if kind == "ddpm":
         return ddpm(ddpm_scheduler(steps, schedule), prediction)
     if kind == "lcm":
         return consistency(lcm_scheduler(schedule), lcm_timesteps(settings), prediction)
-    raise InputError(f"unknown sampler {kind!r}", field="sampler.kind", fix="use ddim, ddpm, lcm or flow")
+    raise InputError(
+        f"unknown sampler {kind!r}", field="sampler.kind", fix="use ddim, ddpm, lcm or flow"
+    )
 
 
 def exact_alphas(scheduler: Any) -> Tensor:
-    """alphas_cumprod recomputed in float64 from the scheduler's own betas (diffusers multiplies in float32)."""
-    return torch.cumprod(1.0 - scheduler.betas.double(), 0)
+    """alphas_cumprod [N] in float64 for the scheduler's schedule (diffusers multiplies in float32).
+
+    Linear and cosine betas are recomputed in float64 too, as the official code of the models that use
+    them has it; others (MLD's scaled_linear) are the scheduler's own float32 numbers.
+    """
+    config, betas = scheduler.config, scheduler.betas.double()
+    N = config.num_train_timesteps
+    if config.trained_betas is None and config.beta_schedule == "linear":
+        betas = torch.linspace(config.beta_start, config.beta_end, N, dtype=torch.float64)
+    elif config.trained_betas is None and config.beta_schedule == "squaredcos_cap_v2":
+        u = torch.arange(N + 1, dtype=torch.float64) / N
+        level = torch.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
+        betas = (1 - level[1:] / level[:-1]).clamp(max=0.999)
+    return torch.cumprod(1.0 - betas, 0)
+
+
+def training_alphas(schedule: dict[str, Any]) -> Tensor:
+    """alphas_cumprod [N] of the process a network is trained on. schedule: diffusers' arguments."""
+    return exact_alphas(ddpm_scheduler(1, schedule))
 
 
 def ddim_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
     from diffusers import DDIMScheduler
 
-    scheduler = DDIMScheduler(**{"clip_sample": False, **schedule})
+    scheduler: Any = DDIMScheduler(**{"clip_sample": False, **schedule})
     scheduler.set_timesteps(steps)
     return scheduler
 
@@ -52,7 +89,9 @@ def ddim_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
 def ddpm_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
     from diffusers import DDPMScheduler
 
-    scheduler = DDPMScheduler(**{"clip_sample": False, "variance_type": "fixed_small", **schedule})
+    scheduler: Any = DDPMScheduler(
+        **{"clip_sample": False, "variance_type": "fixed_small", **schedule}
+    )
     scheduler.set_timesteps(steps)
     return scheduler
 
@@ -83,30 +122,64 @@ def clean_coefficients(abar: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
     return s, -n
 
 
+def respaced(
+    kind: str, steps: int, sections: str | int, schedule: dict[str, Any], prediction: str
+) -> StepTable:
+    """A ddim or ddpm table over an explicit list of the trained process's indices, noisiest first."""
+    alphas = training_alphas(schedule)
+    kept = kept_timesteps(len(alphas), sections)
+    if len(kept) != steps:
+        raise InputError(
+            f"keeps {len(kept)} time-steps, but steps is {steps}",
+            field=f"sampler.respacing: {sections!r}",
+            fix=f"set steps: {len(kept)}",
+        )
+    t = torch.tensor(kept[::-1])
+    following = torch.cat([alphas[t][1:], alphas.new_ones(1)])
+    table = ddim_table if kind == "ddim" else ddpm_table
+    return table(alphas[t], following, t, prediction)
+
+
 def ddim(scheduler: Any, prediction: str) -> StepTable:
-    """Deterministic DDIM (eta 0): x' = sqrt(abar') x0hat + sqrt(1-abar') eps_hat."""
+    """Deterministic DDIM (eta 0) on the scheduler's own grid."""
     alphas = exact_alphas(scheduler)
     t = scheduler.timesteps.long().cpu()
     previous = t - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
     final = alphas.new_tensor(1.0) if scheduler.config.set_alpha_to_one else alphas[0]
-    a, ap = alphas[t], torch.where(previous >= 0, alphas[previous.clamp(min=0)], final)
+    following = torch.where(previous >= 0, alphas[previous.clamp(min=0)], final)
+    return ddim_table(alphas[t], following, t, prediction)
+
+
+def ddim_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
+    """x' = sqrt(abar') x0hat + sqrt(1-abar') eps_hat. a, ap [T]: abar before and after each step."""
     P, Q = clean_coefficients(a, prediction)
     # eps_hat = (x - sqrt(a) x0hat) / sqrt(1-a), written in terms of x and o
     ratio = ((1 - ap) / (1 - a)).sqrt()
     direct = ap.sqrt() - ratio * a.sqrt()
-    return _table(ratio + direct * P, direct * Q, torch.zeros_like(a), P, Q, t, torch.cat([a, ap[-1:]]))
+    abar = torch.cat([a, ap[-1:]])
+    return _table(ratio + direct * P, direct * Q, torch.zeros_like(a), P, Q, t, abar)
 
 
 def ddpm(scheduler: Any, prediction: str) -> StepTable:
-    """Ancestral sampling with the posterior variance (`fixed_small`); the last step adds no noise."""
-    alphas = exact_alphas(scheduler)
+    """Ancestral sampling on the scheduler's own grid."""
     t = scheduler.timesteps.long().cpu()
-    a = alphas[t]
-    ap = torch.cat([a[1:], a.new_ones(1)])
+    a = exact_alphas(scheduler)[t]
+    return ddpm_table(a, torch.cat([a[1:], a.new_ones(1)]), t, prediction)
+
+
+def ddpm_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
+    """x' ~ q(x' | x, x0hat) with the posterior variance (`fixed_small`); the last step adds no noise."""
     beta = 1 - a / ap
     P, Q = clean_coefficients(a, prediction)
     c0, cx = ap.sqrt() * beta / (1 - a), (1 - beta).sqrt() * (1 - ap) / (1 - a)
-    return _table(cx + c0 * P, c0 * Q, (beta * (1 - ap) / (1 - a)).sqrt(), P, Q, t, torch.cat([a, ap[-1:]]))
+    deviation = (beta * (1 - ap) / (1 - a)).sqrt()
+    return _table(cx + c0 * P, c0 * Q, deviation, P, Q, t, torch.cat([a, ap[-1:]]))
+
+
+def boundary_scalings(t: Tensor, scaling: float = 10.0) -> tuple[Tensor, Tensor]:
+    """c_skip, c_out of a consistency function at time-steps `t`: 1, 0 at t = 0 (sigma_data 0.5)."""
+    s2 = (scaling * t) ** 2
+    return 0.25 / (s2 + 0.25), (s2 / (s2 + 0.25)).sqrt()
 
 
 def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTable:
@@ -114,13 +187,19 @@ def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTa
     alphas = exact_alphas(scheduler)
     t = torch.tensor(timesteps)
     a = alphas[t]
-    scaled = scheduler.config.timestep_scaling * t.double()
-    sigma2 = torch.tensor(0.5, dtype=torch.float64) ** 2
-    c_skip, c_out = sigma2 / (scaled**2 + sigma2), scaled / (scaled**2 + sigma2).sqrt()
+    c_skip, c_out = boundary_scalings(t.double(), scheduler.config.timestep_scaling)
     p, q = clean_coefficients(a, prediction)
     P, Q = c_skip + c_out * p, c_out * q
     following = torch.cat([a[1:], a.new_ones(1)])
-    return _table(following.sqrt() * P, following.sqrt() * Q, (1 - following).sqrt(), P, Q, t, torch.cat([a, following[-1:]]))
+    return _table(
+        following.sqrt() * P,
+        following.sqrt() * Q,
+        (1 - following).sqrt(),
+        P,
+        Q,
+        t,
+        torch.cat([a, following[-1:]]),
+    )
 
 
 def flow_euler(steps: int) -> StepTable:
@@ -130,5 +209,7 @@ def flow_euler(steps: int) -> StepTable:
     return StepTable(one, t.diff(), 0 * one, one, 1 - t[:-1], t[:-1], t, 1 - t)
 
 
-def _table(A: Tensor, B: Tensor, C: Tensor, P: Tensor, Q: Tensor, t: Tensor, abar: Tensor) -> StepTable:
+def _table(
+    A: Tensor, B: Tensor, C: Tensor, P: Tensor, Q: Tensor, t: Tensor, abar: Tensor
+) -> StepTable:
     return StepTable(A, B, C, P, Q, t, abar.sqrt(), (1 - abar).clamp(min=0).sqrt())

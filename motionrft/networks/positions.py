@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embedding
@@ -24,6 +26,13 @@ class LearnedPositions(nn.Module):
         if length > len(self.pe):
             raise ValueError(f"{length} tokens, but the table has {len(self.pe)} positions")
         return self.pe[:length].transpose(0, 1)
+
+
+def interleaved_sinusoid(rows: int, width: int) -> Tensor:
+    """The transformer paper's table [rows, width]: even columns sine, odd columns cosine, float32."""
+    frequencies = torch.exp(torch.arange(0, width, 2).float() * (-math.log(10000.0) / width))
+    angles = torch.arange(rows).float()[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
 
 
 def timestep_sinusoid(t: Tensor, width: int) -> Tensor:

@@ -45,10 +45,16 @@ class DecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(hidden)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, memory: Tensor, valid: Tensor | None = None) -> Tensor:
-        """x [B, T, h] with padding mask `valid` [B, T], memory [B, n, h] -> [B, T, h]."""
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        valid: Tensor | None = None,
+        memory_valid: Tensor | None = None,
+    ) -> Tensor:
+        """x [B, T, h], memory [B, n, h], each with its padding mask (True = counts) -> [B, T, h]."""
         x = self.norm1(x + self.dropout(self.self_attn(x, x, x, valid)))
-        x = self.norm2(x + self.dropout(self.multihead_attn(x, memory, memory)))
+        x = self.norm2(x + self.dropout(self.multihead_attn(x, memory, memory, memory_valid)))
         inner = self.dropout(F.gelu(self.linear1(x)))
         return self.norm3(x + self.dropout(self.linear2(inner)))
 

@@ -1,0 +1,63 @@
+"""Backbones whose official weights were trained under another z-normalisation than the corpus's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+
+# beside the checkpoint, or in its run folder's `meta/`
+PLACES = ("meta/{}.npy", "../meta/{}.npy", "{}.npy")
+
+
+class OwnStatistics(nn.Module):
+    """mean, std [dim] of the network's own normalisation; kept in the state dict.
+
+    A fresh network has the corpus's own, for which both maps are the identity, bit for bit.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, normaliser: Normaliser):
+        super().__init__()
+        self.register_buffer("mean", normaliser.mean.clone().float())
+        self.register_buffer("std", normaliser.std.clone().float())
+
+    def to_corpus(self, x: Tensor, corpus: Normaliser) -> Tensor:
+        """x [B, T, dim] in the network's normalisation -> in the corpus's."""
+        return x * (self.std / corpus.std) + (self.mean - corpus.mean) / corpus.std
+
+    def from_corpus(self, x: Tensor, corpus: Normaliser) -> Tensor:
+        """x [B, T, dim] in the corpus's normalisation -> in the network's."""
+        return x * (corpus.std / self.std) + (corpus.mean - self.mean) / self.std
+
+    def kept(self) -> dict[str, Tensor]:
+        """What an official file cannot hold, under its names in the backbone's state dict."""
+        return {f"statistics.{name}": value for name, value in self.state_dict().items()}
+
+    def read_beside(self, checkpoint: str | Path) -> str:
+        """Takes mean.npy and std.npy found with an official checkpoint; returns what was done, in words."""
+        folder = Path(checkpoint).parent
+        for place in PLACES:
+            paths = [folder / place.format(name) for name in ("mean", "std")]
+            if all(path.is_file() for path in paths):
+                self.mean.copy_(self._read(paths[0]))
+                self.std.copy_(self._read(paths[1]))
+                return f"normalised by {paths[0]} and {paths[1].name}"
+        return "no mean.npy and std.npy beside it: normalised by the corpus's statistics"
+
+    def _read(self, path: Path) -> Tensor:
+        values = torch.from_numpy(np.load(path, allow_pickle=False)).float()
+        if values.shape != self.mean.shape:
+            raise InputError(
+                f"shape {tuple(values.shape)}, the network has {tuple(self.mean.shape)}",
+                where=path,
+                fix="use the statistics shipped with this checkpoint",
+            )
+        return values

@@ -1,0 +1,249 @@
+"""MDM: official names and files, null condition, ragged lengths, training loss. Golden numbers: tests/verify."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from motionrft.backbones.base import Condition
+from motionrft.backbones.mdm import MDM
+from motionrft.corpus.dataset import Batch
+from motionrft.diffusion.sampler import Sampler, SeededNoise
+from motionrft.diffusion.schedules import step_table
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from motionrft.text.features import TextBatch
+
+SCHEDULE = {"num_train_timesteps": 20, "beta_schedule": "squaredcos_cap_v2"}
+DIM = 7
+
+
+def make(seed: int = 0, dim: int = DIM, **options) -> MDM:
+    torch.manual_seed(seed)
+    network = {
+        "schedule": SCHEDULE,
+        "latent_dim": 16,
+        "ff_size": 24,
+        "layers": 2,
+        "heads": 2,
+        "max_frames": 24,
+        "pos_embed_max_len": 40,
+        "mask_frames": True,
+        "dropout": 0.0,
+        **options,
+    }
+    normaliser = Normaliser(torch.randn(dim), torch.rand(dim) + 0.5)
+    return MDM.build(
+        network, dim=dim, text={"pooled": 6, "tokens": 5}, normaliser=normaliser
+    ).eval()
+
+
+def texts(batch: int, tokens: int = 4) -> TextBatch:
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.arange(tokens) < torch.arange(tokens, tokens - batch, -1).clamp(min=1)[:, None]
+    return TextBatch(
+        torch.randn(batch, 6, generator=generator),
+        torch.randn(batch, tokens, 5, generator=generator) * mask[..., None],
+        mask,
+        mask.sum(1) - 1,
+    )
+
+
+def condition(lengths: list[int]) -> Condition:
+    return Condition(
+        texts(len(lengths)), torch.tensor(lengths), torch.zeros(len(lengths), dtype=torch.bool)
+    )
+
+
+VARIANTS = {
+    "encoder": {},
+    "bert": {"arch": "trans_dec", "text": "bert"},
+    "bert-concat": {"arch": "trans_dec", "text": "bert", "emb_policy": "concat"},
+    "decoder": {"arch": "trans_dec"},
+    "decoder-time": {"arch": "trans_dec", "decoder_token": "time"},
+    "decoder-time-text": {"arch": "trans_dec", "decoder_token": "time_text"},
+}
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("mask_frames", [True, False])
+def test_a_sample_does_not_depend_on_its_batch_mates(options, mask_frames):
+    model = make(**options, mask_frames=mask_frames)
+    settings = {"kind": "ddpm", "steps": 5, "schedule": SCHEDULE}
+    sampler = Sampler(model, step_table(settings, "sample"), 2.5)
+    full = model.width(model.max_frames)
+
+    def draw(rows: list[int]) -> list[torch.Tensor]:
+        chosen = condition([24, 12, 8]).select(torch.tensor(rows))
+        shape = model.sample_shape(int(chosen.lengths.max()))
+        x = sampler.sample(chosen, SeededNoise(rows, shape, full))
+        features = model.to_features(x, chosen.lengths)
+        assert features.shape == (len(rows), int(chosen.lengths.max()), DIM)
+        return [row[:length] for row, length in zip(features, chosen.lengths, strict=True)]
+
+    together = draw([0, 1, 2])
+    for row in range(3):
+        torch.testing.assert_close(draw([row])[0], together[row], atol=1e-5, rtol=0)
+
+
+def test_unmasked_networks_always_sample_all_frames():
+    assert make(mask_frames=False).sample_shape(8) == (24, DIM)
+    assert make(mask_frames=True).sample_shape(8) == (8, DIM)
+
+
+@pytest.mark.parametrize("options", [VARIANTS["encoder"], VARIANTS["bert"]], ids=["clip", "bert"])
+def test_null_condition_keeps_the_bias_of_embed_text(options):
+    model, given = make(**options), condition([24, 12])
+    x, t = torch.randn(2, 24, DIM), torch.tensor([3, 9])
+    dropped = given.with_drop(torch.tensor([True, False]))
+    out = model.predict(x, t, dropped)
+    plain = model.predict(x, t, given)
+    torch.testing.assert_close(out[1], plain[1])
+    zero = given.text.tokens if model.options.text == "bert" else given.text.pooled[:, None]
+    valid = given.text.mask if model.options.text == "bert" else None
+    null = model.denoise(
+        x, t, torch.zeros_like(zero), valid, torch.arange(24) < given.lengths[:, None]
+    )
+    torch.testing.assert_close(out[0], null[0])
+    with torch.no_grad():
+        model.embed_text.bias += 1.0
+    assert (model.predict(x, t, dropped)[0] - out[0]).abs().max() > 1e-3
+
+
+def test_training_loss_is_the_mean_over_samples_of_the_error_a_valid_number():
+    model, lengths = make(), torch.tensor([8, 4])
+    batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
+    batch.features[1, 4:] = 0
+    losses = [
+        model.pretrain_loss(batch, texts(2), "denoiser", torch.Generator().manual_seed(5))["loss"]
+        for _ in range(2)
+    ]
+    assert losses[0] == losses[1]
+    generator = torch.Generator().manual_seed(5)
+    t, _, x = model.forward_process.draw(batch.features, generator)
+    drop = torch.rand(2, generator=generator) < 0.1
+    out = model.predict(x, t, Condition(texts(2), lengths, drop))
+    errors = [((out - batch.features)[row, :n] ** 2).mean() for row, n in enumerate([8, 4])]
+    torch.testing.assert_close(losses[0], sum(errors) / 2)
+
+
+def test_forward_process_has_the_stated_mean_and_variance():
+    process = make().forward_process
+    alphas = (process.signal**2).double()
+    torch.testing.assert_close(
+        alphas + process.noise.double() ** 2, torch.ones(20).double(), atol=1e-6, rtol=0
+    )
+    x0, eps, t = torch.randn(3, 4, DIM), torch.randn(3, 4, DIM), torch.tensor([0, 7, 19])
+    out = process(x0, t, eps)
+    for row in range(3):
+        a = alphas[t[row]].float()
+        torch.testing.assert_close(out[row], a.sqrt() * x0[row] + (1 - a).sqrt() * eps[row])
+
+
+@pytest.mark.parametrize("dim", [263, 251])
+@pytest.mark.parametrize("average", [False, True])
+def test_export_and_import_are_bit_equal(tmp_path, dim, average):
+    source, target = (
+        make(0, dim, average=average),
+        make(1, dim, average=average, pos_embed_max_len=64),
+    )
+    source.export_official(tmp_path / "model.pt")
+    stored = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert set(stored) == {"model", "model_avg"} if average else "embed_text.weight" in stored
+    report = target.load_official(tmp_path / "model.pt")
+    assert not report.ignored
+    for name, tensor in source.state_dict().items():
+        if not name.startswith("statistics."):
+            assert torch.equal(tensor, target.state_dict()[name]), name
+    target.export_official(tmp_path / "again.pt")
+    again = torch.load(tmp_path / "again.pt", weights_only=True)
+    first, second = (file["model_avg"] if average else file for file in (stored, again))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_average_is_taken_and_embedded_clip_is_reported(tmp_path):
+    source = make(0)
+    source.export_official(tmp_path / "flat.pt")
+    flat = torch.load(tmp_path / "flat.pt", weights_only=True)
+    worse = {name: tensor + 1 for name, tensor in flat.items()}
+    flat["clip_model.ln_final.weight"] = torch.ones(3)
+    torch.save({"model": worse, "model_avg": flat}, tmp_path / "both.pt")
+    target = make(1)
+    report = target.load_official(tmp_path / "both.pt")
+    assert report.ignored == ["clip_model.ln_final.weight"]
+    assert torch.equal(target.embed_text.weight, source.embed_text.weight)
+
+
+@pytest.mark.parametrize("damage", ["missing", "unexpected", "shape", "table"])
+def test_a_foreign_checkpoint_is_one_clear_error(tmp_path, damage):
+    make().export_official(tmp_path / "model.pt")
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    if damage == "missing":
+        del content["embed_text.bias"]
+    elif damage == "unexpected":
+        content["rot2xyz.weight"] = torch.zeros(1)
+    elif damage == "shape":
+        content["embed_text.weight"] = torch.zeros(2, 2)
+    else:
+        content["sequence_pos_encoder.pe"] = content["sequence_pos_encoder.pe"] + 1
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"model\.pt"):
+        make(1).load_official(tmp_path / "model.pt")
+
+
+def test_statistics_beside_the_checkpoint_are_used(tmp_path):
+    import numpy as np
+
+    source, target = make(0), make(1)
+    source.export_official(tmp_path / "model.pt")
+    own = Normaliser(torch.randn(DIM), torch.rand(DIM) + 0.5)
+    np.save(tmp_path / "mean.npy", own.mean.numpy())
+    np.save(tmp_path / "std.npy", own.std.numpy())
+    report = target.load_official(tmp_path / "model.pt")
+    assert "mean.npy" in report.notes[0]
+    x, lengths = torch.randn(2, 8, DIM), torch.tensor([8, 5])
+    expected = target.normaliser.normalise(own.denormalise(x))
+    expected[1, 5:] = 0
+    torch.testing.assert_close(target.to_features(x, lengths), expected)
+    back = target.statistics.from_corpus(
+        target.statistics.to_corpus(x, target.normaliser), target.normaliser
+    )
+    torch.testing.assert_close(back, x, atol=1e-5, rtol=1e-5)
+    fresh = make(2)
+    assert torch.equal(fresh.to_features(x, torch.tensor([8, 8])), x)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"arch": "unet"},
+        {"text": "bert"},
+        {"emb_policy": "concat"},
+        {"pos_embed_max_len": 10},
+        {"width": 3},
+    ],
+)
+def test_impossible_options_name_the_field(options):
+    with pytest.raises(InputError, match=r"network\."):
+        make(**options)
+
+
+def test_it_learns_which_motion_a_caption_means():
+    model = make(layers=1, latent_dim=32, heads=2)
+    generator = torch.Generator().manual_seed(0)
+    motions, text, lengths = torch.randn(4, 1, DIM).expand(-1, 8, -1), texts(4), torch.full((4,), 8)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(400):
+        loss = model.pretrain_loss(Batch(motions, lengths, [], []), text, "denoiser", generator)[
+            "loss"
+        ]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    settings = {"kind": "ddim", "steps": 10, "schedule": SCHEDULE}
+    sampler = Sampler(model, step_table(settings, "sample"), 1.0)
+    given = Condition(text, lengths, torch.zeros(4, dtype=torch.bool))
+    sampled = model.to_features(sampler.sample(given, SeededNoise(range(4), (8, DIM), 24)), lengths)
+    distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
+    assert (distance.argmin(1) == torch.arange(4)).all()
