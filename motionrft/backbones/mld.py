@@ -1,0 +1,122 @@
+"""MLD and MLD++: a motion VAE and a text-conditioned diffusion over its latents.
+
+Sources: MLD (Chen et al., CVPR 2023), its re-training in MotionLCM (Dai et al., ECCV 2024), and MLD++
+of the MotionLCM-V2 report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.mld_denoiser import LatentDenoiser
+from motionrft.backbones.mld_files import read_official, write_official
+from motionrft.backbones.mld_losses import VAELoss
+from motionrft.backbones.mld_options import LatentOptions
+from motionrft.backbones.mld_vae import MotionVAE, sample_latent
+from motionrft.backbones.network_options import network_options
+from motionrft.corpus.dataset import Batch
+from motionrft.diffusion.forward import ForwardProcess
+from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import representation
+from motionrft.text.features import TextBatch
+
+
+class MLD(Backbone):
+    """x: latents [B, n, d]. The null condition is the text features of the empty caption.
+
+    `train()` leaves the VAE in eval mode: it is frozen in every stage but its own.
+    """
+
+    prediction = "epsilon"
+    stages: tuple[str, ...] = ("vae", "denoiser")
+
+    def __init__(self, options: LatentOptions, dim: int, text_width: int, normaliser: Normaliser):
+        super().__init__()
+        self.options, self.normaliser = options, normaliser
+        self.vae = MotionVAE(dim, options)
+        self.denoiser = LatentDenoiser(text_width, options)
+        self.vae_loss = network_options(VAELoss, options.vae_loss)
+        self.forward_process = ForwardProcess(options.schedule)
+
+    @classmethod
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> Self:
+        options = network_options(LatentOptions, network)
+        return cls(options, dim, text["pooled"], normaliser)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.vae.eval()
+        return self
+
+    def width(self, frames: int) -> int:
+        return self.options.latent[0]
+
+    def sample_shape(self, frames: int) -> tuple[int, ...]:
+        return tuple(self.options.latent)
+
+    def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        return self.denoiser(x, t, self.text_features(condition))
+
+    def text_features(self, condition: Condition) -> Tensor:
+        """Pooled text features [B, P], the empty caption's where the text is dropped."""
+        return torch.where(condition.drop[:, None], self.empty_text.pooled, condition.text.pooled)
+
+    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return self.vae.decode(x, lengths)
+
+    def stage_parameters(self, stage: str) -> list[nn.Parameter]:
+        return list((self.vae if stage == "vae" else self.denoiser).parameters())
+
+    def trainable(self) -> list[nn.Parameter]:
+        return list(self.denoiser.parameters())
+
+    def pretrain_loss(
+        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        if stage == "vae":
+            return self.reconstruction_loss(batch, generator)
+        z = self.latents(batch, generator)
+        t, noise, noisy = self.forward_process.draw(z, generator)
+        coin = torch.rand(len(z), generator=generator, device=z.device)
+        condition = Condition(text, batch.lengths, coin < self.options.text_drop)
+        return {"loss": F.mse_loss(self.predict(noisy, t, condition), noise)}
+
+    def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The VAE's loss on one batch: its latent is sampled, its frames are compared as joints too."""
+        self.vae.train(self.training)
+        mean, log_variance = self.vae.encode(batch.features, batch.lengths)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        z = sample_latent(mean, log_variance, noise)
+        reconstruction = self.vae.decode(z, batch.lengths, batch.features.shape[1])
+        return self.vae_loss(
+            reconstruction, batch.features, batch.lengths, mean, log_variance, self.to_joints
+        )
+
+    def to_joints(self, features: Tensor) -> Tensor:
+        """Normalised features [B, T, F] -> joints [B, T, 22, 3] in metres."""
+        raw = self.normaliser.to(features.device).denormalise(features)
+        return representation(self.representation).decode(raw)
+
+    @torch.no_grad()
+    def latents(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Latents of a batch, sampled (never the mean) from the frozen VAE."""
+        mean, log_variance = self.vae.encode(batch.features, batch.lengths)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        return sample_latent(mean, log_variance, noise)
+
+    def load_official(self, path: str | Path) -> LoadReport:
+        return read_official(self, path)
+
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
+        write_official(self, path, like)
+
+
+BACKBONE = MLD
