@@ -1,0 +1,157 @@
+"""What must hold between methods whatever the numbers are (and the mistakes these would catch)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from motionrft.finetune.alignprop import AlignProp
+from motionrft.finetune.draft import Draft
+from motionrft.finetune.drtune import DRTune
+from motionrft.finetune.easytune import EasyTune
+from motionrft.finetune.method import Event
+from motionrft.finetune.refl import Refl
+from motionrft.finetune.trajectory import Plan, follow
+from motionrft.finetune.update import Optimisation
+from motionrft.verify.families.finetuning import RecordedNoise, Toy, run_sequence
+
+
+def one(plan: Plan):
+    def events(rollout):
+        point = follow(rollout, plan)
+        return [Event(point.z, None, plan.last, point.pull)]
+
+    return events
+
+
+def close(a, b, tolerance=1e-12):
+    assert a.abs().max() > 0
+    assert (a - b).abs().max() <= tolerance * b.abs().max()
+
+
+def test_refl_is_the_one_step_easytune_gradient(toy, gradient):
+    for t in range(toy.steps):
+        easytune = EasyTune(toy.steps, window={"kind": "listed", "listed": [t]}, form="one_step")
+        close(gradient(toy, easytune), gradient(toy, one(Refl(toy.steps, m=1).plan(t))), 0.0)
+
+
+def test_alignprop_with_one_cut_is_draft(toy, gradient):
+    for cut in range(toy.steps):
+        alignprop = one(AlignProp(toy.steps).plan(range(cut, toy.steps)))
+        close(gradient(toy, alignprop), gradient(toy, Draft(toy.steps, k=toy.steps - cut)), 0.0)
+
+
+def test_draft_1_is_the_noise_aware_easytune_gradient_of_the_last_step(toy, gradient):
+    toy.levels["next"][-1] = replace(toy.levels["next"][-1], t=0.0)
+    easytune = EasyTune(toy.steps, window={"kind": "last", "k": 1}, form="noise_aware")
+    close(gradient(toy, easytune), gradient(toy, Draft(toy.steps, k=1)))
+
+
+def test_drtune_over_the_whole_trajectory_differs_from_draft_only_by_the_cut(toy, gradient):
+    cut = gradient(toy, one(DRTune(toy.steps, k=1, m=1).plan(range(toy.steps), None)))
+    uncut = gradient(
+        toy, one(replace(DRTune(toy.steps, k=1, m=1).plan(range(toy.steps), None), cut_input=False))
+    )
+    close(uncut, gradient(toy, Draft(toy.steps, k=toy.steps)), 0.0)
+    assert (cut - uncut).abs().max() > 1e-6 * uncut.abs().max()
+
+
+def test_with_one_step_every_method_is_the_same(cases, gradient):
+    # the last step of the consistency sampler: x_1 = x0hat_0, as for every sampler that ends clean
+    toy = Toy(cases["lcm_eps_tanh"])
+    last = toy.steps - 1
+    toy.table = type(toy.table)(
+        *(getattr(toy.table, name)[last:] for name in ("A", "B", "C", "P", "Q", "t_model")),
+        toy.table.signal[last:],
+        toy.table.noise[last:],
+    )
+    toy.steps, toy.levels = 1, {"next": [toy.levels["next"][0]] * 2}
+    toy.noise = RecordedNoise(toy.noise.start, toy.noise.noises[last:])
+    reference = gradient(toy, Draft(1, k=1))
+    for method in (
+        Refl(1, m=1),
+        AlignProp(1, rule="fixed"),
+        AlignProp(1, prob=1.0),
+        DRTune(1, k=1, m=1),
+        EasyTune(1, form="one_step"),
+        EasyTune(1, form="noise_aware"),
+        EasyTune(1, "chain"),
+    ):
+        close(gradient(toy, method), reference)
+
+
+@pytest.mark.parametrize("form", ["one_step", "noise_aware"])
+def test_step_and_chain_agree_when_nothing_moves(toy, form):
+    still = Optimisation(lr=0.0)
+    window = {"kind": "all"}
+    step = run_sequence(toy, EasyTune(toy.steps, "step", window, form), toy.backbone(), still)
+    chain = run_sequence(toy, EasyTune(toy.steps, "chain", window, form), toy.backbone(), still)
+    for a, b in zip(step[:3], chain[:3], strict=True):
+        torch.testing.assert_close(torch.as_tensor(a), torch.as_tensor(b), rtol=1e-13, atol=0)
+
+
+def test_the_sum_of_chain_gradients_is_the_single_update(toy, gradient):
+    window = {"kind": "all"}
+    single = EasyTune(toy.steps, window=window, single_update=True)
+    close(gradient(toy, single), gradient(toy, EasyTune(toy.steps, "chain", window)))
+    assert [
+        event.update for group in single.events(toy.rollout(toy.backbone())) for event in group
+    ] == [False] * (toy.steps - 1) + [True]
+
+
+@pytest.mark.parametrize("activations", ["checkpoint", "exact"])
+def test_memory_saving_forms_are_exact(toy, gradient, activations):
+    T = toy.steps
+    for method in (
+        Draft(T, k=T),
+        AlignProp(T, rule="uniform"),
+        Refl(T, m=2),
+        one(DRTune(T, k=2, m=2).plan({0, T - 2}, T - 2)),
+        EasyTune(T, "step", {"kind": "all"}, "noise_aware"),
+        EasyTune(T, "chain", {"kind": "all"}, "noise_aware"),
+    ):
+        close(gradient(toy, method, activations), gradient(toy, method))
+
+
+def test_the_chain_in_exact_form_scores_the_whole_trajectory_at_once(toy):
+    method = EasyTune(toy.steps, "chain", {"kind": "all"})
+    groups = list(method.events(toy.rollout(toy.backbone(), "exact")))
+    assert [len(group) for group in groups] == [toy.steps]
+
+
+def test_draft_lv_averages_its_terms(cases, gradient):
+    toy = Toy(cases["ddim_eps_tanh"])
+    events = [
+        event
+        for group in Draft(toy.steps, k=1, lv=2).events(toy.rollout(toy.backbone()))
+        for event in group
+    ]
+    assert [event.weight for event in events] == [1 / 3] * 3
+    assert [event.update for event in events] == [False, False, True]
+
+
+def test_kl_adds_its_own_gradient_in_every_form(toy, gradient):
+    """The anchor at the model's own outputs shifted by a constant: its gradient is known by autograd."""
+    from motionrft.finetune.method import Anchor
+
+    backbone = toy.backbone()
+    reference = toy.backbone()
+    plain = toy.rollout(reference).sampler
+    shift = 0.3
+
+    def anchored(rollout):
+        anchor = Anchor(0.7, lambda i, x, condition: plain.output(i, x, condition).detach() - shift)
+        return EasyTune(toy.steps, window={"kind": "last", "k": 2}).events(
+            replace(rollout, anchor=anchor)
+        )
+
+    expected = gradient(toy, EasyTune(toy.steps, window={"kind": "last", "k": 2}))
+    rollout = toy.rollout(backbone)
+    for step in list(rollout.sampler.walk(toy.condition, toy.noise, live=()))[-2:]:
+        output = rollout.sampler.output(step.i, step.x.detach(), toy.condition)
+        (0.7 * (2 * shift * (output - output.detach()) + shift**2)).mean().backward()
+    extra = torch.cat([parameter.grad.flatten() for parameter in backbone.parameters()])
+    for activations in ("plain", "checkpoint", "exact"):
+        close(gradient(toy, anchored, activations), expected + extra, 1e-11)
