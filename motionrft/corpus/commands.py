@@ -10,6 +10,7 @@ from motionrft.config.commands import add_config_option
 
 def add_commands(stages: argparse._SubParsersAction) -> None:
     add_corpus(stages)
+    add_features(stages)
 
 
 def add_corpus(stages: argparse._SubParsersAction) -> None:
@@ -29,11 +30,64 @@ def add_corpus(stages: argparse._SubParsersAction) -> None:
 def run_corpus(arguments: argparse.Namespace) -> None:
     from motionrft.artefacts import provenance
     from motionrft.config import load_run
-    from motionrft.corpus.sources import source
+    from motionrft.corpus.sources import facts, source
     from motionrft.corpus.store import write_corpus
 
     settings = load_run(arguments.config, arguments.set)["corpus"]
     clips, fps = source(settings["kind"])
+    where = str(arguments.config)
     skipped: list[str] = []
-    about = {"corpus": settings, "skipped": skipped, "provenance": provenance(settings, seed=settings.get("seed"))}
-    write_corpus(arguments.out, clips(settings, str(arguments.config), skipped), about, fps=fps)
+    about = {
+        "corpus": settings,
+        "skipped": skipped,
+        "provenance": provenance(settings, seed=settings.get("seed")),
+    }
+    known = facts(settings["kind"], settings, where)
+    write_corpus(arguments.out, clips(settings, where, skipped), about, fps=fps, facts=known)
+
+
+def add_features(stages: argparse._SubParsersAction) -> None:
+    parser = stages.add_parser(
+        "features",
+        help="compute the three representations of a packed corpus, and their statistics",
+        epilog="example:\n  python -m motionrft features --corpus results/toy/corpus --out results/toy/features",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config_option(parser)
+    parser.add_argument("--corpus", type=Path, required=True, help="packed corpus to read")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--batch", type=int, default=64, help="clips at once (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--compat",
+        choices=("humanml3d", "corrected"),
+        help="variant of the features (default: the configuration's)",
+    )
+    parser.set_defaults(run=run_features)
+
+
+def run_features(arguments: argparse.Namespace) -> None:
+    from motionrft.artefacts import provenance
+    from motionrft.config import load_run
+    from motionrft.corpus.features import write_features
+    from motionrft.errors import InputError
+
+    for name in ("workers", "batch"):
+        if getattr(arguments, name) < 1:
+            raise InputError(
+                f"{getattr(arguments, name)} is not positive",
+                where=f"--{name}",
+                fix="use 1 or more",
+            )
+    settings = load_run(arguments.config, arguments.set)["corpus"]
+    compat = arguments.compat or settings.get("compat", "humanml3d")
+    write_features(
+        arguments.corpus,
+        arguments.out,
+        {"provenance": provenance(settings)},
+        compat=compat,
+        batch=arguments.batch,
+        workers=arguments.workers,
+    )

@@ -1,7 +1,9 @@
 """The packed store every corpus ends in, and the feature store the rest of the suite reads.
 
 Packed corpus, a folder:
-  motions.npy      [F, 22, 3] float32, joints in metres, Y up, `fps` of corpus.json, memory-mapped
+  motions.npy      [F, J, 3] float32, joints in metres, Y up, `fps` of corpus.json, memory-mapped
+                   (22 joints, unless corpus.json names another skeleton)
+  kinematic.npy    [F, dim] float32, only where the data set brings its own kinematic features
   clips.parquet    clip, start, frames, split (train | val | test), captions (list), mirror_of, source
   corpus.json      kind, fps, configuration, provenance
 Feature store, a folder (made from a packed corpus):
@@ -12,10 +14,11 @@ Feature store, a folder (made from a packed corpus):
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -23,14 +26,21 @@ import pandas as pd
 from motionrft.artefacts import atomic, read_json, read_table, read_tensors, write_json, write_table
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import Representation, representation
+from motionrft.motion.skeleton import SKELETONS, SMPL_22
+from motionrft.motion.variant import HUMANML3D
 
 COLUMNS = ("clip", "start", "frames", "split", "captions", "mirror_of", "source")
 SPLITS = ("train", "val", "test")
+HEADER = 128  # bytes before the numbers of an .npy file
 
 
 @dataclass
 class Clip:
-    """One motion on its way into a store. joints [T, 22, 3]; `mirror_of` names the clip it mirrors."""
+    """One motion on its way into a store. joints [T, J, 3]; `mirror_of` names the clip it mirrors.
+
+    features [T, dim]: the kinematic features that the data set itself brings for these frames.
+    """
 
     name: str
     joints: np.ndarray
@@ -39,15 +49,16 @@ class Clip:
     mirror_of: str = ""
     source: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    features: np.ndarray | None = None
 
 
-def check_clip(clip: Clip, min_frames: int = 2) -> None:
+def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
     """Raises `InputError` naming the clip and the field for anything that cannot be a motion with captions."""
     where = clip.source or clip.name
     joints = clip.joints
-    if joints.ndim != 3 or joints.shape[1:] != (22, 3):
+    if joints.ndim != 3 or joints.shape[1:] != (count, 3):
         raise InputError(
-            f"shape {joints.shape}, expected (frames, 22, 3)",
+            f"shape {joints.shape}, expected (frames, {count}, 3)",
             where=where,
             field="joints",
             fix="check the joint map",
@@ -88,43 +99,80 @@ def check_clip(clip: Clip, min_frames: int = 2) -> None:
         )
 
 
+class _Packed:
+    """An .npy file that grows row by row; the header is written last, when the length is known."""
+
+    def __init__(self, out: BinaryIO):
+        self.out, self.rows, self.shape = out, 0, (0,)
+        out.write(b"\0" * HEADER)
+
+    def append(self, rows: np.ndarray) -> None:
+        self.out.write(np.ascontiguousarray(rows, dtype=np.float32).tobytes())
+        self.rows, self.shape = self.rows + len(rows), rows.shape[1:]
+
+    def finish(self) -> None:
+        self.out.seek(0)
+        self.out.write(_npy_header((self.rows, *self.shape), HEADER))
+
+
 def write_corpus(
-    folder: str | Path, clips: Iterable[Clip], about: dict[str, Any], *, fps: float = 20.0
+    folder: str | Path,
+    clips: Iterable[Clip],
+    about: dict[str, Any],
+    *,
+    fps: float = 20.0,
+    facts: dict[str, Any] | None = None,
 ) -> None:
-    """Packs checked clips, streaming: memory is bounded by one clip. corpus.json comes last and marks success."""
+    """Packs checked clips, streaming: memory is bounded by one clip. corpus.json comes last and marks success.
+
+    `facts` go into corpus.json: what later stages must know of the data (skeleton, bone_lengths, statistics).
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "corpus.json").unlink(missing_ok=True)
+    for stale in ("corpus.json", "kinematic.npy"):
+        (folder / stale).unlink(missing_ok=True)
+    count = len(SKELETONS[(facts or {}).get("skeleton", SMPL_22.name)])
     rows: list[dict[str, Any]] = []
-    total = 0
-    with atomic(folder / "motions.npy") as temporary:
-        with open(temporary, "wb") as out:
-            header = 128
-            out.write(b"\0" * header)
-            for clip in clips:
-                check_clip(clip)
-                out.write(np.ascontiguousarray(clip.joints, dtype=np.float32).tobytes())
-                rows.append(
-                    {
-                        "clip": clip.name,
-                        "start": total,
-                        "frames": len(clip.joints),
-                        "split": clip.split,
-                        "captions": list(clip.captions),
-                        "mirror_of": clip.mirror_of,
-                        "source": clip.source,
-                        **clip.extra,
-                    }
+    with contextlib.ExitStack() as files:
+        motions = _Packed(files.enter_context(_opened(folder / "motions.npy")))
+        kinematic: _Packed | None = None
+        for clip in clips:
+            check_clip(clip, count=count)
+            rows.append(
+                {
+                    "clip": clip.name,
+                    "start": motions.rows,
+                    "frames": len(clip.joints),
+                    "split": clip.split,
+                    "captions": list(clip.captions),
+                    "mirror_of": clip.mirror_of,
+                    "source": clip.source,
+                    **clip.extra,
+                }
+            )
+            motions.append(clip.joints)
+            if clip.features is not None and len(rows) == 1:
+                kinematic = _Packed(files.enter_context(_opened(folder / "kinematic.npy")))
+            if kinematic is not None and clip.features is not None:
+                kinematic.append(clip.features)
+            if (kinematic.rows if kinematic else 0) != (
+                motions.rows if clip.features is not None else 0
+            ):
+                raise InputError(
+                    "features for some clips and frames only",
+                    where=clip.source or clip.name,
+                    field="features",
+                    fix="bring features for every frame of every clip, or for none",
                 )
-                total += len(clip.joints)
-            out.seek(0)
-            out.write(_npy_header((total, 22, 3), header))
         if not rows:
             raise InputError(
                 "the corpus has no clip",
                 where=folder,
                 fix="check the corpus section of the configuration",
             )
+        motions.finish()
+        if kinematic is not None:
+            kinematic.finish()
     frame = pd.DataFrame(rows)
     repeated = frame["clip"][frame["clip"].duplicated()]
     if len(repeated):
@@ -135,7 +183,13 @@ def write_corpus(
             fix="give clips unique names",
         )
     write_table(folder / "clips.parquet", frame, about)
-    write_json(folder / "corpus.json", {"fps": fps, **about})
+    write_json(folder / "corpus.json", {"fps": fps, **(facts or {}), **about})
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    with atomic(path) as temporary, open(temporary, "wb") as out:
+        yield out
 
 
 def _npy_header(shape: tuple[int, ...], size: int) -> bytes:
@@ -157,9 +211,12 @@ class Corpus:
         self.clips, _ = read_table(self.folder / "clips.parquet")
         self.motions: np.ndarray = np.load(self.folder / "motions.npy", mmap_mode="r")
         self.fps = float(self.about["fps"])
+        self.skeleton = SKELETONS[self.about.get("skeleton", SMPL_22.name)]
+        own = self.folder / "kinematic.npy"
+        self.kinematic: np.ndarray | None = np.load(own, mmap_mode="r") if own.exists() else None
 
     def joints(self, row: int) -> np.ndarray:
-        """[T, 22, 3] of the clip in this row of `clips`."""
+        """[T, J, 3] of the clip in this row of `clips`."""
         clip = self.clips.iloc[row]
         return self.motions[clip["start"] : clip["start"] + clip["frames"]]
 
@@ -190,6 +247,15 @@ class FeatureStore:
                 where=path,
                 fix="delete it and run the features rule again",
             ) from None
+
+    def representation(self, name: str) -> Representation:
+        """The representation of this corpus's own skeleton and variant."""
+        return representation(
+            name,
+            self.about.get("skeleton", SMPL_22.name),
+            self.about.get("compat", HUMANML3D),
+            self.about.get("bone_lengths"),
+        )
 
     def normaliser(self, representation: str) -> Normaliser:
         if self._stats is None:

@@ -19,11 +19,14 @@ class Joint:
     name = "joint"
 
     def __init__(
-        self, skeleton: Skeleton = SMPL_22, compat: str = HUMANML3D, lengths: Tensor | None = None
+        self,
+        skeleton: Skeleton = SMPL_22,
+        compat: str = HUMANML3D,
+        bone_lengths: Tensor | None = None,
     ):
         self.skeleton = skeleton
         self.dim = 3 * len(skeleton)
-        self.source = kinematic.Kinematic(skeleton, compat, lengths)
+        self.source = kinematic.Kinematic(skeleton, compat, bone_lengths)
 
     def encode(self, joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Joints [B, T, J, 3], lengths [B] -> features [B, T-1, 3 J], lengths - 1."""

@@ -6,13 +6,17 @@ Drop-in: a module of this package that defines `REPRESENTATION` is known by that
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from motionrft.errors import InputError
+from motionrft.motion.skeleton import SKELETONS
 
-MODULES = {"kinematic": "kinematic", "joint": "joint", "rotation": "rotation135"}
+KINEMATIC, JOINT, ROTATION = "kinematic", "joint", "rotation"
+MODULES = {KINEMATIC: "kinematic", JOINT: "joint", ROTATION: "rotation135"}
 
 
 class Representation(Protocol):
@@ -30,9 +34,23 @@ class Representation(Protocol):
         ...
 
 
-def representation(name: str) -> Representation:
+def representation(
+    name: str,
+    skeleton: str = "smpl22",
+    compat: str = "humanml3d",
+    bone_lengths: Sequence[float] | None = None,
+) -> Representation:
+    """The named representation; another skeleton, variant or target body makes another object of its class."""
     if name not in MODULES:
         raise InputError(
             f"unknown representation {name!r}", fix=f"choose from {', '.join(MODULES)}"
         )
-    return importlib.import_module(f"motionrft.motion.{MODULES[name]}").REPRESENTATION
+    default = importlib.import_module(f"motionrft.motion.{MODULES[name]}").REPRESENTATION
+    if (skeleton, compat, bone_lengths) == ("smpl22", "humanml3d", None):
+        return default
+    if skeleton not in SKELETONS:
+        raise InputError(
+            f"unknown skeleton {skeleton!r}", fix=f"choose from {', '.join(SKELETONS)}"
+        )
+    lengths = None if bone_lengths is None else torch.tensor(bone_lengths)
+    return type(default)(SKELETONS[skeleton], compat, lengths)
