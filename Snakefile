@@ -14,14 +14,11 @@ from snakemake.utils import min_version
 
 min_version("9.14")
 
-# the package of this checkout, and the Python that runs Snakemake unless a conda environment is activated later
+# the package of this checkout, for the rules' definitions and for their commands
 sys.path.insert(0, str(workflow.basedir))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])
-)
-os.environ["PATH"] = os.pathsep.join(
-    [os.path.dirname(sys.executable), os.environ["PATH"]]
-)
+from motionrft.config.plan import use_this_python
+
+use_this_python(workflow.basedir)
 
 # an explicit --configfile stands alone: it is not laid over the toy run
 if not workflow.config_settings.configfiles:

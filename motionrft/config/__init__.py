@@ -29,13 +29,21 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError("no such file", where=path, fix="check the name; configurations are in config/") from None
+        raise InputError(
+            "no such file", where=path, fix="check the name; configurations are in config/"
+        ) from None
     except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 (byte {error.start})", where=path, fix="save the file as UTF-8") from None
+        raise InputError(
+            f"not UTF-8 (byte {error.start})", where=path, fix="save the file as UTF-8"
+        ) from None
     except yaml.YAMLError as error:
-        raise InputError(f"not valid YAML ({' '.join(str(error).split())})", where=path, fix="correct that line") from None
+        raise InputError(
+            f"not valid YAML ({' '.join(str(error).split())})", where=path, fix="correct that line"
+        ) from None
     if not isinstance(value, dict):
-        raise InputError("expected a mapping of keys to values", where=path, fix="see config/toy.yaml")
+        raise InputError(
+            "expected a mapping of keys to values", where=path, fix="see config/toy.yaml"
+        )
     return value
 
 
@@ -57,6 +65,15 @@ def numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [numbers(entry) for entry in value]
     return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
+
+
+def typed(value: Any) -> Any:
+    """Texts inside lists and mappings of a command line's `--config key=[0, 1]` read as the YAML they are."""
+    if isinstance(value, dict):
+        return {key: typed(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [typed(entry) for entry in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def available(folder: str) -> list[str]:
@@ -85,7 +102,9 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     run = numbers(copy.deepcopy(run))
     if run.get("resolved"):
         return run
-    for key in [key for key in run if key.endswith("_dir")]:  # --config mocap_dir=… on the command line
+    for key in [
+        key for key in run if key.endswith("_dir")
+    ]:  # --config mocap_dir=… on the command line
         run.setdefault("corpus", {})[key] = run.pop(key)
     override = run.pop("override", {})
     validate(run, "run", where)
@@ -189,7 +208,9 @@ def apply_set(run: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            raise InputError(f"{assignment!r} is not key=value", where="--set", fix="for example --set seeds=[0]")
+            raise InputError(
+                f"{assignment!r} is not key=value", where="--set", fix="for example --set seeds=[0]"
+            )
         change: Any = yaml.safe_load(text)
         for step in reversed(key.split(".")):
             change = {step: change}

@@ -21,8 +21,19 @@ def add_commands(stages: argparse._SubParsersAction) -> None:
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """The two options every stage has: which run, and changes to it."""
-    parser.add_argument("--config", type=Path, default=Path("config/toy.yaml"), help="run file (default: %(default)s)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key, e.g. --set seeds=[0]")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path("config/toy.yaml"),
+        help="run file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key, e.g. --set seeds=[0]",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

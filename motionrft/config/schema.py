@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError, best_match
 
 from motionrft.errors import InputError
 
@@ -32,6 +32,24 @@ def _fill(value: Any, schema: dict[str, Any]) -> None:
             _fill(value[key], rule)
 
 
+def _described(error: ValidationError, schema: dict[str, Any]) -> str:
+    """What the schema says of the offending key, or of the nearest key around it."""
+    if error.validator == "required" and isinstance(error.schema, dict):
+        missing = next(key for key in error.schema["required"] if key not in error.instance)
+        return error.schema["properties"].get(missing, {}).get("description", "")
+    if isinstance(error.schema, dict) and isinstance(error.schema.get("description"), str):
+        return error.schema["description"]
+    found: str = ""
+    place: Any = schema
+    for step in error.absolute_schema_path:
+        if step == "$ref":
+            break
+        place = place[step]
+        if isinstance(place, dict) and isinstance(place.get("description"), str):
+            found = place["description"]
+    return found
+
+
 def validate(
     value: dict[str, Any], name: str, where: str | Path, field: str = ""
 ) -> dict[str, Any]:
@@ -49,7 +67,7 @@ def validate(
         known = ", ".join(sorted(rule.get("properties", {})))
         fix = f"known keys here: {known}"
     else:
-        fix = rule.get("description") or f"see workflow/schemas/{name}.schema.yaml"
+        fix = _described(error, schema) or f"see workflow/schemas/{name}.schema.yaml"
     raise InputError(
         error.message,
         where=where,

@@ -12,11 +12,11 @@ rule corpus:
         "<benchmarks>/corpus.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("corpus")
+    threads: PLAN.threads("corpus")
     resources:
-        **resources_of("corpus"),
+        **PLAN.resources("corpus"),
     params:
-        settings=section("corpus"),
+        settings=PLAN.settings_of("corpus"),
         config=CONFIG,
         out=subpath(output.about, parent=True),
     shell:
@@ -38,11 +38,11 @@ rule features:
         "<benchmarks>/features.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("features")
+    threads: PLAN.threads("features")
     resources:
-        **resources_of("features"),
+        **PLAN.resources("features"),
     params:
-        settings=section("corpus"),
+        settings=PLAN.settings_of("corpus"),
         config=CONFIG,
         corpus=subpath(input.about, parent=True),
         out=subpath(output.clips, parent=True),

@@ -3,8 +3,8 @@
 
 rule train_evaluator:
     input:
-        features=FEATURES,
-        text=text_features(RUN["evaluator"]["text"]),
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
     output:
         "<results>/evaluator/model.safetensors",
     log:
@@ -13,13 +13,13 @@ rule train_evaluator:
         "<benchmarks>/evaluator.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("train_evaluator")
+    threads: PLAN.threads("train_evaluator")
     resources:
-        **resources_of("train_evaluator"),
+        **PLAN.resources("train_evaluator"),
     params:
-        settings=section("evaluator"),
+        settings=PLAN.settings_of("evaluator"),
         config=CONFIG,
-        features=FEATURES_FOLDER,
+        features=subpath(input.features, parent=True),
     shell:
         "python -m motionrft train-evaluator --config {params.config:q} --features {params.features:q} "
-        "--text {input.text:q} --device {DEVICE} --out {output:q} > {log:q} 2>&1"
+        "--text {input.text:q} --device {resources.device} --out {output:q} > {log:q} 2>&1"

@@ -3,10 +3,10 @@
 
 rule finetune:
     input:
-        base=lambda wildcards: base_model(wildcards.backbone),
-        reward=REWARD,
-        features=FEATURES,
-        text=lambda wildcards: text_features(BACKBONES[wildcards.backbone]["text"]),
+        base=lambda wildcards: PLAN.base_model(wildcards.backbone),
+        reward=PLAN.reward_files(),
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_of_backbone,
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",
         record="<results>/finetune/{backbone}/{method}/seed{seed}/record.parquet",
@@ -17,22 +17,15 @@ rule finetune:
         "<benchmarks>/finetune/{backbone}-{method}-seed{seed}.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("finetune")
+    threads: PLAN.threads("finetune")
     resources:
-        **resources_of("finetune"),
+        **PLAN.resources("finetune"),
     params:
-        settings=lambda wildcards: digest(
-            [
-                BACKBONES[wildcards.backbone],
-                RUN["methods"][wildcards.method],
-                RUN["finetune"],
-                RUN["reward"],
-            ]
-        ),
+        settings=PLAN.finetuning_settings,
         config=CONFIG,
-        features=FEATURES_FOLDER,
+        features=subpath(input.features, parent=True),
         out=subpath(output.model, parent=True),
     shell:
         "python -m motionrft finetune --config {params.config:q} --backbone {wildcards.backbone} "
         "--method {wildcards.method} --seed {wildcards.seed} --base {input.base:q} --reward {input.reward:q} "
-        "--features {params.features:q} --text {input.text:q} --device {DEVICE} --out {params.out:q} > {log:q} 2>&1"
+        "--features {params.features:q} --text {input.text:q} --device {resources.device} --out {params.out:q} > {log:q} 2>&1"

@@ -3,8 +3,8 @@
 
 rule train_reward:
     input:
-        features=FEATURES,
-        text=text_features(RUN["reward"]["text"]),
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_file(PLAN.run["reward"]["text"]),
     output:
         "<results>/reward/semantic.safetensors",
     log:
@@ -13,14 +13,14 @@ rule train_reward:
         "<benchmarks>/reward/semantic.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("train_reward")
+    threads: PLAN.threads("train_reward")
     resources:
-        **resources_of("train_reward"),
+        **PLAN.resources("train_reward"),
     params:
-        settings=section("reward"),
+        settings=PLAN.settings_of("reward"),
         config=CONFIG,
-        features=FEATURES_FOLDER,
+        features=subpath(input.features, parent=True),
     shell:
         "python -m motionrft train-reward --config {params.config:q} --stage semantic "
-        "--features {params.features:q} --text {input.text:q} --device {DEVICE} "
+        "--features {params.features:q} --text {input.text:q} --device {resources.device} "
         "--out {output:q} > {log:q} 2>&1"

@@ -1,16 +1,6 @@
 # Every caption through every text encoder that is used, once.
 
 
-def encoder_source(wildcards):
-    """Files of an encoder that the run makes; an encoder with a `source` has none."""
-    if (
-        "source" in RUN["text"][wildcards.encoder]
-        or "sources" in RUN["text"][wildcards.encoder]
-    ):
-        return []
-    return [f"results/{RUN['name']}/text/{wildcards.encoder}"]
-
-
 rule text_encoder:
     input:
         corpus="<results>/corpus/corpus.json",
@@ -22,11 +12,11 @@ rule text_encoder:
         "<benchmarks>/text/{encoder}-encoder.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("text_encoder")
+    threads: PLAN.threads("text_encoder")
     resources:
-        **resources_of("text_encoder"),
+        **PLAN.resources("text_encoder"),
     params:
-        settings=lambda wildcards: digest(RUN["text"][wildcards.encoder]),
+        settings=PLAN.encoder_settings,
         config=CONFIG,
         corpus=subpath(input.corpus, parent=True),
     shell:
@@ -37,7 +27,7 @@ rule text_encoder:
 rule text:
     input:
         corpus="<results>/corpus/corpus.json",
-        encoder=encoder_source,
+        encoder=PLAN.made_encoder,
     output:
         "<results>/text/{encoder}.safetensors",
     log:
@@ -46,11 +36,11 @@ rule text:
         "<benchmarks>/text/{encoder}.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: threads_of("text")
+    threads: PLAN.threads("text")
     resources:
-        **resources_of("text"),
+        **PLAN.resources("text"),
     params:
-        settings=lambda wildcards: digest(RUN["text"][wildcards.encoder]),
+        settings=PLAN.encoder_settings,
         config=CONFIG,
         corpus=subpath(input.corpus, parent=True),
         source=lambda wildcards, input: (
@@ -58,5 +48,5 @@ rule text:
         ),
     shell:
         "python -m motionrft text --config {params.config:q} --corpus {params.corpus:q} "
-        "--name {wildcards.encoder} {params.source} --device {DEVICE} "
+        "--name {wildcards.encoder} {params.source} --device {resources.device} "
         "--out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,172 @@
+"""What the workflow derives from a resolved run: which file depends on which, the digest of the
+settings each job depends on, and what it asks of the machine.
+
+Rule files only say how: every lookup in the configuration is here, where it is tested without Snakemake.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motionrft.artefacts import digest
+
+# what only fine-tuning reads of a backbone: a change to these re-trains no backbone
+FINETUNING_KEYS = ("reward_form", "tune", "lora", "source")
+LAYERS = ("backbones", "methods", "cells")
+
+Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
+
+
+def use_this_python(house: str) -> None:
+    """Makes `python -m motionrft` in a rule mean this checkout and the Python that runs Snakemake;
+    a conda environment, activated later, still takes precedence."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        part for part in (str(house), os.environ.get("PYTHONPATH")) if part
+    )
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files, settings and resources of one resolved run."""
+
+    run: dict[str, Any]
+
+    @property
+    def results(self) -> str:
+        return f"results/{self.run['name']}"
+
+    @property
+    def backbones(self) -> list[str]:
+        return list(self.run["backbones"])
+
+    @property
+    def official(self) -> list[str]:
+        """Backbones read from an official checkpoint."""
+        return [name for name, entry in self.run["backbones"].items() if "checkpoint" in entry]
+
+    @property
+    def trained(self) -> list[str]:
+        """Backbones trained from scratch by the run."""
+        return [name for name in self.backbones if name not in self.official]
+
+    @property
+    def cells(self) -> list[tuple[str, str, int]]:
+        """Every fine-tuning: (backbone, method, seed)."""
+        return [(c["backbone"], c["method"], s) for c in self.run["matrix"] for s in c["seeds"]]
+
+    # files
+
+    def stages(self, backbone: str) -> list[str]:
+        """Pre-training stages in order."""
+        return list(self.run["backbones"][backbone]["pretrain"])
+
+    def base_model(self, backbone: str) -> str:
+        """What fine-tuning starts from: the last stage."""
+        return f"{self.results}/backbones/{backbone}/{self.stages(backbone)[-1]}.safetensors"
+
+    def start_of_stage(self, wildcards: Wildcards) -> list[str]:
+        """What a stage starts from: the stage before it, or the teacher of a distilled backbone."""
+        order = self.stages(wildcards.backbone)
+        place = order.index(wildcards.stage)
+        if place:
+            return [f"{self.results}/backbones/{wildcards.backbone}/{order[place - 1]}.safetensors"]
+        teacher = self.run["backbones"][wildcards.backbone].get("teacher")
+        return [self.base_model(teacher)] if teacher else []
+
+    def text_file(self, encoder: str) -> str:
+        return f"{self.results}/text/{encoder}.safetensors"
+
+    def text_of_backbone(self, wildcards: Wildcards) -> str:
+        return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
+
+    def made_encoder(self, wildcards: Wildcards) -> list[str]:
+        """The directory of an encoder that the run makes; one with a source elsewhere has none."""
+        entry = self.run["text"][wildcards.encoder]
+        elsewhere = {"source", "sources"} & set(entry)
+        return [] if elsewhere else [f"{self.results}/text/{wildcards.encoder}"]
+
+    def reward_files(self) -> list[str]:
+        """The reward's stages, in the order they are laid over each other."""
+        return [f"{self.results}/reward/semantic.safetensors"]
+
+    def scored_model(self, wildcards: Wildcards) -> str:
+        if wildcards.method == "base":
+            return self.base_model(wildcards.backbone)
+        folder = f"{wildcards.backbone}/{wildcards.method}/seed{wildcards.seed}"
+        return f"{self.results}/finetune/{folder}/model.safetensors"
+
+    def evaluations(self, *, backbone: str | None = None, method: str | None = None) -> list[str]:
+        """Score files of base and fine-tuned models, all or those of one backbone or method."""
+        base = [(name, "base", 0) for name in self.backbones]
+        return [
+            f"{self.results}/evaluate/{b}/{m}/seed{s}/replications.parquet"
+            for b, m, s in base + self.cells
+            if backbone in (None, b) and method in (None, m)
+        ]
+
+    # settings: a job runs again when its digest changes
+
+    def settings_of(self, *sections: str) -> str:
+        return digest({name: self.run[name] for name in sections})
+
+    def encoder_settings(self, wildcards: Wildcards) -> str:
+        return digest(self.run["text"][wildcards.encoder])
+
+    def pretraining_settings(self, wildcards: Wildcards) -> str:
+        """All of a backbone but its other stages and what only fine-tuning reads."""
+        entry = self.run["backbones"][wildcards.backbone]
+        own = {k: v for k, v in entry.items() if k not in (*FINETUNING_KEYS, "pretrain")}
+        return digest({**own, "stage": entry["pretrain"][wildcards.stage]})
+
+    def finetuning_settings(self, wildcards: Wildcards) -> str:
+        backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)
+        method = dict(self.run["methods"][wildcards.method], source=None)
+        return digest([backbone, method, self.run["finetune"], self.run["reward"]])
+
+    def evaluation_settings(self, wildcards: Wildcards) -> str:
+        sampler = self.run["backbones"][wildcards.backbone]["sampler"]
+        return digest([sampler, self.run["evaluate"]])
+
+    # resources
+
+    def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it."""
+        row = self.run["resources"].get(rule, {})
+        backbone, method = wildcards.get("backbone"), wildcards.get("method")
+        layers = (
+            self.run["resources"]["default"],
+            row,
+            row.get("backbones", {}).get(backbone, {}),
+            row.get("methods", {}).get(method, {}),
+            row.get("cells", {}).get(f"{backbone}/{method}", {}),
+        )
+        return next((layer[name] for layer in reversed(layers) if name in layer), None)
+
+    def threads(self, rule: str) -> Callable[[Wildcards], int]:
+        return lambda wildcards: self.asked(rule, "threads", wildcards)
+
+    def resources(self, rule: str) -> dict[str, Callable[..., int | str | None] | str]:
+        """All of a rule's resources. Memory and time grow by half with each attempt `retries` allows."""
+        row = self.run["resources"].get(rule, {})
+        nested = [entry for kind in LAYERS for entry in row.get(kind, {}).values()]
+        names = {key for layer in (self.run["resources"]["default"], row, *nested) for key in layer}
+
+        def growing(name: str) -> Callable[..., int]:
+            return lambda wildcards, attempt: self.asked(rule, name, wildcards) * (1 + attempt) // 2
+
+        def constant(name: str) -> Callable[..., int | str | None]:
+            return lambda wildcards: self.asked(rule, name, wildcards)
+
+        chosen = sorted(names - {"threads", *LAYERS})
+        table = {
+            name: growing(name) if name in ("mem_mb", "runtime") else constant(name)
+            for name in chosen
+        }
+        # no parameter: the same result may be computed on another device without running again
+        return {**table, "device": self.run["device"]}
