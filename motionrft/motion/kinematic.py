@@ -98,7 +98,7 @@ def canonicalise(joints: Tensor, skeleton: Skeleton = SMPL_22) -> Tensor:
     root = joints[:, 0, 0]
     shift = torch.stack([root[:, 0], floor, root[:, 2]], dim=-1)
     across = _across(joints[:, :1], skeleton, opposed=False)
-    heading = _to_forward(functional.normalize(_forward(across), dim=-1))
+    heading = _to_forward(_forward(across))
     return turn(joints - shift[:, None, None], heading)
 
 
@@ -111,14 +111,18 @@ def _across(joints: Tensor, skeleton: Skeleton, opposed: bool) -> Tensor:
 
 
 def _forward(across: Tensor) -> Tensor:
-    """Y × across, [..., 2] as (x, z): horizontal whatever `across` is, shorter when it is tilted."""
-    unit = across / across.norm(dim=-1, keepdim=True)
+    """Y × across, [..., 2] as (x, z): horizontal whatever `across` is, shorter when it is tilted.
+
+    Zero where the person has no width (padding), so that such frames carry no weight in the smoothing.
+    """
+    unit = across / (across.norm(dim=-1, keepdim=True) + 1e-8)
     return torch.stack([unit[..., 2], -unit[..., 0]], dim=-1)
 
 
 def _to_forward(forward: Tensor) -> Tensor:
-    """The half-angle (cosine, sine) [..., 2] of the yaw that takes unit (x, z) to +Z."""
-    half = torch.stack([1 + forward[..., 1], -forward[..., 0]], dim=-1)
+    """The half-angle (cosine, sine) [..., 2] of the yaw that takes (x, z) of any length to +Z; NaN for none."""
+    size = forward.norm(dim=-1)
+    half = torch.stack([size + forward[..., 1], -forward[..., 0]], dim=-1)
     return half / half.norm(dim=-1, keepdim=True)
 
 
@@ -148,7 +152,7 @@ def headings(
         .unflatten(0, (-1, 2))[:, :, 0]
         .transpose(1, 2)
     )
-    half = _to_forward(smooth / smooth.norm(dim=-1, keepdim=True))
+    half = _to_forward(smooth)
     if not chosen.first_identity:
         return half
     first = torch.zeros_like(half[:, :1]) + half.new_tensor([1.0, 0.0])

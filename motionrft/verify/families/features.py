@@ -1,0 +1,111 @@
+"""Kinematic features, both directions: `<clip>.joints_in` -> retargeted, canonical, features -> joints."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from motionrft.motion import kinematic, recovery
+from motionrft.motion.skeleton import SKELETONS, Skeleton, mirror
+from motionrft.verify.case import Case
+
+FAMILY = "features"
+# (positions, 6D, squared displacements) in the data's units: metres for SMPL, KIT's are near millimetres
+TOLERANCE = {"smpl22": (1e-5, 5e-5, 1e-7), "kit21": (1e-2, 2e-3, 1e-4)}
+
+
+def recognises(case: Case) -> bool:
+    return "target_offsets" in case.tensors and any(
+        key.endswith(".joints_in") for key in case.tensors
+    )
+
+
+def check(case: Case, cases: dict[str, Case]) -> None:
+    offsets = case.input("target_offsets")
+    skeleton = next(one for one in SKELETONS.values() if len(one) == len(offsets))
+    target = offsets.norm(dim=-1)
+    names = sorted(
+        key.removesuffix(".joints_in") for key in case.tensors if key.endswith(".joints_in")
+    )
+    # all clips in one ragged batch: a clip's features must not depend on its neighbours
+    joints = [case.input(f"{name}.joints_in") for name in names]
+    lengths = torch.tensor([len(clip) for clip in joints])
+    batch = kinematic.hold(pad_sequence(joints, batch_first=True), lengths)
+    uniform = kinematic.retarget(batch, skeleton, target)
+    canonical = kinematic.canonicalise(uniform, skeleton)
+    features, _ = kinematic.process(batch, lengths, skeleton=skeleton, bone_lengths=target)
+    for row, name in enumerate(names):
+        length = int(lengths[row])
+        fine, _, _ = TOLERANCE[skeleton.name]
+        for key, value in (("uniform", uniform), ("global_positions", canonical)):
+            if f"{name}.{key}" in case.tensors:
+                case.compare(f"{name}.{key}", value[row, :length], atol=fine)
+        if f"{name}.features" in case.tensors:
+            recorded = case.input(f"{name}.features")
+            _channels(case, name, features[row, : length - 1], recorded, skeleton)
+            _recovered(case, name, recorded, skeleton, target)
+        _listed(case, name, features[row, : length - 1], canonical[row, : length - 1], skeleton)
+    if "mirror.in" in case.tensors:
+        case.compare("mirror.out", mirror(case.input("mirror.in"), skeleton))
+
+
+def _channels(case: Case, name: str, actual: Tensor, recorded: Tensor, skeleton: Skeleton) -> None:
+    count = len(skeleton)
+    fine, six, tie = TOLERANCE[skeleton.name]
+    bounds = [0, 4, 3 * count + 1, 9 * count - 5, 12 * count - 5, 12 * count - 1]
+    labels = ("root", "positions", "rotations", "velocities")
+    for label, begin, end in zip(labels, bounds, bounds[1:], strict=False):
+        case.compare(
+            f"{name}.features {label}",
+            actual[:, begin:end],
+            expected=recorded[:, begin:end],
+            atol=six if label == "rotations" else fine,
+        )
+    # contacts are exact, but for feet whose squared displacement lies on the threshold itself
+    begin = bounds[3]
+    feet = [begin + 3 * joint + axis for joint in skeleton.feet for axis in range(3)]
+    squared = recorded[:, feet].unflatten(-1, (4, 3)).square().sum(-1)
+    near = (squared - skeleton.contact).abs() < tie
+    expected = recorded[:, bounds[4] :]
+    case.compare(
+        f"{name}.features contacts",
+        torch.where(near, expected, actual[:, bounds[4] :]),
+        expected=expected,
+    )
+
+
+def _recovered(case: Case, name: str, recorded: Tensor, skeleton: Skeleton, target: Tensor) -> None:
+    fine = TOLERANCE[skeleton.name][0]
+    half, place = recovery.root(recorded[None])
+    if f"{name}.root_quat" in case.tensors:
+        zero = torch.zeros_like(half[0, :, 0])
+        case.compare(
+            f"{name}.root_quat",
+            torch.stack([half[0, :, 0], zero, half[0, :, 1], zero], -1),
+            atol=1e-5,
+        )
+    if f"{name}.root_pos" in case.tensors:
+        case.compare(f"{name}.root_pos", place[0], atol=fine)
+    if f"{name}.recovered_ric" in case.tensors:
+        joints = recovery.joints_from_positions(recorded[None], len(skeleton))[0]
+        case.compare(f"{name}.recovered_ric", joints, atol=fine)
+    if f"{name}.recovered_rot" in case.tensors:
+        joints = recovery.joints_from_rotations(recorded[None], skeleton, bone_lengths=target)[0]
+        case.compare(f"{name}.recovered_rot", joints, atol=fine)
+
+
+def _listed(case: Case, name: str, features: Tensor, canonical: Tensor, skeleton: Skeleton) -> None:
+    """The numbers that the JSON lists for a clip."""
+    listed = case.meta.get("clips", {}).get(name, {})
+    fine = TOLERANCE[skeleton.name][0]
+    recovered = recovery.joints_from_positions(features[None], len(skeleton))[0]
+    found = {
+        "frames": (len(features) + 1, 0.0),
+        "nan": (bool(features.isnan().any()), 0.0),
+        "max_err_recovered_vs_global": (float((recovered - canonical).abs().max()), fine),
+        "contact_rate": (float(features[:, -4:].mean()), 1e-6),
+    }
+    for key, (value, tolerance) in found.items():
+        if key in listed:
+            case.compare(f"clips.{name}.{key}", value, expected=listed[key], atol=tolerance)
