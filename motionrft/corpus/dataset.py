@@ -70,6 +70,7 @@ class MotionDataset:
                 fix="use more or longer clips, or other split fractions",
             )
         self.clips = clips.reset_index(drop=True)
+        self._places = list(zip(*(self.clips[key].tolist() for key in ("clip", "start", "frames", "captions")), strict=True))
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -108,17 +109,16 @@ class MotionDataset:
             features,
             lengths,
             [caption for _, caption in items],
-            [self.clips["clip"][row] for row in rows],
+            [self._places[int(row)][0] for row in rows],
         )
 
     def _item(self, row: int, rng: np.random.Generator | None) -> tuple[np.ndarray, str]:
-        clip = self.clips.iloc[row]
-        frames = min(int(clip["frames"]), self.max_frames)
-        length = frames // UNIT * UNIT
-        begin, caption = int(clip["start"]), clip["captions"][0]
+        _, begin, frames, captions = self._places[row]
+        length = min(frames, self.max_frames) // UNIT * UNIT
+        caption = captions[0]
         if rng is not None:
             if rng.integers(3) == 0 and length > UNIT:
                 length -= UNIT
-            begin += int(rng.integers(int(clip["frames"]) - length + 1))
-            caption = clip["captions"][int(rng.integers(len(clip["captions"])))]
+            begin += int(rng.integers(frames - length + 1))
+            caption = captions[int(rng.integers(len(captions)))]
         return self.array[begin : begin + length], caption

@@ -1,0 +1,46 @@
+"""Several processes as one large batch: in-batch negatives gathered, means weighed by what each holds."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed
+from torch import Tensor
+from torch.distributed.nn.functional import all_gather
+
+
+def world_size() -> int:
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+
+
+def gathered(x: Tensor) -> Tensor:
+    """[B, …] -> [world B, …] in rank order. The gradient reaches every process's own rows."""
+    if world_size() == 1:
+        return x
+    if not x.requires_grad:
+        parts = [torch.empty_like(x) for _ in range(world_size())]
+        torch.distributed.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+    return torch.cat(all_gather(x.contiguous()))
+
+
+def shared_count(count: Tensor) -> Tensor:
+    """The mean of a count over processes: a local sum divided by it, averaged over processes by DDP,
+    is the mean over the whole batch."""
+    if world_size() == 1:
+        return count
+    total = count.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total / world_size()
+
+
+def shared_max(value: int) -> int:
+    """The largest value over processes."""
+    if world_size() == 1:
+        return value
+    largest = torch.tensor(value)
+    torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)
+    return int(largest)

@@ -1,0 +1,83 @@
+"""Text-motion retrieval: embeddings of a split and their recall in groups of 32 (paper table I)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionrft.evaluation.metrics import GROUP
+from motionrft.evaluation.retrieval import TOP, recall
+from motionrft.reward.clips import AlignedClips
+from motionrft.reward.network import RewardNetwork
+from motionrft.text.features import TextCache
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """text [N, d] and motion {representation: [N, d]}, means; row i of all is the same clip."""
+
+    text: Tensor
+    motion: dict[str, Tensor]
+    clips: list[str]
+    captions: list[str]
+
+
+@torch.no_grad()
+def embed(
+    network: RewardNetwork,
+    clips: AlignedClips,
+    text: TextCache,
+    *,
+    clean_token: bool = True,
+    generator: torch.Generator | None = None,
+    batch_size: int = 128,
+) -> Embeddings:
+    """Embeds a split with fixed crops and captions. `clean_token`: clean motions carry the token of t = 0;
+    `generator`: read draws instead of means."""
+    device = next(network.parameters()).device
+    texts: list[Tensor] = []
+    motions: dict[str, list[Tensor]] = {name: [] for name in clips.sets}
+    names: list[str] = []
+    captions: list[str] = []
+    for batch in clips.epoch(batch_size):
+        words = text(batch.captions).to(device)
+        batch = batch.to(device)
+        texts.append(network.encode_text(words.tokens, words.mask).draw(generator))
+        t = torch.zeros_like(batch.lengths) if clean_token else None
+        for name, features in batch.features.items():
+            latent = network.encode_motion(features, batch.lengths, name, t)
+            motions[name].append(latent.draw(generator))
+        names += batch.clips
+        captions += batch.captions
+    joined = {name: torch.cat(parts).cpu() for name, parts in motions.items()}
+    return Embeddings(torch.cat(texts).cpu(), joined, names, captions)
+
+
+def shuffled(count: int, seed: int = 42) -> Tensor:
+    """An order that does not leave parts of one recording in the same group."""
+    return torch.from_numpy(np.random.default_rng(seed).permutation(count))
+
+
+def retrieval_scores(
+    embeddings: Embeddings, top: Sequence[int] = TOP
+) -> dict[str, dict[str, float]]:
+    """{"t2m/<representation>", "m2t/<representation>": {R@k}} in shuffled groups of 32, or in one smaller
+    group if there are fewer clips."""
+    order = shuffled(len(embeddings.text))
+    group = min(GROUP, len(order))
+    text = embeddings.text[order]
+    scores = {}
+    for name, motion in embeddings.motion.items():
+        scores[f"t2m/{name}"] = recall(text, motion[order], top=top, group=group)
+        scores[f"m2t/{name}"] = recall(motion[order], text, top=top, group=group)
+    return scores
+
+
+def mean_r1(embeddings: Embeddings) -> float:
+    """The selection score: R@1 averaged over both directions and all representations."""
+    scores = retrieval_scores(embeddings, top=(1,))
+    return float(np.mean([entry["R@1"] for entry in scores.values()]))
