@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -98,8 +98,6 @@ class MDMOptions:
 class MDM(Backbone):
     prediction = "sample"
     pe: Tensor
-    seqTransEncoder: nn.ModuleDict
-    seqTransDecoder: nn.ModuleDict
 
     def __init__(self, options: MDMOptions, dim: int, text: dict[str, int], normaliser: Normaliser):
         super().__init__()
@@ -113,8 +111,8 @@ class MDM(Backbone):
             for _ in range(options.layers)
         )
         self.input_process = nn.ModuleDict({"poseEmbedding": nn.Linear(dim, hidden)})
-        stack = nn.ModuleDict({"layers": nn.ModuleList(layers)})
-        self.add_module("seqTransEncoder" if kind == "trans_enc" else "seqTransDecoder", stack)
+        self.stack_name = "seqTransEncoder" if kind == "trans_enc" else "seqTransDecoder"
+        self.add_module(self.stack_name, nn.ModuleDict({"layers": nn.ModuleList(layers)}))
         time = nn.Sequential(nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.embed_timestep = nn.ModuleDict({"time_embed": time})
         self.embed_text = nn.Linear(width, hidden)
@@ -150,6 +148,10 @@ class MDM(Backbone):
 
     # -- the network -------------------------------------------------------------------------------
 
+    @property
+    def layers(self) -> nn.ModuleList:
+        return cast(nn.ModuleList, self.get_submodule(f"{self.stack_name}.layers"))
+
     def time(self, t: Tensor) -> Tensor:
         """t [B] integer -> [B, h]."""
         return self.embed_timestep["time_embed"](self.pe[t.long()])
@@ -167,7 +169,7 @@ class MDM(Backbone):
         frames = self.input_process["poseEmbedding"](x)
         if self.options.arch == "trans_enc":
             h, valid = self._sequence(time + words, frames, frames_valid)
-            for layer in self.seqTransEncoder["layers"]:
+            for layer in self.layers:
                 h = layer(h, valid)
             h = h[:, 1:]
         else:
@@ -176,7 +178,7 @@ class MDM(Backbone):
                 self.options.decoder_token
             ]
             h, valid = self._sequence(token, frames, frames_valid)
-            for layer in self.seqTransDecoder["layers"]:
+            for layer in self.layers:
                 h = layer(h, memory, valid, memory_valid)
             h = h if token is None else h[:, 1:]
         return self.output_process["poseFinal"](h)

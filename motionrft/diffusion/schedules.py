@@ -43,7 +43,7 @@ def step_table(settings: dict[str, Any], prediction: str) -> StepTable:
             fix="use flow",
         )
     schedule = dict(settings.get("schedule", {}))
-    if "respacing" in settings and kind in ("ddim", "ddpm"):
+    if settings.get("respacing") is not None and kind in ("ddim", "ddpm"):
         return respaced(kind, steps, settings["respacing"], schedule, prediction)
     if kind == "ddim":
         return ddim(ddim_scheduler(steps, schedule), prediction)
