@@ -36,7 +36,7 @@ class TimeEmbedder(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """t [B] in [0, 1], not scaled -> [B, D]."""
-        return self.mlp(timestep_sinusoid(t, SINUSOID).to(self.mlp[0].weight.dtype))
+        return self.mlp(timestep_sinusoid(t, SINUSOID))
 
 
 class Attention(nn.Module):
@@ -131,19 +131,16 @@ class ACMDMTransformer(nn.Module):
 
     def initialise(self) -> None:
         """Xavier for linears, N(0, 0.02) for the time MLP, zero for modulations and the output."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
-        for index in (0, 2):
-            nn.init.normal_(self.t_embedder.mlp[index].weight, std=0.02)
-        for module in [
-            *(block.adaLN_modulation[1] for block in self.ACMDMTransformer),
-            self.final_layer.adaLN_modulation[1],
-            self.final_layer.linear,
-        ]:
-            nn.init.zeros_(module.weight)
+        for name, module in self.named_modules():
+            if not isinstance(module, nn.Linear):
+                continue
             nn.init.zeros_(module.bias)
+            if "adaLN_modulation" in name or name == "final_layer.linear":
+                nn.init.zeros_(module.weight)
+            elif name.startswith("t_embedder"):
+                nn.init.normal_(module.weight, std=0.02)
+            else:
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, valid: Tensor | None = None) -> Tensor:
         """Velocity [B, n, J, C] of x [B, n, J, C] at t [B] (0 = noise, 1 = data).

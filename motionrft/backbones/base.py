@@ -81,6 +81,8 @@ class Backbone(nn.Module, ABC):
     max_frames: int = 196
     # regular expression over module names that LoRA adapts; empty: every linear layer of `trainable()`
     lora_targets: str = ""
+    # what official adapter files leave off the front of a layer's name
+    lora_root: str = ""
 
     normaliser: Normaliser
 
