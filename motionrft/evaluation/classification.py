@@ -15,7 +15,8 @@ def confusion(predicted: Tensor, labels: Tensor) -> dict[str, int]:
     if predicted.shape != labels.shape:
         raise InputError(
             f"{tuple(predicted.shape)} predictions for {tuple(labels.shape)} labels",
-            field="labels", fix="pass one label a prediction",
+            field="labels",
+            fix="pass one label a prediction",
         )
     predicted, labels = predicted.bool(), labels.bool()
     return {
@@ -58,7 +59,8 @@ def preference(better: Tensor, worse: Tensor, batches: Sequence[int] = ()) -> di
     """
     if better.shape != worse.shape or better.ndim != 1 or not len(better):
         raise InputError(
-            f"scores of shapes {tuple(better.shape)} and {tuple(worse.shape)}", field="pairs",
+            f"scores of shapes {tuple(better.shape)} and {tuple(worse.shape)}",
+            field="pairs",
             fix="pass two [N] tensors, N > 0",
         )
     right = (better > worse).double()
@@ -67,7 +69,8 @@ def preference(better: Tensor, worse: Tensor, batches: Sequence[int] = ()) -> di
     if batches:
         if sum(batches) != len(right):
             raise InputError(
-                f"batches of {sum(batches)} pairs for {len(right)} scores", field="batches",
+                f"batches of {sum(batches)} pairs for {len(right)} scores",
+                field="batches",
                 fix="pass the sizes the scores were computed in",
             )
         parts, loss_parts = right.split(list(batches)), losses.split(list(batches))
@@ -95,7 +98,8 @@ def authenticity(logits: Tensor, labels: Tensor) -> dict[str, float]:
     """
     if logits.ndim != 2 or logits.shape[1] != 2 or len(logits) != len(labels):
         raise InputError(
-            f"logits {tuple(logits.shape)} for {len(labels)} labels", field="logits",
+            f"logits {tuple(logits.shape)} for {len(labels)} labels",
+            field="logits",
             fix="pass [N, 2] logits and [N] labels",
         )
     counts = confusion(logits.argmax(dim=1) == 1, labels)

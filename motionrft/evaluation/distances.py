@@ -15,7 +15,8 @@ def check_pairs(first: Tensor, second: Tensor) -> None:
     if first.ndim != 2 or first.shape != second.shape:
         raise InputError(
             f"embeddings of shapes {tuple(first.shape)} and {tuple(second.shape)} are no pairs",
-            field="embeddings", fix="pass two [N, dim] tensors of the same shape",
+            field="embeddings",
+            fix="pass two [N, dim] tensors of the same shape",
         )
 
 
@@ -37,7 +38,8 @@ def grouped(embeddings: Tensor, size: int) -> Tensor:
     groups = len(embeddings) // size
     if groups == 0:
         raise InputError(
-            f"{len(embeddings)} motions make no group of {size}", field="group",
+            f"{len(embeddings)} motions make no group of {size}",
+            field="group",
             fix="evaluate more motions or lower the group size",
         )
     return embeddings[: groups * size].reshape(groups, size, -1)

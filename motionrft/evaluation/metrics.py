@@ -42,7 +42,9 @@ def moments(embeddings: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [dim] and covariance [dim, dim] (divisor N - 1) in float64."""
     if len(embeddings) < 2:
         raise InputError(
-            f"{len(embeddings)} motions have no covariance", field="FID", fix="evaluate at least two"
+            f"{len(embeddings)} motions have no covariance",
+            field="FID",
+            fix="evaluate at least two",
         )
     return embeddings.double().mean(0), torch.cov(embeddings.double().T).reshape(
         embeddings.shape[1], embeddings.shape[1]

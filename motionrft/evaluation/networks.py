@@ -44,7 +44,10 @@ class _Recurrent(nn.Module):
         self.input_emb = nn.Linear(width, hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True, bidirectional=True)
         self.output_net = nn.Sequential(
-            nn.Linear(2 * hidden, head), nn.LayerNorm(head), nn.LeakyReLU(LEAK), nn.Linear(head, out)
+            nn.Linear(2 * hidden, head),
+            nn.LayerNorm(head),
+            nn.LeakyReLU(LEAK),
+            nn.Linear(head, out),
         )
         self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
 
@@ -52,7 +55,8 @@ class _Recurrent(nn.Module):
         """sequence [B, L, width], lengths [B] >= 1 -> [B, out]; what lies after a length is ignored."""
         if int(lengths.min()) < 1:
             raise InputError(
-                f"sequence {int(lengths.argmin())} has no token", field="lengths",
+                f"sequence {int(lengths.argmin())} has no token",
+                field="lengths",
                 fix=f"motions need at least {UNIT} frames and captions one word",
             )
         # the GRU reads packed rows only, so padding costs and changes nothing

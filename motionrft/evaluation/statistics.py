@@ -44,7 +44,8 @@ def paired_bootstrap(
     a, b = np.asarray(base, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
         raise InputError(
-            f"scores of shapes {a.shape} and {b.shape} are not paired", field="scores",
+            f"scores of shapes {a.shape} and {b.shape} are not paired",
+            field="scores",
             fix="evaluate both models with the same seed, prompts and replications",
         )
     difference = (b - a)[np.isfinite(a) & np.isfinite(b)]
