@@ -1,0 +1,76 @@
+"""One look for every figure: readable in print and without colour vision (Okabe–Ito, markers, line styles)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from motionrft.artefacts import atomic
+
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#7F7F7F",
+    "#8C6D31",
+    "#F0E442",
+)
+MARKERS = "osD^vPX*<>"
+LINES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1)), (0, (5, 1)), "-", "--", "-.", ":")
+RC: dict[str, Any] = {
+    "figure.figsize": (5.2, 3.4),
+    "figure.dpi": 150,
+    "savefig.bbox": "tight",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+}
+
+
+def pyplot() -> Any:
+    """matplotlib.pyplot without a display, in the suite's style."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    for key, value in RC.items():
+        plt.rcParams[key] = value
+    return plt
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour, marker and line style of the index-th series."""
+    return {
+        "color": PALETTE[index % len(PALETTE)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": LINES[index % len(LINES)],
+    }
+
+
+def save(figure: Any, folder: Path, name: str) -> list[Path]:
+    """<name>.png and <name>.pdf in `folder`."""
+    plt = pyplot()
+    paths = []
+    for suffix in ("png", "pdf"):
+        path = folder / f"{name}.{suffix}"
+        with atomic(path) as temporary:
+            # no creation date: equal records give equal files
+            figure.savefig(temporary, metadata={"CreationDate": None} if suffix == "pdf" else None)
+        paths.append(path)
+    plt.close(figure)
+    return paths
