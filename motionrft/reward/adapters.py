@@ -13,6 +13,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -29,7 +30,7 @@ class LoraSettings:
     """rank, alpha (the update is scaled by alpha / rank) and dropout on the adapter's input."""
 
     rank: int = 16
-    alpha: float = 32
+    alpha: int = 32
     dropout: float = 0.1
 
 
@@ -105,7 +106,7 @@ class MotionAdapter(nn.Module):
     def projection(self, representation: str) -> nn.Module:
         return self.projections[representation]
 
-    def blocks(self) -> Iterator[tuple[str, nn.Module]]:
+    def blocks(self) -> Iterator[tuple[str, Any]]:
         """Encoder layers with their official names (input_block_0, middle_block, output_block_0, …)."""
         for index, block in enumerate(self.encoder.input_blocks):
             yield f"input_block_{index}", block
@@ -135,7 +136,7 @@ class MotionAdapter(nn.Module):
         return tensors
 
 
-def _pair(name: str, layer: nn.Module) -> dict[str, nn.Parameter]:
+def _pair(name: str, layer: Any) -> dict[str, nn.Parameter]:
     return {
         f"{name}.lora.lora_A": layer.lora_A[NAME].weight,
         f"{name}.lora.lora_B": layer.lora_B[NAME].weight,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,7 +75,7 @@ class Projection(nn.Module):
         super().__init__()
         widths = [dim, *[hidden] * (layers - 1), width]
         stack: list[nn.Module] = []
-        for before, after in zip(widths[:-2], widths[1:-1], strict=True):
+        for before, after in pairwise(widths[:-1]):
             stack += [nn.Linear(before, after), nn.GELU(), nn.Dropout(dropout)]
         last = nn.Linear(widths[-2], width)
         self.proj: nn.Module = nn.Sequential(*stack, last) if stack else last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from motionrft.errors import InputError
@@ -71,13 +71,13 @@ class RewardSettings:
     network: dict[str, Any]
     stages: dict[str, dict[str, Any]]
     weights: dict[str, float]
-    noise: NoiseLaw = NoiseLaw()
-    losses: LossWeights = LossWeights()
+    noise: NoiseLaw = field(default_factory=NoiseLaw)
+    losses: LossWeights = field(default_factory=LossWeights)
     temperature: float = 0.1
     filter: float = 0.9
     decode_rows: int = 0
-    lora: LoraSettings = LoraSettings()
-    official: OfficialBehaviour = OfficialBehaviour()
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    official: OfficialBehaviour = field(default_factory=OfficialBehaviour)
 
     @classmethod
     def read(cls, section: Mapping[str, Any], where: str = "config") -> RewardSettings:

@@ -1,0 +1,241 @@
+"""The released checkpoints, read strictly and written back in their own layout.
+
+Files (`torch.save`, read with `weights_only=True`): the semantic backbone {state_dict, model_config, …};
+per task a LoRA file {lora_state_dict, lora_rank, lora_alpha, …} and a head file {state_dict, …}.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from motionrft.artefacts import atomic, load_into
+from motionrft.errors import InputError
+from motionrft.reward.adapters import LoraSettings
+from motionrft.reward.files import TaskBranch, fill_branch, new_branch
+from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
+
+# prefixes of LoRA names: on encoder blocks, and on projections (stage 3 drops `detection` there)
+PREFIXES = {"preference": ("critic_", "critic_"), "authenticity": ("ai_detection_", "ai_")}
+# what the official trainers drop from a backbone file, and older ones left in
+FOREIGN = ("clip", "lora", "critic", "ai_detection")
+# our setting: its name in `model_config`
+MODEL_CONFIG = {
+    "latent_dim": "latent_dim",
+    "unified_dim": "unified_dim",
+    "layers": "encoder_num_layers",
+    "heads": "encoder_num_heads",
+    "feedforward": "encoder_ff_size",
+    "text_layers": "text_num_layers",
+    "text_heads": "text_num_heads",
+    "text_feedforward": "text_ff_size",
+}
+
+
+@dataclass(frozen=True)
+class OfficialReport:
+    """What came of reading an official file; anything missing or unexpected was an error before this."""
+
+    path: str
+    matched: list[str]
+    ignored: list[str]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {len(self.matched)} tensors matched, {len(self.ignored)} ignored, "
+            "0 missing, 0 unexpected"
+        )
+
+
+def read_pth(path: str | Path) -> dict[str, Any]:
+    """A foreign checkpoint, without running any code that is in it."""
+    try:
+        value = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError:
+        raise InputError("no such file", where=path, fix="check the name") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"not a checkpoint that can be read safely ({first[:120]})",
+            where=path,
+            fix="download it again; files that hold code are refused",
+        ) from None
+    if not isinstance(value, dict):
+        raise InputError("not a dictionary", where=path, fix="pass a released checkpoint")
+    return value
+
+
+def network_settings(
+    state: Mapping[str, Tensor], config: Mapping[str, Any], where: Any
+) -> NetworkSettings:
+    """Sizes from `model_config`; what it lacks (projections, feature widths, text width) from shapes."""
+    missing = [name for name in MODEL_CONFIG.values() if name not in config]
+    if missing:
+        raise InputError(
+            "missing", where=where, field=f"model_config.{missing[0]}", fix="pass a complete file"
+        )
+    sizes = {ours: int(config[theirs]) for ours, theirs in MODEL_CONFIG.items()}
+    if not config.get("use_unified_dim", True):
+        sizes["unified_dim"] = sizes["latent_dim"]
+    dims: dict[str, int] = {}
+    linears: list[Tensor] = []
+    for name, official in OFFICIAL_NAMES.items():
+        weights = [
+            value
+            for key, value in sorted(state.items())
+            if key.startswith(f"proj_{official}.") and key.endswith(".weight")
+        ]
+        if weights:
+            linears = weights
+            dims[name] = int(weights[0].shape[1])
+    if not dims or "text_embedding.weight" not in state:
+        raise InputError(
+            "no projection of a known representation",
+            where=where,
+            field="state_dict",
+            fix="pass a retrieval backbone",
+        )
+    return NetworkSettings(
+        dims,
+        int(state["text_embedding.weight"].shape[1]),
+        **sizes,
+        projection_hidden=int(linears[0].shape[0]),
+        projection_layers=len(linears),
+    )
+
+
+def load_official_network(path: str | Path) -> tuple[RewardNetwork, OfficialReport]:
+    """The semantic backbone of a released file, in eval mode."""
+    value = read_pth(path)
+    state = _section(value, "state_dict", path)
+    config = value.get("model_config")
+    if not isinstance(config, dict):
+        raise InputError(
+            "missing", where=path, field="model_config", fix="pass a stage-1 backbone file"
+        )
+    kept: dict[str, Tensor] = {}
+    ignored = []
+    for key, tensor in state.items():
+        if any(word in key for word in FOREIGN):
+            ignored.append(key)
+        else:
+            kept[key.replace(".original_linear.", ".").replace(".original_mha.", ".")] = tensor
+    network = RewardNetwork(network_settings(kept, config, path))
+    load_into(network, kept, path)
+    return network.eval(), OfficialReport(str(path), sorted(kept), ignored)
+
+
+def load_official_branch(
+    lora_path: str | Path, head_path: str | Path | None, network: RewardNetwork, task: str
+) -> tuple[TaskBranch, list[OfficialReport]]:
+    """A task's LoRA and head files around `network`; old LoRA files hold the head themselves."""
+    value = read_pth(lora_path)
+    lora = _section(value, "lora_state_dict", lora_path)
+    for field in ("lora_rank", "lora_alpha"):
+        if field not in value:
+            raise InputError("missing", where=lora_path, field=field, fix="pass a LoRA file")
+    if head_path is None:
+        head = _section(value, "head_state_dict", lora_path)
+    else:
+        head = _section(read_pth(head_path), "state_dict", head_path)
+    branch = official_branch(
+        network,
+        task,
+        lora,
+        head,
+        rank=int(value["lora_rank"]),
+        alpha=int(value["lora_alpha"]),
+        where=lora_path,
+    )
+    reports = [OfficialReport(str(lora_path), sorted(lora), [])]
+    reports.append(OfficialReport(str(head_path or lora_path), sorted(head), []))
+    return branch, reports
+
+
+def official_branch(
+    network: RewardNetwork,
+    task: str,
+    lora: Mapping[str, Tensor],
+    head: Mapping[str, Tensor],
+    *,
+    rank: int,
+    alpha: int,
+    where: str | Path = "",
+) -> TaskBranch:
+    """A branch from tensors under their official names."""
+    branch = new_branch(network, task, LoraSettings(rank, alpha))
+    names = {official_name(task, name): name for name in branch.adapter.adapter_tensors()}
+    tensors = {f"lora.{names.get(name, name)}": value for name, value in lora.items()}
+    tensors |= {f"head.{name}": value for name, value in head.items()}
+    fill_branch(branch, tensors, where)
+    return branch
+
+
+def official_name(task: str, name: str) -> str:
+    """The official name of one of `MotionAdapter.adapter_tensors`."""
+    block, projection = PREFIXES[task]
+    return (projection if name.startswith("proj_") else block) + name
+
+
+def export_network(path: str | Path, network: RewardNetwork) -> None:
+    """The backbone in the official layout. Only the official token rate (`patch` 1) can be expressed."""
+    s = network.settings
+    if s.patch != 1:
+        raise InputError(
+            f"{s.patch} frames a token have no official layout",
+            where=path,
+            fix="train with network.patch 1",
+        )
+    config = {theirs: getattr(s, ours) for ours, theirs in MODEL_CONFIG.items()}
+    config |= {
+        "model_size": "custom",
+        "use_unified_dim": True,
+        "repr_types": [OFFICIAL_NAMES[name] for name in s.dims],
+    }
+    _save(
+        path,
+        {
+            "state_dict": _plain(network.state_dict()),
+            "epoch": 0,
+            "metrics": {},
+            "model_config": config,
+        },
+    )
+
+
+def export_branch(lora_path: str | Path, head_path: str | Path, branch: TaskBranch) -> None:
+    """A task's LoRA and head files in the official layout."""
+    adapter = branch.adapter
+    lora = {
+        official_name(branch.task, name): value for name, value in adapter.adapter_tensors().items()
+    }
+    about = {"lora_rank": adapter.lora.rank, "lora_alpha": adapter.lora.alpha}
+    _save(lora_path, {"lora_state_dict": _plain(lora), **about, "epoch": 0, "metrics": {}})
+    _save(head_path, {"state_dict": _plain(branch.head.state_dict()), "epoch": 0, "metrics": {}})
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in tensors.items()}
+
+
+def _save(path: str | Path, value: dict[str, Any]) -> None:
+    with atomic(path) as temporary:
+        torch.save(value, temporary)
+
+
+def _section(value: Mapping[str, Any], key: str, where: str | Path) -> dict[str, Tensor]:
+    section = value.get(key)
+    if not isinstance(section, dict) or not all(isinstance(t, Tensor) for t in section.values()):
+        raise InputError(
+            "missing, or not a dictionary of tensors",
+            where=where,
+            field=key,
+            fix="pass a released file",
+        )
+    return section
