@@ -296,7 +296,7 @@ class ACMDM(Backbone):
         raw = "Raw_" if self.autoencoder is None else ""
         return f"ACMDM_{raw}Flow_{size}_PatchSize{self.denoiser.patch}"
 
-    def export_official(self, path: str | Path) -> None:
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
         """Writes a `checkpoints/t2m` folder: denoiser, auto-encoder, latent and joint statistics.
 
         Mean_22x3.npy and Std_22x3.npy belong to the corpus; official code reads them from its data folder.

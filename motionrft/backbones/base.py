@@ -159,7 +159,9 @@ class Backbone(nn.Module, ABC):
             "this family has no official checkpoint", where=path, fix="train it with its rule"
         )
 
-    def export_official(self, path: str | Path) -> None:
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
+        """Writes the official layout. `like`: an official file whose parts that are no part of the backbone
+        (evaluators, the text encoder) are carried over; families whose files have none ignore it."""
         raise InputError(
             "this family has no official layout", where=path, fix="use the suite's own file"
         )

@@ -1,4 +1,4 @@
-"""`pretrain` one stage of a backbone; `import` and `export` official checkpoints."""
+"""`pretrain` one stage of a backbone; `import` and `export` official checkpoints, and the CLIP in them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ def add_commands(stages: argparse._SubParsersAction) -> None:
     add_pretrain(stages)
     add_import(stages)
     add_export(stages)
+    add_import_text(stages)
 
 
 def _parser(
@@ -169,6 +170,11 @@ def add_export(stages: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--model", type=Path, required=True, help="backbone file of this suite")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument(
+        "--like",
+        type=Path,
+        help="official file whose text encoder or evaluators, which official code loads too, are carried over",
+    )
     parser.set_defaults(run=run_export)
 
 
@@ -176,5 +182,28 @@ def run_export(arguments: argparse.Namespace) -> None:
     from motionrft.backbones.assemble import load_backbone
 
     backbone, _ = load_backbone(arguments.model)
-    backbone.export_official(arguments.out)
+    backbone.export_official(arguments.out, arguments.like)
+    print(f"wrote {arguments.out}")
+
+
+def add_import_text(stages: argparse._SubParsersAction) -> None:
+    parser = _parser(
+        stages,
+        "import-text",
+        "take the CLIP that an official checkpoint embeds, for `text --source`",
+        "import-text --checkpoint t2m_motiondiffuse/model/latest.tar \\\n"
+        "    --tokenizer openai/clip-vit-base-patch32 --out results/humanml3d/text/clip-b32",
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, help="official file")
+    parser.add_argument(
+        "--tokenizer", required=True, help="directory or hub name of CLIP's tokeniser"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.set_defaults(run=run_import_text)
+
+
+def run_import_text(arguments: argparse.Namespace) -> None:
+    from motionrft.backbones.embedded_clip import write_encoder
+
+    write_encoder(arguments.checkpoint, arguments.tokenizer, arguments.out)
     print(f"wrote {arguments.out}")

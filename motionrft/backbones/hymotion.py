@@ -224,7 +224,7 @@ class HYMotion(Backbone):
         state, ignored = split_ignored(read_checkpoint(file, "model_state_dict"), ("body_model.",))
         return LoadReport(str(file), load_strict(self, state, file), ignored)
 
-    def export_official(self, path: str | Path) -> None:
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
         """Writes `latest.ckpt`: `model_state_dict` with the names of the official file."""
         write_checkpoint(path, {"model_state_dict": copies(self)})
 

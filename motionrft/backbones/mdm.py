@@ -35,6 +35,7 @@ from motionrft.networks.positions import interleaved_sinusoid
 from motionrft.networks.skip_transformer import DecoderLayer, EncoderLayer
 from motionrft.text.features import TextBatch
 
+CLIP = "clip_model."
 TABLES = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
 
 
@@ -133,14 +134,17 @@ class MDM(Backbone):
     ) -> MDM:
         return cls(network_options(MDMOptions, network), dim, text, normaliser)
 
+    def _positions(self) -> int:
+        """How many rows are read: a token and all frames, or all time-steps."""
+        return max(self.max_frames + 1, len(self.forward_process))
+
     def _place(self, rows: int) -> None:
         """One table of positions serves frames and time-steps."""
-        needed = max(self.max_frames + 1, len(self.forward_process))
-        if rows < needed:
+        if rows < self._positions():
             raise InputError(
-                f"{rows} rows for {needed} positions",
+                f"{rows} rows for {self._positions()} positions",
                 field="network.pos_embed_max_len",
-                fix=f"at least {needed}",
+                fix=f"at least {self._positions()}",
             )
         table = interleaved_sinusoid(rows, self.options.latent_dim)
         device = self.embed_text.weight.device
@@ -257,18 +261,13 @@ class MDM(Backbone):
         """A `model*.pt`: flat, or {model, model_avg} of which the average is taken.
 
         The stored position tables are checked and replaced by our own of the same length; embedded
-        `clip_model.*` weights are reported (see motionrft.text.openai_clip for using them).
+        `clip_model.*` weights are reported (see motionrft.backbones.embedded_clip for using them).
         """
-        content = read_checkpoint(path)
-        tensors = next(
-            (content[name] for name in ("model_avg", "model") if name in content), content
-        )
+        tensors = _weights(path)
         tables = {name: tensors[name] for name in TABLES if name in tensors}
         for name, table in tables.items():
-            own = interleaved_sinusoid(len(table), self.options.latent_dim)
-            if table.shape != (*own.shape[:1], 1, *own.shape[1:]) or not torch.allclose(
-                table.float()[:, 0], own, atol=1e-4
-            ):
+            own = interleaved_sinusoid(len(table), self.options.latent_dim)[:, None]
+            if table.shape != own.shape or not torch.allclose(table.float(), own, atol=1e-4):
                 raise InputError(
                     "not the sinusoidal table of this width",
                     where=path,
@@ -276,20 +275,31 @@ class MDM(Backbone):
                     fix="set network.latent_dim to the checkpoint's",
                 )
         rest = {name: tensor for name, tensor in tensors.items() if name not in tables}
-        rest, ignored = split_ignored(rest, ("clip_model.",))
+        rest, ignored = split_ignored(rest, (CLIP,))
         matched = load_strict(self, {**rest, **self.statistics.kept()}, path)
-        if tables:
-            self._place(max(len(table) for table in tables.values()))
+        rows = max((len(table) for table in tables.values()), default=0)
+        if rows >= self._positions():
+            self._place(rows)
         note = self.statistics.read_beside(path)
         return LoadReport(str(path), [*matched[: len(rest)], *tables], ignored, (note,))
 
-    def export_official(self, path: str | Path) -> None:
-        """The official layout: without CLIP, both position tables, {model, model_avg} where it averages."""
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
+        """The official layout: both position tables, {model, model_avg} where it averages, no CLIP but
+        that of `like` (files of before December 2022 hold one)."""
         tensors, _ = split_ignored(copies(self), ("statistics.",))
         for name in TABLES:
             tensors[name] = self.pe[:, None].cpu().clone()
+        if like is not None:
+            stored = _weights(like)
+            tensors |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
         nested = {"model": tensors, "model_avg": tensors}
         write_checkpoint(path, nested if self.options.average else tensors)
+
+
+def _weights(path: str | Path) -> dict[str, Tensor]:
+    """The weights of an official file: the average where there is one."""
+    content = read_checkpoint(path)
+    return next((content[nest] for nest in ("model_avg", "model") if nest in content), content)
 
 
 BACKBONE = MDM

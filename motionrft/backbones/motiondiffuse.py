@@ -34,6 +34,7 @@ from motionrft.networks.positions import timestep_sinusoid
 from motionrft.networks.skip_transformer import EncoderLayer
 from motionrft.text.features import TextBatch
 
+CLIP = "clip."
 OFFICIAL_LR = 2e-4
 
 
@@ -213,10 +214,10 @@ class MotionDiffuse(Backbone):
     def load_official(self, path: str | Path) -> LoadReport:
         """`model/latest.tar`, or its `encoder` alone; `../meta/{mean,std}.npy` beside it are used.
 
-        The stored CLIP (`clip.*`) is reported (see motionrft.text.openai_clip for using it).
+        The stored CLIP (`clip.*`) is reported (see motionrft.backbones.embedded_clip for using it).
         """
         content = read_checkpoint(path)
-        tensors, ignored = split_ignored(content.get("encoder", content), ("clip.",))
+        tensors, ignored = split_ignored(content.get("encoder", content), (CLIP,))
         matched = load_strict(self, {**tensors, **self.statistics.kept()}, path)
         note = self.statistics.read_beside(path)
         return LoadReport(str(path), matched[: len(tensors)], ignored, (note,))
@@ -230,7 +231,7 @@ class MotionDiffuse(Backbone):
         encoder, _ = split_ignored(copies(self), ("statistics.",))
         if like is not None:
             stored = read_checkpoint(like, "encoder")
-            encoder |= {name: value for name, value in stored.items() if name.startswith("clip.")}
+            encoder |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
         optimiser = torch.optim.Adam(self.parameters(), lr=OFFICIAL_LR).state_dict()
         write_checkpoint(
             path, {"opt_encoder": optimiser, "ep": 0, "total_it": 0, "encoder": encoder}

@@ -173,6 +173,10 @@ def test_average_is_taken_and_embedded_clip_is_reported(tmp_path):
     report = target.load_official(tmp_path / "both.pt")
     assert report.ignored == ["clip_model.ln_final.weight"]
     assert torch.equal(target.embed_text.weight, source.embed_text.weight)
+    target.export_official(tmp_path / "again.pt", like=tmp_path / "both.pt")
+    again = torch.load(tmp_path / "again.pt", weights_only=True)
+    assert again.keys() == flat.keys()
+    assert all(torch.equal(again[name], flat[name]) for name in flat)
 
 
 @pytest.mark.parametrize("damage", ["missing", "unexpected", "shape", "table"])
