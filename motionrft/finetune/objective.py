@@ -132,7 +132,9 @@ class Objective:
                 z = event.z[part].detach().requires_grad_()
                 values = self.values(z, self.prompts.lengths[part], context, level)
                 share = self.loss(values["total"]).sum() * (event.weight / self.rows)
-                gradients.append(torch.autograd.grad(share, z)[0])
+                share.backward()
+            assert z.grad is not None
+            gradients.append(z.grad)
             loss += float(share.detach())
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach().sum())

@@ -6,8 +6,9 @@ second list of tensors, takes the steps; `refresh` copies it back in place when 
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -174,3 +175,18 @@ class Updater:
         self.optimizer.load_state_dict(state["optimizer"])
         self.updates, self.skipped, self.streak = state["counts"]
         self.norms = list(state["norms"])
+
+
+@contextlib.contextmanager
+def swapped(parameters: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
+    """Inside the block the parameters hold the values of `others`, and the other way round; nothing is copied."""
+    _exchange(parameters, others)
+    try:
+        yield
+    finally:
+        _exchange(parameters, others)
+
+
+def _exchange(parameters: Sequence[Tensor], others: Sequence[Tensor]) -> None:
+    for parameter, other in zip(parameters, others, strict=True):
+        parameter.data, other.data = other.data, parameter.data

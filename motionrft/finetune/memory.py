@@ -1,0 +1,101 @@
+"""What a backward pass holds: exact bytes of saved tensors on the CPU, the allocator's peak on a GPU."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class _Held:
+    """A saved tensor, kept by the graph; its bytes are given back when the graph lets go of it."""
+
+    __slots__ = ("__weakref__", "tensor")
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+
+class SavedBytes:
+    """Counts, while active, the bytes that autograd graphs hold, each storage once, weights left out.
+
+    `peak` is the most held at any moment since `reset`, `held` what is held now. Exact and repeatable:
+    unlike an allocator's numbers it depends on the computation only.
+    """
+
+    def __init__(self, weights: Sequence[Tensor] = ()):
+        self._weights = {weight.untyped_storage().data_ptr() for weight in weights}
+        self._counts: dict[int, int] = {}
+        self.held = self.peak = 0
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, self._unpack)
+
+    def __enter__(self) -> SavedBytes:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._hooks.__exit__(*error)
+
+    def reset(self) -> int:
+        """The peak so far; counting of the next peak starts from what is held now."""
+        peak, self.peak = self.peak, self.held
+        return peak
+
+    def _pack(self, tensor: Tensor) -> Any:
+        held = _Held(tensor)
+        storage = tensor.untyped_storage()
+        address, size = storage.data_ptr(), storage.nbytes()
+        if address in self._weights or size == 0:
+            return held
+        count = self._counts.get(address, 0)
+        self._counts[address] = count + 1
+        if count == 0:
+            self.held += size
+            self.peak = max(self.peak, self.held)
+        weakref.finalize(held, self._release, address, size).atexit = False
+        return held
+
+    def _release(self, address: int, size: int) -> None:
+        self._counts[address] -= 1
+        if self._counts[address] == 0:
+            del self._counts[address]
+            self.held -= size
+
+    @staticmethod
+    def _unpack(held: _Held) -> Tensor:
+        return held.tensor
+
+
+class PeakMemory:
+    """Peak bytes of a piece of work, by the device's own means: `kind` says which.
+
+    On a GPU the allocator's peak above what was allocated at the start; on the CPU saved tensors.
+    """
+
+    def __init__(self, device: torch.device, weights: Sequence[Tensor] = ()):
+        self.device = device
+        self.kind = "cuda_peak" if device.type == "cuda" else "saved_tensors"
+        self._saved = SavedBytes(weights) if self.kind == "saved_tensors" else None
+
+    def __enter__(self) -> PeakMemory:
+        if self._saved is not None:
+            self._saved.__enter__()
+        else:
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self._before = torch.cuda.memory_allocated(self.device)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._saved is not None:
+            self._saved.__exit__(*error)
+
+    def take(self) -> int:
+        """The peak since the last `take`."""
+        if self._saved is not None:
+            return self._saved.reset()
+        peak = torch.cuda.max_memory_allocated(self.device) - self._before
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return peak

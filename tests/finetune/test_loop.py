@@ -1,0 +1,279 @@
+"""The loop: it learns, all methods see the same prompts and noise, bad gradients are refused, views, cost."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from motionrft.errors import InputError
+from motionrft.finetune.cost import at_equal, summary, until_level, wide
+from motionrft.finetune.guard import hacking
+from motionrft.finetune.loop import Training
+
+from .toy_course import METHODS, SAMPLERS, course, material
+
+
+def flat(run) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in run.trained])
+
+
+def trained(tmp_path, method="draft", **settings):
+    extra = {
+        key: settings.pop(key) for key in ("sampler", "dropout", "guidance") if key in settings
+    }
+    run = course(METHODS[method], {"updates": 8, **settings}, **extra)
+    training = Training(run, tmp_path / "checkpoint")
+    return run, training, training.run()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_raises_its_reward(tmp_path, method, sampler):
+    run = course(METHODS[method], {"updates": 60, "lr": 0.02, "clip": 0.0}, sampler=sampler)
+    fixed = material(0)
+    run.material = lambda k: fixed
+    with torch.no_grad():
+        objective = run.objective()
+        objective.begin(fixed.prompts)
+
+        def mean_reward() -> float:
+            z = run.sampler.sample(fixed.condition, fixed.noise())
+            return float(
+                objective.values(z, fixed.prompts.lengths, objective.contexts[0])["total"].mean()
+            )
+
+        before = mean_reward()
+        with torch.enable_grad():
+            record = Training(run, tmp_path / "checkpoint").run()
+        after = mean_reward()
+    assert after > before + 0.02
+    table = wide(record)
+    assert list(table["update"]) == list(range(1, 61))
+    assert run.sampler.backbone.frozen.weight.grad is None
+
+
+def test_methods_see_the_same_prompts_and_the_same_noise(tmp_path):
+    seen = {}
+    for method in METHODS:
+        run = course(METHODS[method], {"trajectories": 3})
+        drawn, original = [], run.material
+
+        def remember(k, drawn=drawn, original=original):
+            batch = original(k)
+            drawn.append((batch.condition.text.pooled, batch.noise().start))
+            return batch
+
+        run.material = remember
+        Training(run, tmp_path / method).run()
+        seen[method] = torch.cat([torch.cat([a, b.flatten(1)], 1) for a, b in drawn])
+    for numbers in seen.values():
+        assert torch.equal(numbers, seen["draft"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_slices_and_micro_batches_change_nothing(tmp_path, method):
+    whole, _, record = trained(tmp_path / "a", method)
+    sliced, _, sliced_record = trained(tmp_path / "b", method, slices=3)
+    micro, *_ = trained(tmp_path / "c", method, micro_batch=4)
+    torch.testing.assert_close(flat(sliced), flat(whole), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(flat(micro), flat(whole), rtol=1e-4, atol=1e-6)
+    rewards = [wide(r)["reward/total"].to_numpy() for r in (record, sliced_record)]
+    assert rewards[0] == pytest.approx(rewards[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("activations", ["checkpoint", "exact"])
+def test_memory_saving_forms_train_the_same(tmp_path, method, activations):
+    plain, *_ = trained(tmp_path / "a", method, kl=0.1)
+    other, *_ = trained(tmp_path / "b", method, kl=0.1, activations=activations)
+    torch.testing.assert_close(flat(other), flat(plain), rtol=1e-4, atol=1e-6)
+
+
+def test_checkpointing_replays_the_dropout_masks(tmp_path):
+    options = {"train_dropout": True, "dropout": 0.3, "updates": 3}
+    plain, *_ = trained(tmp_path / "a", "draft", **options)
+    kept, *_ = trained(tmp_path / "b", "draft", activations="checkpoint", **options)
+    torch.testing.assert_close(flat(kept), flat(plain), rtol=1e-5, atol=1e-7)
+    with pytest.raises(InputError, match="dropout"):
+        trained(tmp_path / "c", "draft", activations="exact", **options)
+
+
+def test_kl_holds_the_model_near_its_start(tmp_path):
+    start = flat(course(METHODS["easytune"], {"updates": 1}))
+    free, *_ = trained(tmp_path / "a", "easytune", updates=40, optimizer="sgd", lr=0.05)
+    held, *_ = trained(tmp_path / "b", "easytune", updates=40, optimizer="sgd", lr=0.05, kl=20.0)
+    assert (flat(held) - start).norm() < 0.5 * (flat(free) - start).norm()
+
+
+def test_counts_of_one_trajectory(tmp_path):
+    _, training, record = trained(tmp_path, "draft", trajectories=2, updates=None)
+    table = wide(record)
+    assert list(table["forwards"]) == [5, 10]
+    assert list(table["backwards"]) == [3, 6]
+    assert list(table["scorings"]) == [1, 2]
+    assert list(table["flops"]) == [
+        training.flops.of({"forwards": 5 * n, "backwards": 3 * n, "scorings": n}) for n in (1, 2)
+    ]
+    # guidance doubles the rows: 2 * rows * frames * (9 * 8 + 8 * 4) multiply-adds
+    assert training.flops.forward == 2 * (2 * 6 * 6 * (9 * 8 + 8 * 4))
+    _, _, record = trained(
+        tmp_path / "exact", "draft", trajectories=1, updates=None, activations="exact"
+    )
+    assert list(wide(record)["forwards"]) == [8]
+    _, _, record = trained(tmp_path / "easy", "chain", trajectories=1, updates=None)
+    table = wide(record)
+    assert list(table["scorings"]) == [1, 2]
+    assert list(table["step"]) == [3, 4]
+
+
+def test_a_budget_ends_the_run_where_it_says(tmp_path):
+    _, training, record = trained(tmp_path / "a", "easytune", updates=5)
+    assert training.updater.updates == 5
+    _, training, _ = trained(tmp_path / "b", "draft", updates=None, denoiser_calls=30)
+    assert 30 <= training.meter.denoiser_calls <= 38
+    _, training, _ = trained(tmp_path / "c", "draft", updates=None, seconds=0.05)
+    assert training.meter.wall_s >= 0.05
+    with pytest.raises(InputError, match="exactly one"):
+        trained(tmp_path / "d", "draft", trajectories=3)
+    with pytest.raises(InputError, match="exactly one"):
+        trained(tmp_path / "e", "draft", updates=None)
+
+
+def test_a_poisoned_step_is_skipped_and_counted(tmp_path):
+    run = course(METHODS["draft"], {"updates": 6})
+    objective = run.objective()
+    objective.reward.poison = 4
+    run.objective = lambda: type(objective)(
+        objective.backbone, objective.reward, objective.levels, objective.loss
+    )
+    record = Training(run, tmp_path / "checkpoint").run()
+    table = wide(record)
+    # the reward's first call is the FLOP count's
+    assert list(table["skipped"]) == [0, 0, 1, 1, 1, 1]
+    assert math.isnan(table["loss"][2])
+    assert torch.isfinite(flat(run)).all()
+
+
+def test_too_many_refused_steps_end_the_run_with_the_last_good_weights(tmp_path):
+    run = course(METHODS["easytune"], {"updates": 50, "max_skipped": 3})
+    original, kept = run.material, {}
+
+    def breaking(k):
+        kept[k] = flat(run).clone()
+        batch = original(k)
+        if k >= 4:
+            batch.prompts.text.pooled.fill_(float("nan"))
+        return batch
+
+    run.material = breaking
+    training = Training(run, tmp_path / "checkpoint")
+    training.run()
+    assert training.ended == "too many refused updates"
+    assert training.updater.skipped == 3
+    # trajectory 3 was clean and began with these
+    assert torch.equal(flat(run), kept[3])
+
+
+def test_an_exploding_gradient_is_refused(tmp_path):
+    run = course(METHODS["draft"], {"updates": 14, "explosion": 50.0})
+    original = run.material
+
+    def breaking(k):
+        batch = original(k)
+        if k == 12:
+            batch.prompts.text.pooled.mul_(1e4)
+        return batch
+
+    run.material = breaking
+    table = wide(Training(run, tmp_path / "checkpoint").run())
+    assert list(table["skipped"])[11:] == [0, 1, 1]
+
+
+def test_validation_selects_and_stops_early(tmp_path):
+    scores = iter([0.0, 1.0, 3.0, 2.0, 2.5])
+    run = course(
+        METHODS["chain"], {"updates": 40, "validate_every": 3, "select": "best", "patience": 2}
+    )
+    snapshots = []
+
+    def validate():
+        snapshots.append(flat(run).clone())
+        return {"reward": next(scores)}
+
+    run.validation = validate
+    training = Training(run, tmp_path / "checkpoint")
+    record = training.run()
+    assert training.ended == "no improvement on validation"
+    assert list(record[record["name"] == "val/reward"]["update"]) == [0, 3, 6, 9, 12]
+    # the policy, not the weights the chain samples with, is judged and kept
+    assert torch.equal(flat(run), snapshots[2])
+    assert not torch.equal(snapshots[1], snapshots[0])
+
+
+def test_warmup_counts_the_methods_own_updates(tmp_path):
+    _, _, record = trained(tmp_path, "easytune", updates=10, warmup=0.5, schedule="cosine")
+    rates = wide(record)["lr"] / 0.01
+    assert list(rates[:5]) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert list(rates[5:]) == pytest.approx(
+        [0.5 * (1 + math.cos(math.pi * n / 5)) for n in range(5)]
+    )
+
+
+def test_three_views_and_levels_of_one_record(tmp_path):
+    run = course(METHODS["easytune"], {"updates": 30, "validate_every": 5})
+    scores = iter([0.1, 0.2, 0.4, 0.5, 0.45, 0.6, 0.7])
+    run.validation = lambda: {"reward": next(scores)}
+    record = Training(run, tmp_path / "checkpoint").run()
+    assert at_equal(record, "updates", [0, 7, 30], "val/reward") == [0.1, 0.2, 0.7]
+    table = wide(record)
+    calls = float(table[table["update"] == 10]["denoiser_calls"].iloc[0])
+    assert at_equal(record, "denoiser_calls", [calls, calls - 1], "val/reward") == [0.4, 0.2]
+    assert at_equal(record, "wall_s", [1e9], "val/reward") == [0.7]
+    levels = until_level(record, "val/reward", [0.05, 0.5, 0.9])
+    assert [row["update"] for row in levels] == [0, 15, None]
+    assert levels[1]["wall_s"] > 0
+    costs = summary(record)
+    assert costs["per_trajectory"]["scorings_mean"] == pytest.approx(2.0)
+    assert costs["memory"]["peak_bytes"] > 0
+
+
+def test_a_reward_that_climbs_while_the_judges_fall_is_flagged():
+    import pandas as pd
+
+    def record(**series):
+        rows = [
+            (10 * n, f"val/{name}", v)
+            for name, values in series.items()
+            for n, v in enumerate(values)
+        ]
+        return pd.DataFrame(rows, columns=["update", "name", "value"])
+
+    rising, falling = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
+    assert hacking(record(reward=rising, R1=falling))["fell"] == ["R1"]
+    assert hacking(record(reward=rising, FID=rising))["flagged"]
+    assert not hacking(record(reward=rising, FID=falling, R1=rising))["flagged"]
+    assert not hacking(record(reward=falling, R1=falling))["flagged"]
+    assert not hacking(record(reward=rising[:3], R1=falling[:3]))["judged"]
+
+
+def test_noise_aware_scoring_tells_the_reward_its_own_level(tmp_path):
+    from motionrft.finetune.levels import reward_levels
+
+    method = {"family": "easytune", "options": {"window": {"kind": "all"}, "form": "noise_aware"}}
+    run = course(method, {"trajectories": 1}, sampler="flow")
+    objective = run.objective()
+    Training(run, tmp_path / "checkpoint").run()
+    reward, table = objective.reward, run.sampler.table
+    levels = reward_levels(table, reward.alphas, 500, rescale=True)
+    told = [int(t[0]) for t in reward.seen[1:]]
+    assert told == [level.t if level.trusted else 0 for level in levels[1:]]
+    for i, level in enumerate(levels[1:-1], start=1):
+        abar = float(reward.alphas[level.t])
+        assert abar / (1 - abar) == pytest.approx(
+            float((table.signal[i] / table.noise[i]) ** 2), rel=0.05
+        )
+        assert level.scale == pytest.approx(abar**0.5 / float(table.signal[i]))
+    official = reward_levels(table, reward.alphas, 500, matching="official")
+    assert [level.t for level in official[1:]] == [499, 499, 499, 400, 200]
