@@ -99,7 +99,7 @@ def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
         )
 
 
-class _Packed:
+class Packed:
     """An .npy file that grows row by row; the header is written last, when the length is known."""
 
     def __init__(self, out: BinaryIO):
@@ -134,8 +134,8 @@ def write_corpus(
     count = len(SKELETONS[(facts or {}).get("skeleton", SMPL_22.name)])
     rows: list[dict[str, Any]] = []
     with contextlib.ExitStack() as files:
-        motions = _Packed(files.enter_context(_opened(folder / "motions.npy")))
-        kinematic: _Packed | None = None
+        motions = Packed(files.enter_context(packing(folder / "motions.npy")))
+        kinematic: Packed | None = None
         for clip in clips:
             check_clip(clip, count=count)
             rows.append(
@@ -152,7 +152,7 @@ def write_corpus(
             )
             motions.append(clip.joints)
             if clip.features is not None and len(rows) == 1:
-                kinematic = _Packed(files.enter_context(_opened(folder / "kinematic.npy")))
+                kinematic = Packed(files.enter_context(packing(folder / "kinematic.npy")))
             if kinematic is not None and clip.features is not None:
                 kinematic.append(clip.features)
             if (kinematic.rows if kinematic else 0) != (
@@ -187,7 +187,7 @@ def write_corpus(
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def packing(path: Path) -> Iterator[BinaryIO]:
     with atomic(path) as temporary, open(temporary, "wb") as out:
         yield out
 
