@@ -43,4 +43,4 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        rules.scored.input,
+        "<results>/report.html",

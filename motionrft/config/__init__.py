@@ -112,7 +112,7 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
         if run["size"] in available(section):
             run[section] = merge(part(section, run["size"], where), run[section])
     validate(run["corpus"], f"corpus-{run['corpus']['kind']}", where, "corpus")
-    for section in ("evaluator", "reward", "resources"):
+    for section in ("text", "evaluator", "reward", "evaluate", "resources"):
         validate(run[section], section, where, section)
     names = _chosen(run, "backbones", where)
     methods = {name: _method(name, override, where) for name in _chosen(run, "methods", where)}
@@ -133,9 +133,24 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
                     field=f"override: {kind}",
                     fix=f"choose from {', '.join(known)}",
                 )
+    for place, name in _encoders(run, backbones):
+        if name not in run["text"]:
+            raise InputError(
+                f"unknown text encoder {name!r}",
+                where=where,
+                field=f"{place}.text",
+                fix=f"choose from {', '.join(run['text'])}, or add it to `text`",
+            )
     run["matrix"] = _matrix(run, names, list(methods), where)
     run["backbones"], run["methods"], run["resolved"] = backbones, methods, True
     return run
+
+
+def _encoders(run: dict[str, Any], backbones: dict[str, Any]) -> list[tuple[str, str]]:
+    """(who, which) of every text encoder that is read."""
+    readers = {"evaluator": run["evaluator"], "reward": run["reward"]}
+    readers |= {f"backbones.{name}": entry for name, entry in backbones.items()}
+    return [(place, entry["text"]) for place, entry in readers.items() if entry.get("text")]
 
 
 def _has_size(name: str, size: str) -> bool:

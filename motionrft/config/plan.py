@@ -17,6 +17,8 @@ from motionrft.artefacts import digest
 
 # what only fine-tuning reads of a backbone: a change to these re-trains no backbone
 FINETUNING_KEYS = ("reward_form", "tune", "lora", "source")
+# the names of motionrft/reporting/build.py, kept here so that planning loads no table code
+TABLES = ("finetuning", "generalisation", "sota")
 LAYERS = ("backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
@@ -109,6 +111,19 @@ class Plan:
             for b, m, s in base + self.cells
             if backbone in (None, b) and method in (None, m)
         ]
+
+    def records(self) -> list[str]:
+        """Everything the report is made from."""
+        finetuned = [
+            f"{self.results}/finetune/{b}/{m}/seed{s}/{name}"
+            for b, m, s in self.cells
+            for name in ("record.parquet", "cost.json")
+        ]
+        return self.evaluations() + finetuned
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return TABLES
 
     # settings: a job runs again when its digest changes
 

@@ -26,6 +26,7 @@ wildcard_constraints:
     method="|".join([*PLAN.run["methods"], "base"]),
     stage="[^/.]+",
     seed=r"\d+",
+    table="[^/.]+",
 
 
 # a cap on GPUs (--resources gpu=N) holds on this machine only: a cluster's scheduler counts its own

@@ -1,6 +1,120 @@
-# What the records say: tables, figures, the report.
+# What the records say: tables, figures, the report; and names for parts of the matrix.
 
 
-rule scored:
+rule table:
     input:
-        PLAN.evaluations(),
+        PLAN.records(),
+    output:
+        csv=report(
+            "<results>/tables/{table}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        markdown="<results>/tables/{table}.md",
+        latex="<results>/tables/{table}.tex",
+    log:
+        "<logs>/tables/{table}.log",
+    benchmark:
+        "<benchmarks>/tables/{table}.jsonl"
+    group:
+        "reporting"
+    conda:
+        "../../envs/report.yaml"
+    threads: PLAN.threads("table")
+    resources:
+        **PLAN.resources("table"),
+    params:
+        results=subpath(output.csv, ancestor=2),
+    shell:
+        "python -m motionrft tables --results {params.results:q} --name {wildcards.table} > {log:q} 2>&1"
+
+
+rule figures:
+    input:
+        PLAN.records(),
+    output:
+        report(
+            directory("<results>/figures"),
+            patterns=["{figure}.png"],
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        "<logs>/figures.log",
+    benchmark:
+        "<benchmarks>/figures.jsonl"
+    group:
+        "reporting"
+    conda:
+        "../../envs/report.yaml"
+    threads: PLAN.threads("figures")
+    resources:
+        **PLAN.resources("figures"),
+    params:
+        results=subpath(output[0], parent=True),
+    shell:
+        "python -m motionrft figures --results {params.results:q} > {log:q} 2>&1"
+
+
+rule page:
+    input:
+        tables=collect("<results>/tables/{table}.csv", table=PLAN.tables),
+        figures="<results>/figures",
+        records=PLAN.records(),
+    output:
+        report("<results>/report.html", caption="../report/page.rst", category="Report"),
+    log:
+        "<logs>/page.log",
+    benchmark:
+        "<benchmarks>/page.jsonl"
+    group:
+        "reporting"
+    conda:
+        "../../envs/report.yaml"
+    threads: PLAN.threads("page")
+    resources:
+        **PLAN.resources("page"),
+    params:
+        results=subpath(output[0], parent=True),
+        settings=PLAN.settings_of("name", "matrix"),
+    shell:
+        "python -m motionrft report --results {params.results:q} > {log:q} 2>&1"
+
+
+rule tables:
+    input:
+        collect("<results>/tables/{table}.csv", table=PLAN.tables),
+
+
+rule report:
+    input:
+        "<results>/report.html",
+
+
+for name in PLAN.tables:
+
+    rule:
+        name:
+            f"table_{name}"
+        input:
+            f"<results>/tables/{name}.csv",
+
+
+for name in PLAN.backbones:
+
+    rule:
+        name:
+            f"backbone_{name}"
+        input:
+            PLAN.evaluations(backbone=name),
+
+
+for name in PLAN.run["methods"]:
+
+    rule:
+        name:
+            f"method_{name}"
+        input:
+            PLAN.evaluations(method=name),
