@@ -10,6 +10,9 @@ from torch import Tensor
 
 from motionrft.errors import InputError
 
+EXACT = 512  # candidates
+TIE = 1e-9
+
 
 def check_pairs(first: Tensor, second: Tensor) -> None:
     if first.ndim != 2 or first.shape != second.shape:
@@ -21,10 +24,16 @@ def check_pairs(first: Tensor, second: Tensor) -> None:
 
 
 def euclidean(queries: Tensor, gallery: Tensor) -> Tensor:
-    """[..., N, M] Euclidean distances in float64, without the cancellation of |a|²+|b|²-2ab."""
-    return torch.cdist(
-        queries.double(), gallery.double(), compute_mode="donot_use_mm_for_euclid_dist"
-    )
+    """[..., N, M] Euclidean distances in float64.
+
+    Up to `EXACT` candidates without the cancellation of |a|²+|b|²-2ab; beyond, with it, on centred
+    vectors, where float64 leaves a relative error far under `TIE`.
+    """
+    a, b = queries.double(), gallery.double()
+    if b.shape[-2] <= EXACT:
+        return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    middle = b[b.isfinite().all(-1)].mean(0) if b.ndim == 2 else 0.0
+    return torch.cdist(a - middle, b - middle, compute_mode="use_mm_for_euclid_dist")
 
 
 def cosine(queries: Tensor, gallery: Tensor) -> Tensor:
@@ -45,29 +54,27 @@ def grouped(embeddings: Tensor, size: int) -> Tensor:
     return embeddings[: groups * size].reshape(groups, size, -1)
 
 
-def ranks(distances: Tensor, tolerance: float = 1e-12) -> tuple[Tensor, Tensor]:
+def ranks(distances: Tensor) -> tuple[Tensor, Tensor]:
     """How many candidates are closer than the query's own, and how many are as close ([..., N] each).
 
-    distances [..., N, N], the own candidate on the diagonal. Candidates within `tolerance`
-    (relative) of the own distance are ties. A NaN candidate is never closer; a query whose own
-    distance is NaN comes after all others.
+    distances [..., N, N], the own candidate on the diagonal. Candidates within `TIE` (relative) of
+    the own distance are ties. A NaN candidate is never closer; a query whose own distance is NaN
+    comes after all others.
     """
     own = distances.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
-    margin = tolerance * own.abs()
+    margin = TIE * own.abs()
     closer = (distances < own - margin).sum(-1)
     ties = ((distances - own).abs() <= margin).sum(-1) - 1
     lost = own.squeeze(-1).isnan()
-    size = distances.shape[-1]
-    return torch.where(lost, size, closer), torch.where(lost, 0, ties)
+    return torch.where(lost, distances.shape[-1], closer), torch.where(lost, 0, ties)
 
 
-def hits(distances: Tensor, top: Sequence[int]) -> Tensor:
-    """[..., N, len(top)] float64: is the own candidate among the first k?
+def hits(closer: Tensor, ties: Tensor, top: Sequence[int]) -> Tensor:
+    """[..., len(top)] float64: is the own candidate among the first k, given `ranks`?
 
     Tie rule: as if ties were broken at random, in expectation. With c candidates closer and e
     others as close, a query hits with probability clamp((k - c) / (e + 1), 0, 1), so that a model
     that makes one motion for every caption scores exactly chance, whatever the order of the rows.
     """
-    closer, ties = ranks(distances)
-    k = torch.tensor(list(top), dtype=torch.float64, device=distances.device)
+    k = torch.tensor(list(top), dtype=torch.float64, device=closer.device)
     return ((k - closer.unsqueeze(-1)) / (ties.unsqueeze(-1) + 1)).clamp(0.0, 1.0)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from motionrft.errors import InputError
-from motionrft.evaluation.distances import check_pairs, euclidean, grouped, hits
+from motionrft.evaluation.distances import check_pairs, euclidean, grouped, hits, ranks
 
 GROUP = 32
 
@@ -25,7 +25,7 @@ def r_precision(
     """
     check_pairs(texts, motions)
     distances = euclidean(grouped(texts, group), grouped(motions, group))
-    return hits(distances, top).mean(dim=(0, 1))
+    return hits(*ranks(distances), top).mean(dim=(0, 1))
 
 
 def matching_distance(texts: Tensor, motions: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from motionrft.evaluation.distances import check_pairs, cosine, grouped, hits
+from motionrft.evaluation.distances import check_pairs, cosine, grouped, hits, ranks
 from motionrft.evaluation.metrics import GROUP
 
 TOP = (1, 2, 3, 5, 10)
@@ -28,7 +28,8 @@ def recall(
     """
     check_pairs(queries, gallery)
     size = group or len(queries)
-    share = hits(distance(grouped(queries, size), grouped(gallery, size)), top).mean(dim=(0, 1))
+    closer, ties = ranks(distance(grouped(queries, size), grouped(gallery, size)))
+    share = hits(closer, ties, top).mean(dim=(0, 1))
     return {f"R@{k}": 100.0 * float(value) for k, value in zip(top, share, strict=True)}
 
 
@@ -42,6 +43,7 @@ def recall_filled(
     for comparison only.
     """
     rows = torch.cat([torch.arange(len(queries)), fill])
-    share = hits(cosine(grouped(queries[rows], group), grouped(gallery[rows], group)), top)
+    distances = cosine(grouped(queries[rows], group), grouped(gallery[rows], group))
+    share = hits(*ranks(distances), top)
     percent = (100.0 * share.mean(dim=1)).round(decimals=3).mean(dim=0)
     return {f"R@{k}": float(value) for k, value in zip(top, percent, strict=True)}

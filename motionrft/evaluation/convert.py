@@ -1,0 +1,84 @@
+"""Generated features as what the evaluator reads, and as joints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from motionrft.motion import acmdm
+from motionrft.motion.representation import KINEMATIC, representation
+from motionrft.motion.skeleton import SKELETONS, Skeleton
+from motionrft.motion.variant import HUMANML3D
+
+BATCH = 128
+
+
+class Converter:
+    """Motions of one representation of a corpus; `facts` is the feature store's `about`."""
+
+    def __init__(self, name: str, facts: dict[str, Any]):
+        built = {key: facts[key] for key in ("skeleton", "compat", "bone_lengths") if key in facts}
+        self.name, self.compat = name, str(facts.get("compat", HUMANML3D))
+        bones = facts.get("bone_lengths")
+        self.bone_lengths = None if bones is None else torch.tensor(bones)
+        self.kinematic = representation(KINEMATIC, **built)
+        self.own = representation(name, **built)
+        self.skeleton: Skeleton = SKELETONS[facts.get("skeleton", "smpl22")]
+        self.fps = float(facts.get("fps", 20.0))
+
+    def joints(self, motions: Sequence[Tensor]) -> list[Tensor]:
+        """Raw features, N tensors [T_i, dim] -> N tensors [T_i, J, 3]; NaN stays NaN."""
+        return _ragged(motions, lambda batch, lengths: (self.own.decode(batch), lengths))
+
+    def evaluator_input(self, motions: Sequence[Tensor], channels: str) -> list[Tensor]:
+        """Raw features -> raw kinematic features (or ACMDM's 67 channels) of the same motions.
+
+        Kinematic features pass as they are. Joint and rotation motions are extracted anew from their
+        joints; one frame is extrapolated at the end, so that T frames give T rows as the corpus's own
+        features have. ACMDM's input is extracted without retargeting, T frames giving T - 1 rows.
+        Motions that are not finite come back as they are, NaN in the evaluator's width.
+        """
+        if channels == "first 67":
+            return self._extracted(self.joints(motions), acmdm.features, acmdm.CHANNELS)
+        if self.name == KINEMATIC:
+            return list(motions)
+        longer = [
+            torch.cat([clip, 2 * clip[-1:] - clip[-2:-1]]) if len(clip) > 1 else clip
+            for clip in self.joints(motions)
+        ]
+        return self._extracted(longer, self.kinematic.encode, self.kinematic.dim)
+
+    @staticmethod
+    def _extracted(
+        joints: list[Tensor], encode: Callable[..., tuple[Tensor, Tensor]], dim: int
+    ) -> list[Tensor]:
+        # three frames or fewer have no defined features
+        usable = [row for row, clip in enumerate(joints) if len(clip) > 3 and clip.isfinite().all()]
+        result = [torch.full((len(clip), dim), torch.nan) for clip in joints]
+        for row, features in zip(
+            usable, _ragged([joints[row] for row in usable], encode), strict=True
+        ):
+            result[row] = features
+        return result
+
+
+def _ragged(
+    motions: Sequence[Tensor], function: Callable[..., tuple[Tensor, Tensor]]
+) -> list[Tensor]:
+    """A batched function of (padded, lengths) over ragged motions of similar length."""
+    order = sorted(range(len(motions)), key=lambda row: len(motions[row]))
+    result: list[Tensor] = [torch.empty(0)] * len(motions)
+    for begin in range(0, len(order), BATCH):
+        rows = order[begin : begin + BATCH]
+        lengths = torch.tensor([len(motions[row]) for row in rows])
+        with torch.no_grad():
+            found, kept = function(
+                pad_sequence([motions[row] for row in rows], batch_first=True), lengths
+            )
+        for index, row in enumerate(rows):
+            result[row] = found[index, : kept[index]].clone()
+    return result

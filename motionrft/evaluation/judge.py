@@ -1,0 +1,245 @@
+"""A split of a corpus, an evaluator and a protocol, ready to score any source of motions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from motionrft.backbones.base import Backbone
+from motionrft.backbones.generate import generate
+from motionrft.corpus.dataset import MotionDataset
+from motionrft.corpus.samples import Samples
+from motionrft.errors import InputError
+from motionrft.evaluation.convert import Converter
+from motionrft.evaluation.evaluator import (
+    CacheReader,
+    Reader,
+    corpus_digest,
+    load_evaluator,
+)
+from motionrft.evaluation.official import table_of
+from motionrft.evaluation.protocol import NONE, SAME, SECOND, Draw, Protocol, draw
+from motionrft.evaluation.scores import score_embeddings, score_repeats
+from motionrft.evaluation.words import GloveReader, caption_tokens
+from motionrft.motion.realism import contact_speed, realism, self_consistency
+from motionrft.motion.representation import KINEMATIC
+from motionrft.text.features import TextCache
+
+# captions, lengths [N], noise seeds -> raw features, N tensors [T_i, dim]
+Source = Callable[[Sequence[str], Tensor, Sequence[int]], list[Tensor]]
+REAL = "real"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One replication: metrics by name, one row a prompt, and the motions that were scored."""
+
+    metrics: dict[str, float]
+    prompts: pd.DataFrame
+    samples: Samples
+
+
+class Judge:
+    """Scores motions on one split. The test split is for reporting only; select on "val"."""
+
+    def __init__(
+        self,
+        features: str | Path,
+        evaluator: str | Path,
+        text: TextCache | None,
+        rules: Protocol,
+        *,
+        split: str = "test",
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        any_corpus: bool = False,
+    ):
+        self.rules, self.split, self.seed = rules, split, seed
+        self.data = MotionDataset(
+            features, KINEMATIC, split, max_frames=rules.max_frames, min_frames=rules.min_frames
+        )
+        self.corpus = corpus_digest(self.data.store)
+        self.evaluator, self.about, words = load_evaluator(
+            evaluator, corpus=None if any_corpus else self.corpus, device=device
+        )
+        self.reader = _reader(self.about, words, text, self.data, evaluator)
+        captions = self.data.clips["captions"]
+        self._captions = sorted({caption for several in captions for caption in several})
+        self._row = {caption: row for row, caption in enumerate(self._captions)}
+        self._texts = self.evaluator.embed_texts(self._captions, self.reader)
+
+    def draw(self, replication: int, second: bool = False) -> Draw:
+        clips = self.data.clips
+        counts = np.array([len(captions) for captions in clips["captions"]])
+        return draw(clips["frames"].to_numpy(), counts, self.rules, self.seed, replication, second)
+
+    def prompts(self, drawn: Draw) -> tuple[list[str], list[str]]:
+        """Captions and clip names of a draw's rows."""
+        clips = self.data.clips
+        captions = [
+            clips["captions"][row][index]
+            for row, index in zip(drawn.rows, drawn.captions, strict=True)
+        ]
+        return captions, [clips["clip"][row] for row in drawn.rows]
+
+    def real(self, drawn: Draw) -> list[Tensor]:
+        """The draw's recorded motions, raw kinematic features."""
+        starts = self.data.clips["start"].to_numpy()[drawn.rows] + drawn.begins
+        return [
+            torch.from_numpy(np.array(self.data.array[start : start + length]))
+            for start, length in zip(starts, drawn.lengths, strict=True)
+        ]
+
+    def score_real(self, replication: int) -> Result:
+        """Recorded motions as if they were generated."""
+        drawn = self.draw(replication)
+        motions = self.real(drawn)[: drawn.generated]
+        rule = self.rules.real_reference
+        return self._score(drawn, motions, KINEMATIC, REAL, rule, None)
+
+    def score(self, source: Source, representation: str, name: str, replication: int) -> Result:
+        """Motions of `source` for the draw's prompts, in `representation`."""
+        drawn = self.draw(replication)
+        captions, _ = self.prompts(drawn)
+        count = drawn.generated
+        lengths = torch.from_numpy(np.asarray(drawn.lengths[:count], dtype=np.int64))
+        motions = source(captions[:count], lengths, drawn.seeds[:count])
+        return self._score(drawn, motions, representation, name, self.rules.reference, source)
+
+    def score_backbone(
+        self,
+        backbone: Backbone,
+        sampler: dict[str, Any],
+        text: TextCache,
+        name: str,
+        replication: int = 0,
+        batch_size: int = 128,
+    ) -> Result:
+        """A backbone in memory, as it samples: what a fine-tuning loop calls on the validation split."""
+
+        def source(captions: Sequence[str], lengths: Tensor, seeds: Sequence[int]) -> list[Tensor]:
+            return generate(backbone, sampler, captions, lengths, seeds, text, batch_size)
+
+        training = backbone.training
+        backbone.eval()
+        result = self.score(source, backbone.representation, name, replication)
+        backbone.train(training)
+        return result
+
+    def embed(self, motions: Sequence[Tensor], converter: Converter) -> Tensor:
+        """Embeddings [N, E] of raw features in the converter's representation."""
+        channels = self.about["build"].get("channels", "all but contacts")
+        padding = None
+        if self.rules.padding == "training" and channels == "all but contacts":
+            padding = self.data.normaliser.mean
+        return self.evaluator.embed_motions(
+            converter.evaluator_input(motions, channels), padding=padding
+        )
+
+    def _score(
+        self,
+        drawn: Draw,
+        motions: list[Tensor],
+        representation: str,
+        name: str,
+        reference: str,
+        source: Source | None,
+    ) -> Result:
+        captions, clips = (part[: len(motions)] for part in self.prompts(drawn))
+        facts = self.data.store.about
+        converter, recorded = Converter(representation, facts), Converter(KINEMATIC, facts)
+        embedded = self.embed(motions, converter)
+        texts = self._texts[[self._row[caption] for caption in captions]]
+        against = None
+        if reference == SAME:
+            against = embedded if source is None else self.embed(self.real(drawn), recorded)
+        elif reference == SECOND:
+            against = self.embed(self.real(self.draw(drawn.replication, second=True)), recorded)
+        elif reference != NONE:
+            raise ValueError(f"unknown reference {reference!r}")
+        metrics, rows = score_embeddings(texts, embedded, against, drawn, self.rules)
+        plan = self.rules.multimodality
+        if source is not None and plan.texts and drawn.replication < plan.replications:
+            metrics["MultiModality"] = self._repeats(drawn, captions, source, converter)
+        joints = converter.joints(motions)
+        metrics |= physics(motions, joints, converter)
+        prompts = pd.DataFrame(
+            {
+                "clip": clips,
+                "caption": captions,
+                **{key: value.numpy() for key, value in rows.items()},
+            }
+        )
+        samples = Samples(representation, motions, joints, captions, clips, name, {})
+        return Result(metrics, prompts, samples)
+
+    def _repeats(
+        self, drawn: Draw, captions: list[str], source: Source, converter: Converter
+    ) -> float:
+        repeats = self.rules.multimodality.repeats
+        wanted = [int(position) for position in drawn.texts for _ in range(repeats)]
+        seeds = [seed for position in drawn.texts for seed in drawn.repeat_seeds(position, repeats)]
+        lengths = torch.tensor([int(drawn.lengths[position]) for position in wanted])
+        motions = source([captions[position] for position in wanted], lengths, seeds)
+        embedded = self.embed(motions, converter)
+        return score_repeats(embedded.unflatten(0, (len(drawn.texts), repeats)), drawn, self.rules)
+
+
+def physics(motions: list[Tensor], joints: list[Tensor], converter: Converter) -> dict[str, float]:
+    """Means over clips of every realism measure; clips that are not finite are left out."""
+    usable = [
+        row for row, clip in enumerate(joints) if len(clip) > 3 and bool(clip.isfinite().all())
+    ]
+    found: dict[str, list[Tensor]] = {}
+    for begin in range(0, len(usable), 128):
+        rows = usable[begin : begin + 128]
+        lengths = torch.tensor([len(joints[row]) for row in rows])
+        batch = pad_sequence([joints[row] for row in rows], batch_first=True)
+        values = realism(batch, lengths, converter.fps, converter.skeleton)
+        if converter.name == KINEMATIC:
+            features = pad_sequence([motions[row] for row in rows], batch_first=True)
+            contacts = features[..., -4:]
+            values["contact_speed"] = contact_speed(
+                batch, contacts, lengths, converter.fps, converter.skeleton
+            )
+            values["self_consistency_mm"] = self_consistency(
+                features, lengths, converter.skeleton, converter.compat, converter.bone_lengths
+            )
+        for key, value in values.items():
+            found.setdefault(key, []).append(value)
+    return {key: float(torch.cat(parts).double().mean()) for key, parts in found.items()}
+
+
+def _reader(
+    about: dict[str, Any],
+    words: dict[str, Tensor],
+    text: TextCache | None,
+    data: MotionDataset,
+    where: str | Path,
+) -> Reader:
+    if words:
+        return GloveReader(table_of(words), caption_tokens(data.store.clips))
+    if text is None:
+        raise InputError(
+            "this evaluator reads a text cache",
+            where=where,
+            field="--evaluator-text",
+            fix="name the file",
+        )
+    trained, given = (part.get("encoder") for part in (about.get("text", {}), text.about))
+    if trained != given:
+        raise InputError(
+            f"made by encoder {given}, but the evaluator was trained on {trained}",
+            where=text.path,
+            field="encoder",
+            fix="pass the cache of that encoder as --evaluator-text",
+        )
+    return CacheReader(text)

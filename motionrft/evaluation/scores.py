@@ -1,0 +1,87 @@
+"""All scores of one replication, from embeddings and a draw."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from motionrft.evaluation.distances import check_pairs, euclidean, hits, ranks
+from motionrft.evaluation.metrics import diversity, fid, matching_distance, multimodality
+from motionrft.evaluation.protocol import Draw, Protocol
+from motionrft.evaluation.retrieval import TOP, recall
+
+NAN = float("nan")
+
+
+def group_ranks(
+    queries: Tensor, gallery: Tensor, order: Tensor, group: int, keep_tail: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Positions [K] that were ranked, and for each how many are closer and as close within its group.
+
+    order: positions in the order of their groups; the short last group is ranked only with `keep_tail`.
+    """
+    whole = len(order) // group * group
+    blocks = [order[:whole].reshape(-1, group)]
+    if keep_tail and whole < len(order):
+        blocks.append(order[whole:][None])
+    found = [ranks(euclidean(queries[block], gallery[block])) for block in blocks]
+    return (
+        torch.cat([block.flatten() for block in blocks]),
+        torch.cat([closer.flatten() for closer, _ in found]),
+        torch.cat([ties.flatten() for _, ties in found]),
+    )
+
+
+def score_embeddings(
+    texts: Tensor, motions: Tensor, reference: Tensor | None, drawn: Draw, rules: Protocol
+) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Metrics by name, and per prompt (row): matching distance, expected rank, expected Top-1 hit.
+
+    texts, motions [N, E] are pairs; reference [M, E] real motions for FID (None: FID is 0 by decree).
+    A motion without a finite embedding is counted in `non_finite`, misses in R-Precision and
+    retrieval, and is left out of FID, MM-Dist and Diversity, which are NaN when nothing is left.
+    """
+    check_pairs(texts, motions)
+    if rules.normalised:
+        texts, motions = (torch.nn.functional.normalize(part, dim=-1) for part in (texts, motions))
+        reference = None if reference is None else torch.nn.functional.normalize(reference, dim=-1)
+    finite = motions.isfinite().all(dim=1)
+    keep_tail = rules.grouping == "in order"
+    rows, closer, ties = group_ranks(texts, motions, drawn.order, rules.group, keep_tail)
+    share = hits(closer, ties, TOP).mean(dim=0)
+    back = hits(*group_ranks(motions, texts, drawn.order, rules.group, keep_tail)[1:], TOP).mean(
+        dim=0
+    )
+    matching = matching_distance(texts, motions)
+    metrics = {f"R-Precision Top-{k}": float(share[k - 1]) for k in (1, 2, 3)}
+    metrics["FID"] = 0.0 if reference is None else _fid(reference, motions[finite])
+    grouped = matching[rows]
+    metrics["MM-Dist"] = float(grouped[grouped.isfinite()].mean()) if finite[rows].any() else NAN
+    first, second = drawn.diversity
+    both = finite[first] & finite[second]
+    metrics["Diversity"] = diversity(motions, first[both], second[both]) if both.any() else NAN
+    for k, there, here in zip(TOP, share, back, strict=True):
+        metrics[f"T2M R@{k}"], metrics[f"M2T R@{k}"] = 100 * float(there), 100 * float(here)
+    for name, pair in (("T2M", (texts, motions)), ("M2T", (motions, texts))):
+        full = recall(*pair, group=None, distance=euclidean)
+        metrics |= {f"{name} {key} full": value for key, value in full.items()}
+    metrics["non_finite"] = float((~finite).sum())
+    rank, top1 = torch.full_like(matching, NAN), torch.full_like(matching, NAN)
+    rank[rows] = (1 + closer + ties / 2).to(rank)
+    top1[rows] = hits(closer, ties, (1,))[:, 0]
+    return metrics, {"matching": matching, "rank": rank, "top1": top1}
+
+
+def _fid(reference: Tensor, motions: Tensor) -> float:
+    usable = reference[reference.isfinite().all(dim=1)]
+    return fid(usable, motions) if min(len(usable), len(motions)) > 1 else NAN
+
+
+def score_repeats(motions: Tensor, drawn: Draw, rules: Protocol) -> float:
+    """MultiModality of [texts, repeats, E]; texts with a non-finite generation are left out."""
+    if rules.normalised:
+        motions = torch.nn.functional.normalize(motions, dim=-1)
+    finite = (
+        motions.isfinite().all(dim=(1, 2)) if motions.numel() else torch.zeros(0, dtype=torch.bool)
+    )
+    return multimodality(motions[finite], *drawn.columns) if finite.any() else NAN
