@@ -186,9 +186,12 @@ def extract(
     height = joints[:, :-1, 0, 1:2]
     floor = joints[:, :-1, :1] * joints.new_tensor([1.0, 0.0, 1.0])
     local = turn(joints[:, :-1, 1:] - floor, half[:, :-1]).flatten(-2)
-    rotations = _bone_rotations(
-        joints[:, :-1], half[:, :-1].to(joints.dtype), skeleton, chosen
-    ).flatten(-2)
+    if chosen.inverse_heading:
+        bodies, base = joints[:, :-1], half[:, :-1].to(joints.dtype)
+    else:
+        bodies = turn(joints[:, :-1], half[:, :-1])
+        base = torch.zeros_like(half[:, :-1], dtype=joints.dtype) + joints.new_tensor([1.0, 0.0])
+    rotations = _bone_rotations(bodies, base, skeleton, chosen).flatten(-2)
     velocity = turn(moved, half[:, :-1]).flatten(-2)
     contact = (moved[:, :, list(skeleton.feet)].square().sum(-1) < skeleton.contact).to(
         joints.dtype
@@ -197,10 +200,11 @@ def extract(
     return blank(features, lengths - 1), lengths - 1
 
 
-def _bone_rotations(joints: Tensor, half: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
+def _bone_rotations(joints: Tensor, base: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
     """[B, T, J-1, 6]: each bone's rotation relative to the bone before it, HumanML3D's 6D order.
 
-    A bone's own rotation is the minimal one from its raw direction. Components are kept as separate
+    A bone's own rotation is the minimal one from its raw direction; `base` is the half-angle (cosine, sine) of
+    the yaw that the first bones count from. Components are kept as separate
     [B, T, J] arrays: the arithmetic is then contiguous.
     """
     hang = list(skeleton.parents[1:])
@@ -219,7 +223,7 @@ def _bone_rotations(joints: Tensor, half: Tensor, skeleton: Skeleton, chosen: Va
         gw, gy = torch.where(lost, 0.0, gw), torch.where(lost, 0.0, gy)
         gx, gz = torch.where(lost, dy.abs() + dz.abs(), gx), torch.where(lost, dx.abs(), gz)
     gw, gx, gy, gz = gw / norm, gx / norm, gy / norm, gz / norm
-    root_w, root_y = half[..., :1], half[..., 1:]
+    root_w, root_y = base[..., :1], base[..., 1:]
     zero = torch.zeros_like(root_w)
     pw, px, py, pz = (
         torch.cat([root, own], dim=-1)[..., turn_from]
