@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from motionrft import __version__
 from motionrft.errors import InputError
+from motionrft.training.launch import relaunch
 
 ROOMS = (
     "config",
@@ -47,6 +48,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
+    if hasattr(arguments, "processes"):
+        status = relaunch(sys.argv[1:] if argv is None else argv, arguments.processes)
+        if status is not None:
+            return status
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         return int(arguments.run(arguments) or 0)

@@ -119,7 +119,8 @@ class Plan:
             for b, m, s in self.cells
             for name in ("record.parquet", "cost.json")
         ]
-        return self.evaluations() + finetuned
+        real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
+        return [real, *self.evaluations(), *finetuned]
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -54,7 +54,8 @@ def replicate(
         scores, prompts = (
             partial / f"{kind}{replication}.parquet" for kind in ("scores", "prompts")
         )
-        if not _finished(scores, prompts, key):
+        lost = replication == 0 and not (out / "samples.safetensors").exists()
+        if lost or not _finished(scores, prompts, key):
             began = time.monotonic()
             result = one(replication)
             if replication == 0:

@@ -4,11 +4,13 @@
 rule evaluate:
     input:
         model=PLAN.scored_model,
-        evaluator="<results>/evaluator/model.safetensors",
-        features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
+        evaluator="<results>/evaluator/model.safetensors",
+        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        features="<results>/features/stats.safetensors",
     output:
         scores="<results>/evaluate/{backbone}/{method}/seed{seed}/replications.parquet",
+        prompts="<results>/evaluate/{backbone}/{method}/seed{seed}/per_prompt.parquet",
         samples="<results>/evaluate/{backbone}/{method}/seed{seed}/samples.safetensors",
     log:
         "<logs>/evaluate/{backbone}-{method}-seed{seed}.log",
@@ -25,6 +27,37 @@ rule evaluate:
         features=subpath(input.features, parent=True),
         out=subpath(output.scores, parent=True),
     shell:
-        "python -m motionrft evaluate --config {params.config:q} --backbone {wildcards.backbone} "
-        "--model {input.model:q} --evaluator {input.evaluator:q} --features {params.features:q} "
-        "--text {input.text:q} --device {resources.device} --out {params.out:q} > {log:q} 2>&1"
+        "python -m motionrft evaluate --config {params.config:q} --backbone {wildcards.backbone} --model {input.model:q} --text {input.text:q} "
+        "--features {params.features:q} --evaluator {input.evaluator:q} "
+        "--evaluator-text {input.evaluator_text:q} --device {resources.device} "
+        "--out {params.out:q} > {log:q} 2>&1"
+
+
+rule evaluate_real:
+    input:
+        evaluator="<results>/evaluator/model.safetensors",
+        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        features="<results>/features/stats.safetensors",
+    output:
+        scores="<results>/evaluate/real/base/seed0/replications.parquet",
+        prompts="<results>/evaluate/real/base/seed0/per_prompt.parquet",
+        samples="<results>/evaluate/real/base/seed0/samples.safetensors",
+    log:
+        "<logs>/evaluate/real.log",
+    benchmark:
+        "<benchmarks>/evaluate/real.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("evaluate")
+    resources:
+        **PLAN.resources("evaluate"),
+    params:
+        settings=PLAN.settings_of("evaluate"),
+        config=CONFIG,
+        features=subpath(input.features, parent=True),
+        out=subpath(output.scores, parent=True),
+    shell:
+        "python -m motionrft evaluate --config {params.config:q} --text {input.evaluator_text:q} "
+        "--features {params.features:q} --evaluator {input.evaluator:q} "
+        "--evaluator-text {input.evaluator_text:q} --device {resources.device} "
+        "--out {params.out:q} > {log:q} 2>&1"

@@ -7,6 +7,9 @@ rule finetune:
         reward=PLAN.reward_files(),
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
+        reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
+        evaluator="<results>/evaluator/model.safetensors",
+        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",
         record="<results>/finetune/{backbone}/{method}/seed{seed}/record.parquet",
@@ -28,4 +31,6 @@ rule finetune:
     shell:
         "python -m motionrft finetune --config {params.config:q} --backbone {wildcards.backbone} "
         "--method {wildcards.method} --seed {wildcards.seed} --base {input.base:q} --reward {input.reward:q} "
-        "--features {params.features:q} --text {input.text:q} --device {resources.device} --out {params.out:q} > {log:q} 2>&1"
+        "--features {params.features:q} --text {input.text:q} --reward-text {input.reward_text:q} "
+        "--evaluator {input.evaluator:q} --evaluator-text {input.evaluator_text:q} "
+        "--device {resources.device} --processes {resources.gpu} --out {params.out:q} > {log:q} 2>&1"

@@ -22,5 +22,5 @@ rule train_reward:
         features=subpath(input.features, parent=True),
     shell:
         "python -m motionrft train-reward --config {params.config:q} --stage semantic "
-        "--features {params.features:q} --text {input.text:q} --device {resources.device} "
+        "--features {params.features:q} --text {input.text:q} --device {resources.device} --processes {resources.gpu} "
         "--out {output:q} > {log:q} 2>&1"
