@@ -207,7 +207,7 @@ def write_features(
                 "or points exactly against its raw direction",
                 where=corpus.folder,
                 field=KINEMATIC,
-                fix="repair or remove these clips, or use compat: corrected",
+                fix="repair or remove them; compat: corrected can express bones against their direction",
             )
         if not sums[KINEMATIC][0]:
             raise InputError(

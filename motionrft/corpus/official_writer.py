@@ -66,6 +66,8 @@ def write_official(
         (folder / "texts" / f"{clip.name}.txt").write_text(text, encoding="utf-8")
         names[clip.split].append(clip.name)
         wide = features.astype(np.float64)
+        if not np.isfinite(wide).all():
+            continue  # as officially, broken files are written and not counted
         count, total, squares = count + len(wide), total + wide.sum(0), squares + (wide**2).sum(0)
     for split, chosen in names.items():
         (folder / f"{split}.txt").write_text(

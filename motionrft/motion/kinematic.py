@@ -217,7 +217,7 @@ def _bone_rotations(joints: Tensor, base: Tensor, skeleton: Skeleton, chosen: Va
     gx, gy, gz = dy * bz - dz * by, dz * bx - dx * bz, dx * by - dy * bx
     norm = (gw * gw + gx * gx + gy * gy + gz * gz).sqrt()
     if not chosen.undefined_bones:
-        # an opposite (or missing) bone takes the half turn about one fixed perpendicular axis
+        # an opposite bone takes the half turn about one fixed perpendicular axis
         lost = norm <= 1e-6 * size.clamp_min(1e-6)
         norm = torch.where(lost, 1.0, norm)
         gw, gy = torch.where(lost, 0.0, gw), torch.where(lost, 0.0, gy)

@@ -10,7 +10,7 @@
                     wrong sign, and the recovered heading is off from there on
   inverse heading   bones are not seen from the body's heading: the first ones count from its inverse, so that they
                     turn with a turning body, and agree with the positions only as frame 0's heading is +Z
-  undefined bones   a zero-length bone, or one exactly opposite to its raw direction, is NaN
+  undefined bones   a bone exactly opposite to its raw direction is NaN (one without length is in any variant)
 The half-angle of channel 0 is part of the layout and stays in every variant.
 `compat="corrected"` repairs all six; its features are other numbers, so statistics, evaluators and scores of
 the two variants must never be mixed.
