@@ -91,11 +91,12 @@ class ACMDM(Backbone):
             normaliser,
             drop,
         )
+        self.statistics = OwnStatistics(normaliser)
         if autoencoder is None:
             self.stages = ("denoiser",)
-        self.statistics = OwnStatistics(normaliser)
-        self.register_buffer("latent_mean", torch.zeros(denoiser.channels))
-        self.register_buffer("latent_std", torch.ones(denoiser.channels))
+            return
+        self.register_buffer("latent_mean", torch.zeros(LATENT))
+        self.register_buffer("latent_std", torch.ones(LATENT))
 
     @classmethod
     def build(

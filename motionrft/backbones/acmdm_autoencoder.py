@@ -50,7 +50,7 @@ class Upsample(nn.Module):
         self.conv = conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(self.pad(x.repeat_interleave(2, dim=2)))
+        return self.conv(self.pad(F.interpolate(x, scale_factor=(2.0, 1.0))))
 
 
 class Encoder(nn.Module):

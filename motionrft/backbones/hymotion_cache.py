@@ -49,6 +49,9 @@ class TextStreamCache:
         self._stamp: tuple = ()
         self._prints: dict[int, tuple[weakref.ref, list[tuple[bytes, bytes]]]] = {}
 
+    def __deepcopy__(self, memo: dict) -> TextStreamCache:
+        return TextStreamCache(self.limit)
+
     def rows(
         self,
         t: float,

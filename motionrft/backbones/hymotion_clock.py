@@ -26,7 +26,7 @@ class Clock:
         return -torch.div(-(data - 1) * self.fps, DATA_FPS, rounding_mode="floor") + 1
 
     def to_model(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Data frames x [B, T, D] of lengths [B] -> model frames; beyond a length its last frame is held."""
+        """Data frames x [B, T, D] of lengths [B] -> model frames."""
         if self.fps == DATA_FPS:
             return x
         return resample(x, lengths, self.frames(x.shape[1]), DATA_FPS / self.fps)
@@ -39,11 +39,16 @@ class Clock:
 
 
 def resample(x: Tensor, lengths: Tensor, frames: int, step: float) -> Tensor:
-    """x [B, T, D] at the positions 0, step, 2 step, …, held at frame length - 1 -> [B, frames, D]."""
+    """x [B, T, D] at the positions 0, step, 2 step, … -> [B, frames, D].
+
+    Where the last needed position lies beyond a clip's last frame, by less than a step, the last two frames are
+    continued in a straight line; padding is held there.
+    """
+    last = (lengths - 1)[:, None]
     place = torch.arange(frames, device=x.device) * step
-    place = torch.minimum(place[None], (lengths - 1).to(place)[:, None])
-    lower = place.floor().long()
-    upper = torch.minimum(lower + 1, (lengths - 1)[:, None])
+    place = torch.minimum(place[None], last + step)
+    lower = torch.minimum(place.long(), (last - 1).clamp(min=0))
+    upper = torch.minimum(lower + 1, last)
     weight = (place - lower)[..., None].to(x.dtype)
 
     def at(index: Tensor) -> Tensor:

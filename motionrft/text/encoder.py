@@ -6,7 +6,7 @@
 | clip         | projected end-of-text state (`text_embeds`), not normalised| last hidden states, all 77   |
 | clip-pooler  | end-of-text state after the final norm, not projected      | last hidden states, all 77   |
 | bert         | mean of token states                                       | last hidden states           |
-`hymotion` pairs CLIP-L with Qwen3 and lives with its backbone.
+`hymotion` (CLIP-L beside Qwen3, several `sources`) has its own file.
 """
 
 from __future__ import annotations
@@ -180,21 +180,25 @@ KINDS: dict[str, Callable[..., TextEncoder]] = {
 }
 
 
-def open_encoder(settings: dict[str, Any], source: str | Path | None = None) -> TextEncoder:
+def open_encoder(settings: dict[str, Any], source: str | Path | None = None) -> nn.Module:
     """The encoder of a `text.<name>` section: kind, source, and that kind's own options."""
     kind = settings["kind"]
+    if kind == "hymotion":
+        from motionrft.text.hymotion import HYMotionText
+
+        return HYMotionText(settings.get("sources", {}), max_tokens=settings.get("max_tokens", 128))
     if kind not in KINDS:
         raise InputError(
             f"unknown text encoder kind {kind!r}",
             field="text.kind",
-            fix=f"choose from {', '.join(KINDS)}",
+            fix=f"choose from {', '.join([*KINDS, 'hymotion'])}",
         )
     options = {name: settings[name] for name in ("max_tokens", "cut") if name in settings}
     return KINDS[kind](source or settings["source"], **options)
 
 
 def encode_all(
-    encoder: TextEncoder, captions: Sequence[str], batch_size: int = 256
+    encoder: nn.Module, captions: Sequence[str], batch_size: int = 256
 ) -> Iterator[TextBatch]:
     """Features of all captions, in order, on the CPU, batch by batch."""
     starts = range(0, len(captions), batch_size)

@@ -8,7 +8,7 @@ from torch import Tensor
 from motionrft.backbones.base import Condition
 from motionrft.backbones.hymotion import ROTATION, HYMotion
 from motionrft.backbones.hymotion_clock import DATA_FPS, Clock
-from motionrft.backbones.hymotion_mmdit import MMDiT
+from motionrft.backbones.hymotion_mmdit import DoubleBlock, MMDiT
 from motionrft.backbones.hymotion_smoothing import RADIUS, smooth_rotations, smooth_translation
 from motionrft.backbones.lora import LoraSettings, adapters, inject, load_state
 from motionrft.diffusion.flow import diffusers_euler, integrate
@@ -99,6 +99,7 @@ def check_stages(case: Case, backbone: HYMotion, condition: Condition) -> None:
     refined = network.text_refiner(network.ctxt_encoder(text.tokens), t, text.mask)
     case.compare("io/refined_ctxt", refined, **FORWARD)
     block, adapter = network.double_blocks[0], network.adapter(t, text.pooled)[:, None]
+    assert isinstance(block, DoubleBlock)
     x, valid = case.input("io/x"), case.input("io/x_mask")
     after_text, heard = block.text(
         refined,

@@ -1,0 +1,302 @@
+"""HY-Motion: recorded numbers, padding, masks, the kept text stream, frame rates, official files."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from small_flow_models import condition, hymotion, motions, normaliser, texts
+
+from motionrft.backbones.base import Condition
+from motionrft.backbones.hymotion import HYMotion
+from motionrft.backbones.hymotion_cache import TextStreamCache
+from motionrft.backbones.hymotion_clock import Clock
+from motionrft.backbones.hymotion_smoothing import continuous, smooth, smooth_translation
+from motionrft.diffusion.sampler import Sampler, SeededNoise
+from motionrft.diffusion.schedules import flow_euler
+from motionrft.errors import InputError
+from motionrft.motion.representation import representation
+from motionrft.text.features import TextBatch
+from motionrft.verify.case import Case, read_cases
+from motionrft.verify.run import verify_case
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_flow"
+
+
+@pytest.fixture
+def case():
+    return next(case for case in read_cases(FIXTURES) if case.name == "hymotion_mmdit_small")
+
+
+def test_recorded_numbers(case):
+    checks = verify_case(case, {})
+    assert len(checks) >= 35
+    assert [check for check in checks if not check.passed] == []
+
+
+def test_a_wrong_weight_is_noticed(case):
+    key = "weights/motion_transformer.single_blocks.1.k_norm.weight"
+    tensors = {**case.tensors, key: case.tensors[key] * 1.05}
+    spoilt = Case(case.name, case.folder, tensors, case.meta)
+    assert any(not check.passed for check in verify_case(spoilt, {}))
+
+
+@pytest.mark.parametrize(
+    ("network", "tensors", "count", "adapted"),
+    [
+        ({"width": 1280, "heads": 20, "layers": 27}, 428, 1_042_878_811, 80),
+        ({"width": 1024, "heads": 16, "layers": 18}, 308, 460_851_803, 56),
+    ],
+    ids=["1.0", "lite"],
+)
+def test_official_sizes(network, tensors, count, adapted):
+    from motionrft.backbones.lora import targets
+
+    with torch.device("meta"):
+        text = {"pooled": 768, "tokens": 4096}
+        backbone = HYMotion.build(network, dim=135, text=text, normaliser=normaliser(135))
+    state = backbone.state_dict()
+    assert len(state) == tensors
+    assert sum(tensor.numel() for tensor in state.values()) == count
+    assert len(targets(backbone)[0]) == adapted
+    assert backbone.motion_transformer.band == 60
+    assert backbone.max_frames == 196
+    assert backbone.width(196) == 294
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"fps": 30, "train_frames": 80, "joints": True}], ids=["small", "201 at 30 fps"]
+)
+def test_ragged_lengths_do_not_leak(options):
+    backbone, both = hymotion(**options), condition([40, 16])
+    alone = both.select(slice(1, 2))
+    alone = Condition(alone.text.select(slice(0, 1)), alone.lengths, alone.drop)
+    batch = motions(135, [40, 16])
+    x, own = (
+        backbone.encode(batch.features, batch.lengths),
+        backbone.encode(batch.features[1:, :16], batch.lengths[1:]),
+    )
+    width = backbone.width(16)
+    torch.testing.assert_close(x[1:, :width], own, rtol=0, atol=1e-5)
+    t = torch.tensor([0.3, 0.3])
+    with torch.no_grad():
+        together = backbone.predict(x, t, both)
+        torch.testing.assert_close(
+            together[1:, :width], backbone.predict(own, t[1:], alone), rtol=0, atol=1e-5
+        )
+        sampler = Sampler(backbone, flow_euler(3), 2.0)
+        full = backbone.width(40)
+        many = sampler.sample(both, SeededNoise([4, 5], backbone.sample_shape(40), full))
+        one = sampler.sample(alone, SeededNoise([5], backbone.sample_shape(16), full))
+    a = backbone.to_features(many, both.lengths)
+    assert a.shape == (2, 40, 135)
+    assert (a[1, 16:] == 0).all()
+    torch.testing.assert_close(
+        a[1:, :16], backbone.to_features(one, alone.lengths), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_padded_tokens_and_their_number_do_not_matter():
+    backbone, x = hymotion(), torch.randn(2, 16, 135)
+    both, t = condition([16, 12]), torch.tensor([0.2, 0.9])
+    wide = TextBatch.cat([both.text, texts(1, tokens=9)]).select(torch.tensor([0, 1]))
+    spoilt = TextBatch(
+        wide.pooled, wide.tokens.masked_fill(~wide.mask[..., None], 7.0), wide.mask, wide.eos
+    )
+    a = backbone.predict(x, t, both)
+    b = backbone.predict(x, t, Condition(spoilt, both.lengths, both.drop))
+    torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+
+
+def test_a_caption_without_tokens_is_finite():
+    backbone, x, t = hymotion(), torch.randn(2, 16, 135), torch.tensor([0.2, 0.9])
+    both = condition([16, 12])
+    mask = both.text.mask.clone()
+    mask[1] = False
+    empty = TextBatch(both.text.pooled, both.text.tokens, mask, both.text.eos)
+    out = backbone.predict(x, t, Condition(empty, both.lengths, both.drop))
+    out.sum().backward()
+    assert torch.isfinite(out).all()
+    gradients = [p.grad for p in backbone.parameters() if p.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_frames_see_their_band_only():
+    backbone = hymotion(band=0.1, layers=1)  # one single block, two frames to either side
+    x, t, one = torch.randn(1, 16, 135), torch.tensor([0.5]), condition([16])
+    changed = x.clone()
+    changed[:, 10] += 1
+    a, b = backbone.predict(x, t, one), backbone.predict(changed, t, one)
+    moved = (a - b).abs().amax((0, 2)) > 1e-6
+    assert moved.nonzero().flatten().tolist() == [8, 9, 10, 11, 12]
+
+
+def test_null_text_keeps_the_token_count():
+    """The null branch is the learned features under the caption's own mask (official behaviour)."""
+    backbone, x, t = hymotion(), torch.randn(2, 16, 135), torch.tensor([0.5, 0.5])
+    both = condition([16, 12])
+    null = backbone.predict(x, t, both.with_drop(torch.tensor([True, True])))
+    text = TextBatch(
+        backbone.null_vtxt_feat[0].expand(2, -1),
+        backbone.null_ctxt_input.expand(2, 5, -1),
+        both.text.mask,
+        both.text.eos,
+    )
+    torch.testing.assert_close(
+        null, backbone.predict(x, t, Condition(text, both.lengths, both.drop))
+    )
+    conditional = backbone.predict(x, t, both)
+    guided = backbone.guided(x, t, both, 3.0)
+    torch.testing.assert_close(guided, null + 3 * (conditional - null), atol=1e-4, rtol=1e-4)
+
+
+def test_the_kept_text_stream_changes_nothing():
+    backbone, x, both = hymotion(), torch.randn(3, 16, 135), condition([16, 12, 8])
+    t = torch.tensor(0.5).expand(3)
+    fresh = backbone.guided(x, t, both, 3.0).detach()  # with gradient: nothing is kept
+    assert backbone.streams.hits == backbone.streams.misses == 0
+    with torch.no_grad():
+        first = backbone.guided(x, t, both, 3.0)
+        known = backbone.streams.misses
+        second = backbone.guided(x, t, both, 3.0)
+        # another batch, other neighbours and more padding: the same captions are known
+        index = torch.tensor([2, 0])
+        wider = TextBatch.cat([both.text, texts(1, tokens=9)]).select(index)
+        part = Condition(wider, both.lengths[index], both.drop[index])
+        third = backbone.guided(x[index], t[:2], part, 3.0)
+    assert known == 6
+    assert backbone.streams.misses == known
+    assert backbone.streams.hits == 6 + 4
+    for result in (first, second):
+        torch.testing.assert_close(result, fresh, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(third, fresh[index], atol=1e-4, rtol=1e-4)
+
+
+def test_null_rows_of_one_length_are_computed_once():
+    backbone, x = hymotion(), torch.randn(4, 8, 135)
+    text = texts(1).expand(4)
+    text = TextBatch(torch.randn(4, 10), torch.randn(4, 5, 6), text.mask, text.eos)
+    four = Condition(text, torch.full((4,), 8), torch.zeros(4, dtype=torch.bool))
+    with torch.no_grad():
+        backbone.guided(x, torch.tensor(0.1).expand(4), four, 2.0)
+    assert backbone.streams.misses == 4 + 1
+
+
+def test_changed_weights_empty_the_cache():
+    backbone, x, both = hymotion(), torch.randn(2, 16, 135), condition([16, 12])
+    t = torch.tensor(0.5).expand(2)
+    with torch.no_grad():
+        before = backbone.predict(x, t, both)
+        optimizer = torch.optim.SGD(backbone.parameters(), lr=0.1)
+    backbone.predict(x, t, both).sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        after = backbone.predict(x, t, both)
+    assert not torch.allclose(before, after)
+    torch.testing.assert_close(after, backbone.predict(x, t, both).detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_the_cache_stays_within_its_limit():
+    backbone, x = hymotion(), torch.randn(2, 16, 135)
+    backbone.streams = TextStreamCache(limit=20_000)
+    reference = hymotion()
+    for index in range(6):
+        both = Condition(
+            texts(2, seed=index), torch.tensor([16, 16]), torch.zeros(2, dtype=torch.bool)
+        )
+        t = torch.tensor(index / 6).expand(2)
+        with torch.no_grad():
+            result = backbone.predict(x, t, both)
+        torch.testing.assert_close(result, reference.predict(x, t, both), atol=1e-5, rtol=1e-5)
+        assert sum(bank.size for bank in backbone.streams._banks.values()) <= 40_000
+    assert copy.deepcopy(backbone).streams._banks == {}
+
+
+def test_clock_keeps_the_duration():
+    clock, lengths = Clock(30), torch.tensor([5, 8, 196])
+    assert (
+        [clock.frames(int(n)) for n in lengths] == clock.lengths(lengths).tolist() == [7, 12, 294]
+    )
+    seconds = torch.arange(8)[None, :, None] / 20  # a clip whose value is its time
+    at_30 = clock.to_model(seconds, torch.tensor([8]))
+    torch.testing.assert_close(at_30[0, :, 0], torch.arange(12) / 30)
+    back = clock.to_data(torch.arange(12)[None, :, None] / 30, torch.tensor([8]), 8)
+    torch.testing.assert_close(back, seconds)
+    single = clock.to_model(torch.ones(1, 1, 2), torch.tensor([1]))
+    torch.testing.assert_close(single, torch.ones(1, 1, 2))
+    assert Clock(20).to_model(seconds, torch.tensor([8])) is seconds
+
+
+def test_features_survive_the_model_space():
+    """Linear in time, so that interpolation is exact: 20 fps -> model -> 20 fps."""
+    lengths = torch.tensor([16, 9])
+    ramp = torch.linspace(-1, 1, 16)[None, :, None] * torch.ones(2, 1, 135)
+    ramp = ramp * (torch.arange(16)[None] < lengths[:, None])[..., None]
+    for options in ({}, {"fps": 30, "joints": True}):
+        backbone = hymotion(**options)
+        x = backbone.encode(ramp, lengths)
+        assert x.shape == (2, *backbone.sample_shape(16))
+        again = backbone.to_features(x, lengths)
+        torch.testing.assert_close(again, ramp, atol=1e-4, rtol=1e-4)
+
+
+def test_full_frames_hold_the_joints_about_the_pelvis():
+    backbone, batch = hymotion(joints=True), motions(135, [6])
+    raw = backbone.denormalise(backbone.encode(batch.features, batch.lengths))
+    joints = representation("rotation").decode(backbone.normaliser.denormalise(batch.features))
+    joints = joints - joints[:, :, :1]
+    torch.testing.assert_close(raw[..., 135:].unflatten(-1, (22, 3)), joints, atol=1e-4, rtol=1e-4)
+
+
+def test_too_long_a_motion_is_refused():
+    with pytest.raises(InputError, match="train_frames"):
+        hymotion(fps=30).width(60)
+
+
+def test_the_loss_trains_everything_it_should():
+    backbone, batch = hymotion(), motions(135, [24, 16, 16, 12])
+    losses = [
+        backbone.pretrain_loss(batch, texts(4), "denoiser", torch.Generator().manual_seed(7))[
+            "loss"
+        ]
+        for _ in range(2)
+    ]
+    assert torch.equal(*losses)
+    losses[0].backward()
+    idle = {name for name, p in backbone.named_parameters() if p.grad is None or not p.grad.any()}
+    # of the last block the text stream gives keys and values only; null features need a dropped row
+    assert not any(name.startswith("motion_transformer.") for name in idle), idle
+
+
+def test_smoothing_keeps_what_is_smooth():
+    t = torch.arange(20.0)
+    line = torch.stack([t, 2 * t, t**2], dim=-1)[None]
+    torch.testing.assert_close(smooth_translation(line), line, atol=1e-3, rtol=1e-5)
+    assert torch.equal(smooth_translation(line[:, :5]), line[:, :5])
+    still = torch.tensor([1.0, 0, 0, 1, 0, 0]).repeat(22).expand(1, 20, -1)
+    clip = torch.cat([line, still, torch.ones(1, 20, 66)], dim=-1)
+    torch.testing.assert_close(smooth(clip), clip, atol=1e-3, rtol=1e-5)
+    q = torch.nn.functional.normalize(torch.randn(1, 1, 1, 4), dim=-1).expand(1, 5, 1, 4).clone()
+    q[:, 1::2] *= -1
+    assert (continuous(q) == q[:, :1]).all()
+
+
+def test_official_round_trip_is_bit_equal(tmp_path):
+    backbone, other = hymotion(), hymotion(seed=8)
+    backbone.mean.uniform_()
+    backbone.export_official(tmp_path / "latest.ckpt")
+    content = torch.load(tmp_path / "latest.ckpt", weights_only=True)
+    assert list(content) == ["model_state_dict"]
+    content["model_state_dict"]["body_model.j_template"] = torch.zeros(52, 3)
+    torch.save(content, tmp_path / "latest.ckpt")
+    report = other.load_official(tmp_path)
+    assert report.ignored == ["body_model.j_template"]
+    assert sorted(report.matched) == sorted(backbone.state_dict())
+    for name, tensor in backbone.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+    del content["model_state_dict"]["mean"]
+    torch.save(content, tmp_path / "latest.ckpt")
+    with pytest.raises(InputError, match="mean"):
+        other.load_official(tmp_path)

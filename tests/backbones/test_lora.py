@@ -1,0 +1,181 @@
+"""LoRA: what is adapted, merged = unmerged, adapters alone on disk, the official layout."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_flow_models import acmdm, condition, hymotion
+from torch import nn
+
+from motionrft.backbones.lora import (
+    LoraSettings,
+    adapters,
+    export_official_adapters,
+    inject,
+    load_adapters,
+    load_official_adapters,
+    merge,
+    merged,
+    save_adapters,
+    targets,
+)
+from motionrft.errors import InputError
+from motionrft.networks.skip_transformer import SkipEncoder
+
+LORA = LoraSettings(rank=3, alpha=6.0)
+
+
+class Packed(nn.Module):
+    """A denoiser whose attention keeps query, key and value in one parameter."""
+
+    lora_targets = ""
+    lora_root = ""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder = SkipEncoder(16, 2, 24, 3, dropout=0.0)
+        self.decoder = nn.Linear(16, 16)
+        self.eval()
+
+    def trainable(self):
+        return list(self.encoder.parameters())
+
+    def output(self):
+        x = torch.linspace(-1, 1, 2 * 5 * 16).view(2, 5, 16).sin()
+        return self.decoder(
+            self.encoder(x, torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]).bool())
+        )
+
+
+def output(backbone):
+    if isinstance(backbone, Packed):
+        return backbone.output()
+    shape = backbone.sample_shape(16)
+    x = torch.linspace(-1, 1, 2 * shape[0] * shape[1]).view(2, *shape).sin()
+    return backbone.guided(x, torch.tensor(0.4).expand(2), condition([16, 12]), 2.0)
+
+
+BACKBONES = {"acmdm": acmdm, "hymotion": hymotion, "packed attention": Packed}
+
+
+@pytest.fixture(params=BACKBONES.values(), ids=BACKBONES.keys())
+def backbone(request):
+    return request.param()
+
+
+def fill(backbone, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    for pair in adapters(backbone).values():
+        for factor in pair.values():
+            factor.data = 0.3 * torch.randn(factor.shape, generator=generator)
+
+
+def test_fresh_adapters_change_nothing_and_train_alone(backbone):
+    before = output(backbone).detach()
+    inject(backbone, LORA)
+    torch.testing.assert_close(output(backbone).detach(), before, atol=1e-6, rtol=1e-6)
+    trained = {id(p) for p in backbone.parameters() if p.requires_grad}
+    assert trained == {id(f) for pair in adapters(backbone).values() for f in pair.values()}
+    # fine-tuning reaches them by the same door as the weights they adapt
+    assert trained <= {id(p) for p in backbone.trainable()}
+    output(backbone).square().sum().backward()
+    assert all(p.grad is None for p in backbone.parameters() if not p.requires_grad)
+    fresh = [pair["lora_B"].grad for pair in adapters(backbone).values()]
+    assert all(gradient is not None and gradient.any() for gradient in fresh)
+
+
+def test_merged_is_unmerged(backbone):
+    plain = output(backbone).detach()
+    names = list(backbone.state_dict())
+    inject(backbone, LORA)
+    fill(backbone)
+    adapted = output(backbone).detach()
+    assert (adapted - plain).abs().max() > 1e-2
+    with torch.no_grad():
+        flat = merged(backbone)
+        assert sorted(flat.state_dict()) == sorted(names)
+        scale = float(adapted.abs().max())
+        torch.testing.assert_close(output(flat), adapted, rtol=0, atol=1e-5 * max(scale, 1.0))
+        # the original still has its adapters
+        torch.testing.assert_close(output(backbone), adapted, rtol=1e-5, atol=1e-5)
+        merge(backbone)
+        assert adapters(backbone) == {}
+        torch.testing.assert_close(output(backbone), output(flat), rtol=0, atol=0)
+    assert all(parameter.requires_grad for parameter in backbone.parameters())
+
+
+def test_every_adapter_acts(backbone):
+    """A layer whose weight is used outside its own call would ignore its adapter."""
+    inject(backbone, LORA)
+    plain = output(backbone).detach()
+    for name, pair in adapters(backbone).items():
+        torch.nn.init.normal_(pair["lora_B"])
+        moved = (output(backbone).detach() - plain).abs().max()
+        pair["lora_B"].data.zero_()
+        assert moved > 1e-4, name
+
+
+def test_the_merged_weight_is_the_formula():
+    backbone = hymotion()
+    name = "motion_transformer.double_blocks.0.motion_qkv"
+    weight = backbone.get_submodule(name).weight.detach().clone()
+    inject(backbone, LORA)
+    fill(backbone)
+    pair = {factor: value.detach().clone() for factor, value in adapters(backbone)[name].items()}
+    merge(backbone)
+    expected = weight + LORA.alpha / LORA.rank * pair["lora_B"] @ pair["lora_A"]
+    torch.testing.assert_close(backbone.get_submodule(name).weight.detach(), expected)
+
+
+def test_which_layers():
+    layers, packed = targets(hymotion(layers=6))
+    assert packed == []
+    short = {name.removeprefix("motion_transformer.") for name in layers}
+    assert len(layers) == 2 * 8 + 2 * 4
+    assert not any("single_blocks" in name or "mod" in name for name in short)
+    layers, packed = targets(Packed())
+    assert len(packed) == 3
+    assert all(name.startswith("encoder.") for name in layers)
+    assert {"encoder.linear_blocks.0", "encoder.middle_block.self_attn.out_proj"} <= set(layers)
+
+
+def test_adapters_alone_on_disk(backbone, tmp_path):
+    inject(backbone, LORA)
+    fill(backbone)
+    expected = output(backbone).detach()
+    path = tmp_path / "adapters.safetensors"
+    save_adapters(path, backbone, LORA, {"backbone": {"name": "test"}})
+    everything = sum(value.numel() for value in backbone.state_dict().values())
+    assert path.stat().st_size < 4 * everything
+    again = type(backbone)() if isinstance(backbone, Packed) else None
+    again = again or (acmdm() if hasattr(backbone, "denoiser") else hymotion())
+    assert load_adapters(path, again) == LORA
+    assert torch.equal(output(again).detach(), expected)
+    with pytest.raises(InputError, match="already"):
+        load_adapters(path, again)
+
+
+def test_official_layout(tmp_path):
+    backbone, again, path = hymotion(), hymotion(), tmp_path / "lora.pt"
+    inject(backbone, LoraSettings(rank=2, alpha=16.0))
+    fill(backbone)
+    export_official_adapters(path, backbone, step=40)
+    content = torch.load(path, weights_only=True)
+    assert content["global_step"] == 40
+    state = content["lora_state_dict"]
+    assert set(state["double_blocks.0.text_mlp.fc1"]) == {"lora_A", "lora_B"}
+    assert state["double_blocks.0.text_mlp.fc1"]["lora_A"].shape == (2, 24)
+    assert load_official_adapters(path, again) == LoraSettings(rank=2, alpha=16.0)
+    assert torch.equal(output(again).detach(), output(backbone).detach())
+    del state["double_blocks.0.text_qkv"]
+    torch.save(content, path)
+    with pytest.raises(InputError, match="text_qkv"):
+        load_official_adapters(path, hymotion())
+
+
+def test_no_layer_is_an_error():
+    backbone = acmdm()
+    backbone.lora_targets = "nothing"
+    with pytest.raises(InputError, match="no layer"):
+        inject(backbone, LORA)
