@@ -154,7 +154,7 @@ def draw(
             field="group",
             fix="use a larger test split, or lower evaluate.group",
         )
-    rows = rng.permutation(count) if rules.grouping == "batches" else np.arange(count)
+    rows = np.arange(count) if rules.grouping == "in order" else rng.permutation(count)
     if rules.grouping == "batches":
         rows = rows[: count // rules.group * rules.group]
     longest = np.minimum(frames[rows], rules.max_frames)

@@ -22,7 +22,7 @@ class EvaluateSettings:
     @classmethod
     def read(cls, section: dict[str, Any], where: str = "") -> EvaluateSettings:
         own = set(cls.__dataclass_fields__) - {"changes"}
-        allowed = {"group", "min_frames", "diversity_pairs", "multimodality"}
+        allowed = {"group", "limit", "min_frames", "diversity_pairs", "multimodality"}
         unknown = set(section) - own - allowed
         if unknown:
             raise InputError(

@@ -43,7 +43,6 @@ class Case:
     family: str = ""
     checks: list[Check] = field(default_factory=list)
     _touched: set[str] = field(default_factory=set)
-    _numbers: dict[str, Any] = field(default_factory=dict)
 
     def input(self, key: str) -> Tensor:
         """A recorded tensor used as an input. float16 storage of weights comes back as float32."""
@@ -61,11 +60,29 @@ class Case:
         """Marks recorded tensors as used in another way than `input` or `compare`."""
         self._touched.update(keys)
 
+    def number(self, path: str) -> Any:
+        """A recorded JSON value used as an input; `path` is dotted (`cfg.width`)."""
+        value: Any = self.meta
+        for step in path.split("."):
+            if not isinstance(value, dict) or step not in value:
+                raise InputError("no such value", where=self.folder / f"{self.name}.json", field=path, fix="use a complete set")
+            value = value[step]
+        self._touched.add(path)
+        return value
+
+    def require_numbers(self) -> None:
+        """One failing check for each recorded JSON number that neither `number` nor `compare` touched."""
+        for path in _number_paths(self.meta):
+            steps = path.split(".")
+            if not any(".".join(steps[:depth]) in self._touched for depth in range(1, len(steps) + 1)):
+                quantity = f"{path} (recorded, but nothing checked it)"
+                self.checks.append(Check(self.family, self.name, quantity, np.nan, np.nan, "-", False))
+
     def compare(self, key: str, actual: Any, *, atol: float = 0.0, rtol: float = 0.0, expected: Any = None) -> None:
-        """Compares with the recorded tensor `key`, or with `expected` under that label (then `key` may be a
-        path into the JSON)."""
+        """Compares with the recorded tensor `key`, else the JSON value at that dotted path, or with `expected`
+        under that label."""
         if expected is None:
-            expected = self.input(key)
+            expected = self.input(key) if key in self.tensors else self.number(key)
         self._touched.add(key)
         a = np.asarray(actual.detach().cpu() if isinstance(actual, Tensor) else actual)
         e = np.asarray(expected.detach().cpu() if isinstance(expected, Tensor) else expected)
@@ -89,6 +106,19 @@ class Case:
         return sorted(set(self.tensors) - self._touched)
 
 
+def _number_paths(value: Any, path: str = "") -> list[str]:
+    """Dotted paths of all numbers in nested dictionaries; a list that holds numbers is one entry."""
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in _number_paths(item, f"{path}.{key}" if path else key)]
+    if isinstance(value, list):
+        return [path] if any(_number_paths(item) or _is_number(item) for item in value) else []
+    return [path] if _is_number(value) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def read_cases(folder: str | Path) -> list[Case]:
     """Every case of a folder, by name. A folder without any is an error."""
     folder = Path(folder)
@@ -97,7 +127,8 @@ def read_cases(folder: str | Path) -> list[Case]:
         raise InputError("no .safetensors or .json reference file", where=folder, fix="name a folder of golden files")
     cases = []
     for name in names:
-        tensors, meta = {}, {}
+        tensors: dict[str, Tensor] = {}
+        meta: dict[str, Any] = {}
         if (folder / f"{name}.safetensors").exists():
             tensors, _ = read_tensors(folder / f"{name}.safetensors")
         if (folder / f"{name}.json").exists():
