@@ -19,6 +19,8 @@ from motionrft.artefacts import digest
 FINETUNING_KEYS = ("reward_form", "tune", "lora", "source")
 # the names of motionrft/reporting/build.py, kept here so that planning loads no table code
 TABLES = ("finetuning", "generalisation", "sota")
+# reward stages that learn from judged motions
+JUDGED_STAGES = ("preference", "authenticity")
 LAYERS = ("backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
@@ -68,6 +70,11 @@ class Plan:
         """Pre-training stages in order."""
         return list(self.run["backbones"][backbone]["pretrain"])
 
+    @property
+    def all_stages(self) -> list[str]:
+        """Names of the pre-training stages of all backbones."""
+        return sorted({stage for name in self.backbones for stage in self.stages(name)}) or ["none"]
+
     def base_model(self, backbone: str) -> str:
         """What fine-tuning starts from: the last stage."""
         return f"{self.results}/backbones/{backbone}/{self.stages(backbone)[-1]}.safetensors"
@@ -93,9 +100,54 @@ class Plan:
         elsewhere = {"source", "sources"} & set(entry)
         return [] if elsewhere else [f"{self.results}/text/{wildcards.encoder}"]
 
+    @property
+    def reward_stages(self) -> list[str]:
+        """Stages whose score the run or one of its methods gives a weight, the semantic one first."""
+        weights = [self.run["reward"]["weights"]]
+        weights += [
+            method["reward_weights"]
+            for method in self.run["methods"].values()
+            if method.get("reward_weights")
+        ]
+        judged = [
+            name for name in JUDGED_STAGES if any(weight.get(name, 0) > 0 for weight in weights)
+        ]
+        return ["semantic", *judged]
+
+    @property
+    def refined_stages(self) -> list[str]:
+        """The self-refined semantic stage, if the run configures it: scored, never fine-tuned with."""
+        return ["spl"] if self.run["reward"].get("stages", {}).get("spl") else []
+
+    def reward_file(self, stage: str) -> str:
+        return f"{self.results}/reward/{stage}.safetensors"
+
     def reward_files(self) -> list[str]:
-        """The reward's stages, in the order they are laid over each other."""
-        return [f"{self.results}/reward/semantic.safetensors"]
+        """What fine-tuning reads: every method the same files, since all are scored by the same reward."""
+        return [self.reward_file(stage) for stage in self.reward_stages]
+
+    def scored_rewards(self) -> list[str]:
+        return [self.reward_file(stage) for stage in self.reward_stages + self.refined_stages]
+
+    def judged_data(self) -> list[str]:
+        return [f"{self.results}/reward/data/{stage}" for stage in self.reward_stages[1:]]
+
+    def reward_options(self) -> str:
+        """The files of every stage and of their data, as `evaluate-reward` takes them."""
+        stages = self.reward_stages + self.refined_stages
+        options = [f"--{stage} {self.reward_file(stage)}" for stage in stages]
+        names = self.reward_stages[1:]
+        options += [f"--{n}-data {path}" for n, path in zip(names, self.judged_data(), strict=True)]
+        return " ".join(options)
+
+    def samples(self) -> list[str]:
+        """Samples of every pre-trained backbone."""
+        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in self.backbones]
+
+    def prompts(self) -> int:
+        """How many prompts each backbone is sampled for."""
+        data = self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
+        return int(data.get("prompts", 256))
 
     def scored_model(self, wildcards: Wildcards) -> str:
         if wildcards.method == "base":
@@ -120,7 +172,7 @@ class Plan:
             for name in ("record.parquet", "cost.json")
         ]
         real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
-        return [real, *self.evaluations(), *finetuned]
+        return [real, f"{self.results}/reward/scores.parquet", *self.evaluations(), *finetuned]
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -140,10 +192,22 @@ class Plan:
         own = {k: v for k, v in entry.items() if k not in (*FINETUNING_KEYS, "pretrain")}
         return digest({**own, "stage": entry["pretrain"][wildcards.stage]})
 
+    def sampling_settings(self, wildcards: Wildcards) -> str:
+        return digest(self.run["backbones"][wildcards.backbone]["sampler"])
+
+    def reward_settings(self, stage: str) -> str:
+        """All of the reward but the other stages and the weights, which only fine-tuning reads."""
+        reward = self.run["reward"]
+        shared = {k: v for k, v in reward.items() if k not in ("stages", "weights")}
+        return digest([shared, reward.get("stages", {}).get(stage)])
+
+    def reward_data_settings(self, stage: str) -> str:
+        return digest(self.run["reward"].get("stages", {}).get(stage, {}).get("data"))
+
     def finetuning_settings(self, wildcards: Wildcards) -> str:
         backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)
-        method = dict(self.run["methods"][wildcards.method], source=None)
-        return digest([backbone, method, self.run["finetune"], self.run["reward"]])
+        method = dict(self.run["methods"][wildcards.method], source=None, open=None)
+        return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]

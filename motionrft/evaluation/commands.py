@@ -11,6 +11,7 @@ from motionrft.config.commands import add_config_option
 def add_commands(stages: argparse._SubParsersAction) -> None:
     add_train(stages)
     add_evaluate(stages)
+    add_sample(stages)
 
 
 def add_train(stages: argparse._SubParsersAction) -> None:
@@ -240,3 +241,58 @@ def _evaluator_text(arguments: argparse.Namespace, text):
     if name is None or name == text.about.get("name"):
         return text
     return TextCache(arguments.text.with_name(f"{name}.safetensors"))
+
+
+def add_sample(stages: argparse._SubParsersAction) -> None:
+    parser = stages.add_parser(
+        "sample",
+        help="sample a model for captions of every split (data for the reward's later stages)",
+        epilog="example:\n"
+        "  python -m motionrft sample --backbone mdm --model results/toy/backbones/mdm/denoiser.safetensors \\\n"
+        "      --features results/toy/features --text results/toy/text/toy.safetensors \\\n"
+        "      --prompts 256 --out results/toy/backbones/mdm/samples.safetensors",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config_option(parser)
+    parser.add_argument("--backbone", required=True, help="name in the configuration")
+    parser.add_argument("--model", type=Path, required=True, help="backbone file")
+    parser.add_argument("--features", type=Path, required=True, help="feature store")
+    parser.add_argument("--text", type=Path, required=True, help="text feature file")
+    parser.add_argument(
+        "--prompts", type=int, default=256, help="clips to prompt with (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of prompts and noise")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.set_defaults(run=run_sample)
+
+
+def run_sample(arguments: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from motionrft.artefacts import provenance
+    from motionrft.backbones.assemble import load_backbone
+    from motionrft.config import load_run
+    from motionrft.corpus.samples import write_samples
+    from motionrft.device import pick_device
+    from motionrft.evaluation.sample import sample_splits
+    from motionrft.text.features import TextCache
+
+    run = load_run(arguments.config, arguments.set)
+    device = pick_device(arguments.device)
+    backbone, about = load_backbone(arguments.model, device)
+    sampler = run["backbones"].get(arguments.backbone, about["backbone"])["sampler"]
+    samples = sample_splits(
+        backbone,
+        sampler,
+        arguments.features,
+        TextCache(arguments.text),
+        arguments.backbone,
+        arguments.prompts,
+        arguments.seed,
+    )
+    facts = {
+        "sampler": sampler,
+        "provenance": provenance(sampler, seed=arguments.seed, device=str(device)),
+    }
+    write_samples(arguments.out, replace(samples, about=facts))

@@ -24,8 +24,9 @@ wildcard_constraints:
     encoder="[^/.]+",
     backbone="|".join(PLAN.backbones) or "none",
     method="|".join([*PLAN.run["methods"], "base"]),
-    stage="[^/.]+",
+    stage="|".join(PLAN.all_stages),
     seed=r"\d+",
+    judged="preference|authenticity",
     table="[^/.]+",
 
 
