@@ -49,6 +49,7 @@ def _add_train(stages: argparse._SubParsersAction) -> None:
         "--out", type=Path, required=True, help=".safetensors file; history beside it"
     )
     train.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_processes_option(train)
     train.set_defaults(run=_run("run_stage"))
 
 

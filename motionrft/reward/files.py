@@ -26,8 +26,11 @@ class TaskBranch:
     adapter: MotionAdapter
     head: Head
 
-    def modules(self) -> nn.ModuleList:
-        return nn.ModuleList([self.adapter, self.head])
+    def freeze(self) -> TaskBranch:
+        """In eval mode, without gradients."""
+        for module in (self.adapter, self.head):
+            module.requires_grad_(False).eval()
+        return self
 
     def trained(self) -> list[nn.Parameter]:
         """Exactly what a task stage trains, and what its file holds."""
@@ -109,4 +112,4 @@ def fill_branch(branch: TaskBranch, tensors: dict[str, Tensor], where: str | Pat
                     where=where, field=name, fix="use the branch trained on this semantic network",
                 )  # fmt: skip
             value.copy_(tensors[name])
-    branch.modules().requires_grad_(False).eval()
+    branch.freeze()

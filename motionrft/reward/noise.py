@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from motionrft.reward.distributed import rank, shared_max, world_size
+
 STEPS = 1000
 
 
@@ -60,3 +62,46 @@ def add_noise(x: Tensor, t: Tensor, noise: Tensor, alphas: Tensor) -> Tensor:
     """sqrt(abar_t) x + sqrt(1 - abar_t) noise, [B, …] with t [B]."""
     abar = alphas.to(x.device)[t].to(x.dtype).reshape(-1, *[1] * (x.dim() - 1))
     return abar.sqrt() * x + (1 - abar).sqrt() * noise
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Noise levels of this process's motions: `steps` [B], which of them are `noisy` [B], and the step `t` of
+    the time token [B] (0 for clean motions, except officially)."""
+
+    steps: Tensor
+    noisy: Tensor
+    t: Tensor
+
+
+def draw_levels(law: NoiseLaw, batch: int, generator: torch.Generator, *, official: bool) -> Levels:
+    """Levels of a batch spread over processes: all draw the same stream and take their own rows.
+
+    `official`: one coin for the whole batch, and a random token on clean motions too.
+    """
+    whole, own = world_size() * batch, slice(rank() * batch, (rank() + 1) * batch)
+    steps = law.draw(whole, generator)[own]
+    coins = torch.rand(whole, generator=generator, device=generator.device)
+    if official:
+        return Levels(steps, (coins[:1] < law.probability).expand(batch), steps)
+    noisy = coins[own] < law.probability
+    return Levels(steps, noisy, steps * noisy)
+
+
+def noised(
+    clean: Tensor,
+    levels: Levels,
+    alphas: Tensor,
+    generator: torch.Generator,
+    valid: Tensor | None,
+) -> Tensor:
+    """[B, T, dim] with the noisy motions of a batch at their levels; padding (`valid` [B, T] False) stays
+    clean, except where `valid` is None."""
+    batch, frames, dim = clean.shape
+    shape = (world_size() * batch, shared_max(frames), dim)
+    noise = torch.randn(shape, generator=generator, device=generator.device)
+    noise = noise[rank() * batch : (rank() + 1) * batch, :frames]
+    if valid is not None:
+        noise = noise * valid[..., None]  # clean padding is zero, and zero stays zero
+    corrupted = add_noise(clean, levels.steps, noise, alphas)
+    return torch.where(levels.noisy[:, None, None], corrupted, clean)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
+from motionrft.reward.adapters import MotionAdapter
 from motionrft.reward.files import TaskBranch, load_branch, load_network
 from motionrft.reward.latent import Latent
 from motionrft.reward.network import RewardNetwork
@@ -74,7 +76,8 @@ class MotionReward(nn.Module):
                     fix=f"pass the {task} file, or set the weight to 0",
                 )
         self.network = network
-        self.branches = nn.ModuleDict({name: branch.modules() for name, branch in branches.items()})
+        self.adapters = nn.ModuleDict({name: branch.adapter for name, branch in branches.items()})
+        self.heads = nn.ModuleDict({name: branch.head for name, branch in branches.items()})
         self.max_t, self.clean_token, self.read = max_t, clean_token, read
         self.alphas = cumulative_alphas()
         self.requires_grad_(False)
@@ -179,7 +182,6 @@ class MotionReward(nn.Module):
     def _branch(
         self, task: str, features: Tensor, lengths: Tensor, representation: str, t: Tensor | None
     ) -> Tensor:
-        adapter, head = self.branches[task]
-        return head(
-            self.read(self.network.encode_motion(features, lengths, representation, t, adapter))
-        )
+        adapter = cast(MotionAdapter, self.adapters[task])
+        latent = self.network.encode_motion(features, lengths, representation, t, adapter)
+        return self.heads[task](self.read(latent))

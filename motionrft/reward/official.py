@@ -53,8 +53,8 @@ class OfficialReport:
         )
 
 
-def read_pth(path: str | Path) -> dict[str, Any]:
-    """A foreign checkpoint, without running any code that is in it."""
+def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
+    """A foreign checkpoint, without running any code that is in it; its top level is one of `kinds`."""
     try:
         value = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError:
@@ -66,8 +66,10 @@ def read_pth(path: str | Path) -> dict[str, Any]:
             where=path,
             fix="download it again; files that hold code are refused",
         ) from None
-    if not isinstance(value, dict):
-        raise InputError("not a dictionary", where=path, fix="pass a released checkpoint")
+    if not isinstance(value, kinds):
+        raise InputError(
+            f"a {type(value).__name__} at its top level", where=path, fix="pass a released file"
+        )
     return value
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from motionrft.reward.distributed import rank, shared_max, world_size
+from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import (
     LossWeights,
@@ -20,7 +20,7 @@ from motionrft.reward.losses import (
     smooth_l1,
 )
 from motionrft.reward.network import RewardNetwork, frame_mask
-from motionrft.reward.noise import NoiseLaw, add_noise, cumulative_alphas
+from motionrft.reward.noise import NoiseLaw, cumulative_alphas, draw_levels, noised
 from motionrft.reward.settings import OfficialBehaviour
 from motionrft.text.features import TextBatch
 
@@ -110,12 +110,12 @@ class SemanticObjective(nn.Module):
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
         """Scalar losses: "loss", its parts averaged over representations, and the alignment of each pair."""
-        noised = self._noised(features, lengths, generator)
+        views = self._noised(features, lengths, generator)
         text_latent = self.network.encode_text(text.tokens, text.mask)
         z_text = self._draw(text_latent, generator)
         latents: dict[str, tuple[Latent, Tensor]] = {}
         losses: dict[str, Tensor] = {}
-        for name, entry in noised.items():
+        for name, entry in views.items():
             latent = self.network.encode_motion(entry.motion, lengths, name, entry.t)
             latents[name] = latent, self._draw(latent, generator)
             terms = semantic_terms(
@@ -124,8 +124,8 @@ class SemanticObjective(nn.Module):
                 count_padding=self.official.reconstruction, decode_rows=self.decode_rows,
             )  # fmt: skip
             for term, value in terms.items():
-                losses[term] = losses.get(term, 0.0) + value / len(noised)
-        pairs = self._pairs(tuple(noised))
+                losses[term] = losses.get(term, 0.0) + value / len(views)
+        pairs = self._pairs(tuple(views))
         alignment = torch.zeros((), device=lengths.device)
         for a, b in pairs:
             (latent_a, z_a), (latent_b, z_b) = latents[a], latents[b]
@@ -151,26 +151,12 @@ class SemanticObjective(nn.Module):
     def _noised(
         self, features: dict[str, Tensor], lengths: Tensor, generator: torch.Generator
     ) -> dict[str, Noised]:
-        batch, whole = len(lengths), world_size() * len(lengths)
-        own = slice(rank() * batch, (rank() + 1) * batch)
-        steps = self.noise.draw(whole, generator)[own]
-        coins = torch.rand(whole, generator=generator, device=generator.device)
-        if self.official.noise:
-            noisy = (coins[:1] < self.noise.probability).expand(batch)
-            t = steps
-        else:
-            noisy = coins[own] < self.noise.probability
-            t = steps * noisy  # a clean motion carries the token of t = 0
-        frames = shared_max(max(motion.shape[1] for motion in features.values()))
-        valid = frame_mask(lengths, next(iter(features.values())).shape[1])[..., None]
+        """The same levels for the three views of a clip."""
+        official = self.official.noise
+        levels = draw_levels(self.noise, len(lengths), generator, official=official)
         result = {}
         for name, clean in features.items():
-            shape = (whole, frames, clean.shape[-1])
-            noise = torch.randn(shape, generator=generator, device=generator.device)
-            noise = noise[own, : clean.shape[1]]
-            if not self.official.noise:
-                noise = noise * valid
-            corrupted = add_noise(clean, steps, noise, self.alphas)
-            motion = torch.where(noisy[:, None, None], corrupted, clean)
-            result[name] = Noised(motion, motion if self.official.noise else clean, t)
+            valid = None if official else frame_mask(lengths, clean.shape[1])
+            motion = noised(clean, levels, self.alphas, generator, valid)
+            result[name] = Noised(motion, motion if official else clean, levels.t)
         return result

@@ -28,6 +28,7 @@ class OfficialBehaviour:
     padded_pairs     stage 2: pairs padded to the longest frame count and attended throughout, no time token
     leaking_mask     stage 3: real clips marked full length behind zero padding, generated ones padded
                      before normalisation and marked with true lengths, no time token
+    spl_softmax      SPL takes the logarithm of a soft-max, infinite once it underflows
     no_clean_token   retrieval and reward give a clean motion no time token
     """
 
@@ -38,6 +39,7 @@ class OfficialBehaviour:
     sampled: bool = False
     padded_pairs: bool = False
     leaking_mask: bool = False
+    spl_softmax: bool = False
     no_clean_token: bool = False
 
     @property
@@ -65,7 +67,8 @@ STAGES = ("semantic", "preference", "authenticity", "spl")
 @dataclass(frozen=True)
 class RewardSettings:
     """Everything the reward's rules read. `stages` maps a stage to {train: TrainSettings keys, …};
-    `decode_rows`: motions a batch that the semantic stage reconstructs (0: all)."""
+    `decode_rows`: motions a batch that the semantic stage reconstructs (0: all); `initial_logvar`: added to
+    the log-variances of the untrained network (official 0: the first samples are mostly noise)."""
 
     text: str
     network: dict[str, Any]
@@ -76,6 +79,7 @@ class RewardSettings:
     temperature: float = 0.1
     filter: float = 0.9
     decode_rows: int = 0
+    initial_logvar: float = 0.0
     lora: LoraSettings = field(default_factory=LoraSettings)
     official: OfficialBehaviour = field(default_factory=OfficialBehaviour)
 

@@ -8,19 +8,53 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from motionrft.errors import InputError
 from motionrft.reward.clips import AlignedClips
 from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.reward.parallel import wrap
+from motionrft.reward.refine import Refinement, SplObjective
 from motionrft.reward.retrieval import embed, mean_r1
 from motionrft.reward.semantic import SemanticObjective
 from motionrft.reward.settings import RewardSettings
 from motionrft.text.features import TextCache
-from motionrft.training.loop import fit
+from motionrft.training.loop import Validation, fit
 
 
 def new_network(settings: RewardSettings, clips: AlignedClips, text: TextCache) -> RewardNetwork:
-    return RewardNetwork(NetworkSettings.read(settings.network, clips.dims, text.token_dim))
+    network = RewardNetwork(NetworkSettings.read(settings.network, clips.dims, text.token_dim))
+    with torch.no_grad():
+        for layer in (network.dist_layer, network.dist_text_layer):
+            layer.bias[network.settings.latent_dim :] += settings.initial_logvar
+    return network
+
+
+def semantic_objective(settings: RewardSettings, network: RewardNetwork) -> SemanticObjective:
+    return SemanticObjective(
+        network,
+        settings.noise,
+        settings.losses,
+        settings.official,
+        temperature=settings.temperature,
+        threshold=settings.filter,
+        decode_rows=settings.decode_rows,
+    )
+
+
+def selection(
+    network: RewardNetwork, clips: AlignedClips, text: TextCache, settings: RewardSettings
+) -> Validation:
+    """Retrieval R@1 on the selecting split, fixed crops and captions."""
+    official = settings.official
+
+    def validation(step: int) -> dict[str, float]:
+        generator = torch.Generator().manual_seed(step + 1) if official.sampled else None
+        embeddings = embed(
+            network, clips, text, clean_token=not official.no_clean_token, generator=generator
+        )
+        return {"score": mean_r1(embeddings)}
+
+    return validation
 
 
 def train_semantic(
@@ -36,13 +70,7 @@ def train_semantic(
     train = settings.train("semantic", seed=seed)
     torch.manual_seed(seed)
     network = new_network(settings, clips["train"], text).to(device)
-    official = settings.official
-    objective = SemanticObjective(
-        network, settings.noise, settings.losses, official,
-        temperature=settings.temperature, threshold=settings.filter,
-        decode_rows=settings.decode_rows,
-    )  # fmt: skip
-    call = wrap(objective)
+    call = wrap(semantic_objective(settings, network))
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = clips["train"].batch_at(
@@ -52,17 +80,58 @@ def train_semantic(
         batch = batch.to(device)
         return call(batch.features, batch.lengths, words, generator)
 
-    selecting = clips[official.selection_split]
-
-    def validation(step: int) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(step) if official.sampled else None
-        embeddings = embed(
-            network, selecting, text, clean_token=not official.no_clean_token, generator=generator
-        )
-        return {"score": mean_r1(embeddings)}
-
+    validation = selection(network, clips[settings.official.selection_split], text, settings)
     history = fit(
         network, list(network.parameters()), loss, train, checkpoint,
         label="reward semantic", validation=validation,
     )  # fmt: skip
     return network.eval(), history
+
+
+def train_spl(
+    settings: RewardSettings,
+    network: RewardNetwork,
+    clips: dict[str, AlignedClips],
+    text: TextCache,
+    checkpoint: Path,
+    *,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> tuple[RewardNetwork, pd.DataFrame]:
+    """Self-refinement of a semantic network: its own loss plus `weight` times the SPL term.
+
+    The history holds retrieval before (step -1) and after; the best step by validation is kept.
+    """
+    train, spl = settings.train("spl", seed=seed), settings.spl()
+    if train.checkpoint_every % spl.every:
+        raise InputError(
+            f"checkpoints every {train.checkpoint_every} steps fall between minings",
+            field="reward.stages.spl.train.checkpoint_every",
+            fix=f"take a multiple of `every` ({spl.every}), so that a resumed run mines alike",
+        )
+    torch.manual_seed(seed)
+    network = network.to(device).requires_grad_(True)
+    objective = semantic_objective(settings, network)
+    refinement = Refinement(network, clips["train"], text, spl, settings.official)
+    call = wrap(SplObjective(objective, spl, settings.official))
+    validation = selection(network, clips[settings.official.selection_split], text, settings)
+    network.eval()
+    before = validation(-1)
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        batch = clips["train"].batch_at(
+            step, train.batch_size, seed, rank=rank(), world=world_size()
+        )
+        mined = refinement.mined(step, batch)
+        words = text(batch.captions).to(device)
+        batch = batch.to(device)
+        return call(batch.features, batch.lengths, words, mined, generator)
+
+    history = fit(
+        network, list(network.parameters()), loss, train, checkpoint,
+        label="reward spl", validation=validation,
+    )  # fmt: skip
+    first = pd.DataFrame(
+        {"step": -1, "name": f"val/{key}", "value": value} for key, value in before.items()
+    )
+    return network.eval(), pd.concat([first, history], ignore_index=True)

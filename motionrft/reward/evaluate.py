@@ -1,0 +1,146 @@
+"""The `evaluate-reward` command: every table about the reward itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from motionrft.artefacts import provenance, write_table
+from motionrft.config import load_run
+from motionrft.corpus.store import FeatureStore
+from motionrft.device import pick_device
+from motionrft.evaluation.evaluator import Evaluator, load_evaluator
+from motionrft.reward.clips import AlignedClips
+from motionrft.reward.faithfulness import faithfulness
+from motionrft.reward.files import TaskBranch, load_branch, load_network, new_branch
+from motionrft.reward.judged import JudgedMotions
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.objective import MotionReward
+from motionrft.reward.retrieval import embed
+from motionrft.reward.scores import (
+    COLUMNS,
+    Rows,
+    authenticity_tables,
+    preference_tables,
+    retrieval_rows,
+    row,
+)
+from motionrft.reward.settings import OfficialBehaviour, RewardSettings
+from motionrft.reward.tasks import TaskData, TaskObjective
+from motionrft.text.features import TextCache
+
+TASKS = ("preference", "authenticity")
+
+
+def evaluate_reward(arguments: argparse.Namespace) -> None:
+    """Writes <out>, and beside it <stem>.calibration.parquet and <stem>.faithfulness.parquet."""
+    section = load_run(arguments.config, arguments.set)["reward"]
+    settings = RewardSettings.read(section, str(arguments.config))
+    official = settings.official
+    device = pick_device(arguments.device)
+    text, store = TextCache(arguments.text), FeatureStore(arguments.features)
+    network, about = load_network(arguments.semantic, device)
+    random = RewardNetwork(network.settings).to(device).eval()
+    clips = AlignedClips(arguments.features, network.representations, arguments.split)
+    clean_token = not about["official"].get("no_clean_token", False)
+    rows: Rows = []
+    models = {"semantic": network, "random": random}
+    if arguments.spl:
+        models["spl"] = load_network(arguments.spl, device)[0]
+    for model, entry in models.items():
+        rows += retrieval_rows(model, embed(entry, clips, text, clean_token=clean_token))
+    curves: list[pd.DataFrame] = []
+    branches: dict[str, TaskBranch] = {}
+    data: dict[str, str] = {}
+    for task in TASKS:
+        path, folder = getattr(arguments, task), getattr(arguments, f"{task}_data")
+        if path is None:
+            continue
+        branches[task], _ = load_branch(path, network, task)
+        if folder is None:
+            continue
+        judged = JudgedMotions(
+            folder, task, {name: store.normaliser(name) for name in network.representations}
+        )
+        data[task] = str(judged.about.get("labels"))
+        objectives = {
+            "MotionReward": _objective(network, branches[task], official),
+            "random": _objective(random, new_branch(random, task, settings.lora), official),
+        }
+        found, drawn = _task_tables(task, objectives, judged, official, arguments.split)
+        rows, curves = rows + found, curves + drawn
+    weights = dict.fromkeys(("semantic", "m2m", *branches), 1.0)
+    reward = MotionReward(network, branches, weights, clean_token=clean_token)
+    rows += real_rows(reward, clips, text)
+    evaluator = _evaluator(arguments.evaluator, device)
+    blind = faithfulness(
+        reward, store, text, split=arguments.split, seed=arguments.seed, evaluator=evaluator
+    )
+    facts: dict[str, Any] = {
+        "split": arguments.split,
+        "labels": data,
+        "settings": section,
+        "provenance": provenance(section, seed=arguments.seed, device=str(device)),
+    }
+    out: Path = arguments.out
+    write_table(out, pd.DataFrame(rows, columns=list(COLUMNS)), facts)
+    empty = pd.DataFrame(
+        columns=["table", "model", "lower", "upper", "predicted", "observed", "count"]
+    )
+    write_table(
+        out.with_suffix(".calibration.parquet"), pd.concat(curves) if curves else empty, facts
+    )
+    write_table(out.with_suffix(".faithfulness.parquet"), blind, facts)
+
+
+def _objective(
+    network: RewardNetwork, branch: TaskBranch, official: OfficialBehaviour
+) -> TaskObjective:
+    return TaskObjective(network, branch.freeze(), official).eval()
+
+
+def _task_tables(
+    task: str,
+    objectives: dict[str, TaskObjective],
+    judged: JudgedMotions,
+    official: OfficialBehaviour,
+    split: str,
+) -> tuple[Rows, list[pd.DataFrame]]:
+    if task == "preference":
+        return preference_tables(objectives, TaskData(judged, task, split, official))
+    return authenticity_tables(
+        objectives, lambda name: TaskData(judged, task, name, official, empty_ok=True)
+    )
+
+
+@torch.no_grad()
+def real_rows(reward: MotionReward, clips: AlignedClips, text: TextCache) -> Rows:
+    """What real motions score: with their own caption, and with another clip's (the floor of a reward)."""
+    device = next(reward.parameters()).device
+    scores: dict[tuple[str, str, str], list[torch.Tensor]] = {}
+    for batch in clips.epoch(128):
+        words, moved = text(batch.captions).to(device), batch.to(device)
+        wrong = torch.arange(len(batch.captions), device=device).roll(1)
+        for name, features in moved.features.items():
+            context = reward.context(words, features, moved.lengths, name)
+            for setting, other in (
+                ("own caption", context),
+                ("another caption", context.select(wrong)),
+            ):
+                for dimension, value in reward(features, moved.lengths, other).items():
+                    scores.setdefault((name, setting, dimension), []).append(value.cpu())
+    rows: Rows = []
+    for (name, setting, dimension), parts in scores.items():
+        values = torch.cat(parts).double()
+        rows.append(
+            row("reward", "real data", name, setting, dimension, float(values.mean()), len(values))
+        )
+    return rows
+
+
+def _evaluator(path: Path | None, device: torch.device) -> Evaluator | None:
+    return None if path is None else load_evaluator(path, device=device)[0]

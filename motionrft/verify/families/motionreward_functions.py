@@ -1,0 +1,269 @@
+"""MotionReward's functions: InfoNCE, KL, pairwise, SPL, noise law, retrieval and classification scores,
+released data-set items and batch order."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from motionrft.evaluation.classification import (
+    authenticity,
+    preference,
+    preference_swapped,
+)
+from motionrft.evaluation.retrieval import recall, recall_filled
+from motionrft.motion.normaliser import Normaliser
+from motionrft.networks.positions import timestep_sinusoid
+from motionrft.reward.judged import official_item
+from motionrft.reward.latent import Latent
+from motionrft.reward.losses import (
+    false_negatives,
+    infonce,
+    kl_divergence,
+    preference_loss,
+    smooth_l1,
+)
+from motionrft.reward.network import OFFICIAL_NAMES
+from motionrft.reward.noise import NoiseLaw, add_noise, cumulative_alphas
+from motionrft.reward.official_data import frames_of
+from motionrft.reward.spl import mine, spl_loss
+from motionrft.reward.tasks import one_representation_batches
+from motionrft.training.loop import TrainSettings, learning_rate
+from motionrft.verify.case import Case
+
+FAMILY = "motionreward"
+TOLERANCE = {"atol": 1e-6, "rtol": 1e-5}
+# the released soft-max divides cosines by 0.1 twice
+SPL_TEMPERATURE, SPL_K, SPL_CONFIDENT = 0.01, 10, 0.8
+PERCENT = {"atol": 5.01e-4}  # recorded with three decimals
+
+
+def recognises(case: Case) -> bool:
+    return "infonce/x" in case.tensors and "noise/timestep_weights" in case.tensors
+
+
+def check(case: Case, cases: dict[str, Case]) -> None:
+    _contrastive(case)
+    _terms(case)
+    for name in sorted({key.split("/")[1] for key in case.tensors if key.startswith("spl/")}):
+        _spl(case, name)
+    _noise(case)
+    numbers = case.meta.get("numbers", {})
+    for name in ("lr_stage1", "lr_stage2"):
+        if name in numbers:
+            _learning_rate(case, name, numbers[name])
+    _retrieval(case, numbers)
+    _preference_scores(case, numbers.get("eval_critic"))
+    _authenticity_scores(case, numbers.get("eval_authenticity"))
+    _pairs(case)
+    _authenticity_items(case, numbers)
+    if "batch_order" in numbers:
+        order = numbers["batch_order"]
+        for epoch in (0, 1):
+            batches = one_representation_batches(
+                order["groups"], order["batch"], order["seed"], epoch
+            )
+            case.compare(f"batch_order/epoch{epoch}", batches, expected=order[f"epoch{epoch}"])
+
+
+def _contrastive(case: Case) -> None:
+    x, y, sentences = (case.input(f"infonce/{key}") for key in ("x", "y", "sent"))
+    dropped = false_negatives(sentences, 0.9).nonzero()
+    case.compare("infonce/dropped_pairs", dropped)
+    case.compare("infonce/plain", infonce(x, y), **TOLERANCE)
+    with torch.enable_grad():
+        x = x.clone().requires_grad_(True)
+        filtered = infonce(x, y, sentences)
+        (gradient,) = torch.autograd.grad(filtered, x)
+    case.compare("infonce/filtered", filtered, **TOLERANCE)
+    case.compare("infonce/filtered_spm_class", filtered, **TOLERANCE)
+    case.compare("infonce/filtered_grad_x", gradient, **TOLERANCE)
+
+
+def _terms(case: Case) -> None:
+    q, p = (
+        Latent(case.input(f"kl/mu_{side}"), case.input(f"kl/logvar_{side}")) for side in ("q", "p")
+    )
+    case.compare("kl/value", kl_divergence(q, p), **TOLERANCE)
+    a, b = case.input("smooth_l1/a"), case.input("smooth_l1/b")
+    case.compare("smooth_l1/value", smooth_l1(a, b), **TOLERANCE)
+    better, worse = case.input("pairwise/scores").unbind(1)
+    case.compare("pairwise/loss", preference_loss(better, worse), **TOLERANCE)
+    per_pair = torch.stack([preference_loss(*pair) for pair in zip(better, worse, strict=True)])
+    case.compare("pairwise/per_pair", per_pair, **TOLERANCE)
+    case.compare("pairwise/accuracy", preference(better, worse)["accuracy"], **TOLERANCE)
+
+
+def _spl(case: Case, name: str) -> None:
+    key = f"spl/{name}"
+    with torch.enable_grad():
+        motion, text = (
+            case.input(f"{key}/{side}").clone().requires_grad_(True) for side in ("motion", "text")
+        )
+        scores = F.normalize(text, dim=-1) @ F.normalize(motion, dim=-1).T
+        own = torch.arange(len(scores))
+        best, solved = mine(scores, own, SPL_K, SPL_CONFIDENT)
+        pair = scores.diagonal(), scores.gather(1, best[:, None])[:, 0]
+        loss = spl_loss(*pair, solved, SPL_TEMPERATURE)
+        gradients = torch.autograd.grad(loss, (motion, text))
+    case.compare(f"{key}/best", best)
+    _, retrieved = mine(scores, own, SPL_K)
+    case.compare(f"{key}/in_top10", retrieved)
+    case.compare(f"{key}/any_above_0.8", (scores > SPL_CONFIDENT).any(dim=1))
+    if f"{key}/loss_stable" in case.tensors:
+        case.compare(f"{key}/loss_stable", loss, **TOLERANCE)
+        released = spl_loss(*pair, solved, SPL_TEMPERATURE, log_space=False)
+        case.compare(f"{key}/loss", released)
+        return
+    case.compare(f"{key}/loss", loss, **TOLERANCE)
+    for side, gradient in zip(("motion", "text"), gradients, strict=True):
+        case.compare(f"{key}/grad_{side}", gradient, atol=1e-6, rtol=1e-4)
+
+
+def _noise(case: Case) -> None:
+    alphas = cumulative_alphas()
+    case.compare("noise/alphas_cumprod", alphas, atol=1e-6, rtol=1e-4)
+    law = NoiseLaw(official=True)
+    case.compare("noise/timestep_weights", law.weights(), **TOLERANCE)
+    t = case.input("noise/t")
+    noised = add_noise(case.input("noise/x0"), t, case.input("noise/eps"), alphas)
+    case.compare("noise/xt", noised, **TOLERANCE)
+    width = case.tensors["noise/sinusoid"].shape[1]
+    sinusoid = timestep_sinusoid(case.input("noise/sinusoid_t"), width)
+    case.compare("noise/sinusoid", sinusoid, **TOLERANCE)
+
+
+def _learning_rate(case: Case, name: str, recorded: dict) -> None:
+    """The suite's warm-up has no first update of rate zero: its update k is the released update k + 1."""
+    warmup = recorded["warmup"]
+    settings = TrainSettings(recorded["total"], lr=1e-4, warmup=warmup, schedule="cosine")
+    for text, expected in recorded["lr_used_at_update"].items():
+        update = int(text)
+        if update == 0:
+            continue
+        actual = learning_rate(settings, update if update >= warmup else update - 1)
+        case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-12, rtol=1e-6)
+
+
+def _retrieval(case: Case, numbers: dict) -> None:
+    text, motion = case.input("retrieval/text"), case.input("retrieval/motion")
+    for name, recorded in numbers.items():
+        if not name.startswith("retrieval_"):
+            continue
+        queries, gallery = (text, motion) if "_t2m" in name else (motion, text)
+        if "first" in name:
+            count = int(name.split("first")[1])
+            state = np.random.RandomState(recorded["numpy_seed"])
+            fill = torch.from_numpy(state.choice(count, -count % 32, replace=False))
+            scores = recall_filled(queries[:count], gallery[:count], fill)
+        else:
+            scores = recall(queries, gallery, group=32 if "groups32" in name else None)
+        for key, expected in recorded.items():
+            if key.startswith("R"):
+                case.compare(f"{name}/{key}", scores[f"R@{key[1:]}"], expected=expected, **PERCENT)
+
+
+def _preference_scores(case: Case, recorded: dict | None) -> None:
+    scores = {
+        key.removeprefix("eval_critic/scores_"): case.input(key)
+        for key in sorted(case.tensors, reverse=True)
+        if key.startswith("eval_critic/")
+    }
+    if recorded is None:
+        return
+    order = recorded["repr_types"]
+    coins = np.random.RandomState(42)
+    swaps, batches = {}, {}
+    for name in order:
+        count = len(scores[name])
+        swaps[name] = torch.tensor([coins.random() < 0.5 for _ in range(count)])
+        batches[name] = [min(16, count - begin) for begin in range(0, count, 16)]
+    groups = {f"_{name}": (*scores[name].unbind(1), swaps[name], batches[name]) for name in order}
+    groups[""] = (
+        *torch.cat([scores[name] for name in order]).unbind(1),
+        torch.cat([swaps[name] for name in order]),
+        [size for name in order for size in batches[name]],
+    )
+    for suffix, (better, worse, swapped, sizes) in groups.items():
+        found = preference(better, worse, sizes)
+        values = {
+            "acc": found["accuracy_batch_mean"],
+            "loss": found["loss_batch_mean"],
+            "count": len(sizes),
+            **preference_swapped(better, worse, swapped),
+        }
+        for key, value in values.items():
+            if f"{key}{suffix}" in recorded:
+                expected = recorded[f"{key}{suffix}"]
+                case.compare(f"eval_critic/{key}{suffix}", value, expected=expected, **TOLERANCE)
+
+
+def _authenticity_scores(case: Case, recorded: dict | None) -> None:
+    logits, labels = (case.input(f"eval_authenticity/{key}") for key in ("logits", "labels"))
+    if recorded is None:
+        return
+    counts = [int(recorded[f"count_{name}"]) for name in recorded["repr_types"]]
+    groups = dict(zip(recorded["repr_types"], logits.split(counts), strict=True))
+    classes = dict(zip(recorded["repr_types"], labels.split(counts), strict=True))
+    _authenticity_group(case, recorded, "", list(groups.values()), list(classes.values()))
+    for name in groups:
+        _authenticity_group(case, recorded, f"_{name}", [groups[name]], [classes[name]])
+
+
+def _authenticity_group(
+    case: Case, recorded: dict, suffix: str, logits: list[Tensor], labels: list[Tensor]
+) -> None:
+    """Scores over all rows; the released loss is the mean over batches (16 rows of one representation)."""
+    losses = [
+        F.cross_entropy(*batch)
+        for group in zip(logits, labels, strict=True)
+        for batch in zip(*(part.split(16) for part in group), strict=True)
+    ]
+    scores = authenticity(torch.cat(logits), torch.cat(labels))
+    values = {**scores, "acc": scores["accuracy"], "loss": torch.stack(losses).mean()}
+    for key, value in values.items():
+        if f"{key}{suffix}" in recorded:
+            expected = recorded[f"{key}{suffix}"]
+            case.compare(f"eval_authenticity/{key}{suffix}", value, expected=expected, **TOLERANCE)
+
+
+def _pairs(case: Case) -> None:
+    """Released preference items: z-scored, then cut or zero-padded; recorded as channel sums a frame."""
+    items = []
+    for name, official in OFFICIAL_NAMES.items():
+        normaliser = _normaliser(case, official)
+        pairs = sorted(
+            {key.split("/")[1] for key in case.tensors if key.startswith(f"data/pair_{official}_")}
+        )
+        items += [(name, normaliser, pair) for pair in pairs]
+    for index, (name, normaliser, pair) in enumerate(items):
+        for side in ("motion_better", "motion_worse"):
+            recorded = f"data/critic_item{index}/{side}_row_sums"
+            raw = case.input(f"data/{pair}/{side}")
+            motion = torch.from_numpy(frames_of(raw, name, case.folder, pair))
+            frames = len(case.tensors[recorded])
+            features, _ = official_item(motion, normaliser, frames, generated=False)
+            case.compare(recorded, features.sum(1), atol=1e-4, rtol=1e-5)
+
+
+def _normaliser(case: Case, official: str) -> Normaliser:
+    mean, std = case.input(f"data/mean_{official}"), case.input(f"data/std_{official}")
+    repeat = 22 if official == "22x3" else 1  # one pair an axis
+    return Normaliser(mean.repeat(repeat), std.repeat(repeat))
+
+
+def _authenticity_items(case: Case, numbers: dict) -> None:
+    """Released authenticity items: the label can be read off the marked length and the padding."""
+    normaliser = _normaliser(case, "263")
+    for kind in ("real", "generated"):
+        recorded = f"data/auth_{kind}_row_sums"
+        frames = len(case.tensors[recorded])
+        motion = case.input(f"data/auth_{kind}").reshape(-1, 263)
+        facts = numbers.get(f"auth_item_{kind}", {})
+        motion = motion[: facts.get("true_length", len(motion))]
+        features, length = official_item(motion, normaliser, frames, generated=kind == "generated")
+        case.compare(recorded, features.sum(1), atol=1e-4, rtol=1e-5)
+        if facts:
+            case.compare(f"auth_item_{kind}/length", length, expected=facts["official_length"])
