@@ -22,10 +22,10 @@ JUDGES = {
 
 def trend(values: Sequence[float]) -> tuple[float, float]:
     """Change from the first to the last third of the validations, and Kendall's p value of a trend."""
-    values = np.asarray(values, dtype=float)
-    third = max(len(values) // 3, 1)
-    change = float(values[-third:].mean() - values[:third].mean())
-    return change, float(stats.kendalltau(np.arange(len(values)), values).pvalue)
+    series = np.asarray(values, dtype=float)
+    third = max(len(series) // 3, 1)
+    change = float(series[-third:].mean() - series[:third].mean())
+    return change, float(stats.kendalltau(np.arange(len(series)), series).pvalue)
 
 
 def hacking(record: pd.DataFrame, significance: float = 0.05) -> dict[str, object]:

@@ -317,16 +317,18 @@ class Training:
             self._log({"trajectory": 0})
         self.record += [(update, f"val/{name}", float(value)) for name, value in numbers.items()]
         settings = self.course.settings
-        if settings.select_by not in numbers:
+        name = settings.select_by.removeprefix("-")
+        if name not in numbers:
             raise InputError(
-                f"the validation gives no {settings.select_by!r}",
+                f"the validation gives no {name!r}",
                 where="finetune",
                 field="select_by",
                 fix=f"choose from {', '.join(numbers)}",
             )
-        if numbers[settings.select_by] > self.best["score"]:
+        score = numbers[name] if name == settings.select_by else -numbers[name]
+        if score > self.best["score"]:
             self.best = {
-                "score": numbers[settings.select_by],
+                "score": score,
                 "update": update,
                 "weights": self.updater.weights(),
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,4 +58,4 @@ def noise_seeds(seed: int, batch: int, rows: int) -> list[int]:
 def pieces(rows: int, count: int) -> list[slice]:
     """`rows` in `count` contiguous parts, as equal as can be; none empty."""
     bounds = np.linspace(0, rows, min(count, rows) + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]

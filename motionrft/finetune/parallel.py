@@ -5,7 +5,9 @@ The gradient of a row is already divided by the size of the whole batch, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.distributed
@@ -38,3 +40,20 @@ def sum_numbers(values: list[float], device: torch.device) -> list[float]:
     tensor = torch.tensor(values, dtype=torch.float64, device=device)
     torch.distributed.all_reduce(tensor)
     return tensor.tolist()
+
+
+@contextlib.contextmanager
+def processes(device: torch.device) -> Iterator[tuple[torch.device, bool]]:
+    """(this process's device, whether it writes the results). Under torchrun the processes join: nccl on
+    GPUs, gloo on CPUs; alone nothing happens."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device, True
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device, place()[0] == 0
+    finally:
+        torch.distributed.destroy_process_group()

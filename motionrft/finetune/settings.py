@@ -65,7 +65,8 @@ class Settings:
     train_dropout    dropout on in the network while it samples and learns (the released loops)
     validate_every   updates; 0: never
     validate_prompts prompts of a validation
-    select           best | last: which weights the run ends with; by `select_by` on the validation split
+    select           best | last: which weights the run ends with; by `select_by` on the validation split (a leading - for
+                     names of which less is better: -FID)
     patience         validations without improvement before the run stops; 0: never
     max_skipped      refused updates in a row that end the run with the last good weights
     checkpoint_every trajectories

@@ -129,7 +129,7 @@ def test_counts_of_one_trajectory(tmp_path):
 
 
 def test_a_budget_ends_the_run_where_it_says(tmp_path):
-    _, training, record = trained(tmp_path / "a", "easytune", updates=5)
+    _, training, _ = trained(tmp_path / "a", "easytune", updates=5)
     assert training.updater.updates == 5
     _, training, _ = trained(tmp_path / "b", "draft", updates=None, denoiser_calls=30)
     assert 30 <= training.meter.denoiser_calls <= 38
@@ -251,11 +251,13 @@ def test_a_reward_that_climbs_while_the_judges_fall_is_flagged():
         return pd.DataFrame(rows, columns=["update", "name", "value"])
 
     rising, falling = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
-    assert hacking(record(reward=rising, R1=falling))["fell"] == ["R1"]
+    assert hacking(record(reward=rising, **{"R-Precision Top-1": falling}))["fell"] == [
+        "R-Precision Top-1"
+    ]
     assert hacking(record(reward=rising, FID=rising))["flagged"]
-    assert not hacking(record(reward=rising, FID=falling, R1=rising))["flagged"]
-    assert not hacking(record(reward=falling, R1=falling))["flagged"]
-    assert not hacking(record(reward=rising[:3], R1=falling[:3]))["judged"]
+    assert not hacking(record(reward=rising, FID=falling, **{"MM-Dist": falling}))["flagged"]
+    assert not hacking(record(reward=falling, FID=rising))["flagged"]
+    assert not hacking(record(reward=rising[:3], FID=rising[:3]))["judged"]
 
 
 def test_noise_aware_scoring_tells_the_reward_its_own_level(tmp_path):

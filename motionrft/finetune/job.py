@@ -1,0 +1,284 @@
+"""A fine-tuning run from files: base weights, reward stages, features, text features."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from motionrft.artefacts import read_tensors
+from motionrft.backbones import lora
+from motionrft.backbones.assemble import load_backbone
+from motionrft.backbones.base import Backbone
+from motionrft.config import merge
+from motionrft.corpus.dataset import Batch, MotionDataset
+from motionrft.diffusion.reward_form import check_reward_form
+from motionrft.diffusion.schedules import step_table
+from motionrft.errors import InputError
+from motionrft.finetune.cost import Meter, MeteredSampler
+from motionrft.finetune.levels import reward_levels
+from motionrft.finetune.loop import Course
+from motionrft.finetune.material import Material, noise_seeds
+from motionrft.finetune.method import Method, read_method
+from motionrft.finetune.objective import Objective, Prompts
+from motionrft.finetune.settings import Settings
+from motionrft.finetune.validation import (
+    Judge,
+    RewardValidation,
+    fixed_batches,
+    set_training,
+    spread,
+)
+from motionrft.reward.objective import MotionReward
+from motionrft.text.features import TextCache
+
+VALIDATION_NOISE = 2**31  # apart from every training batch
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a run. rewards: any of the stages, in any order; each says in its header which it is."""
+
+    base: Path
+    rewards: Sequence[Path]
+    features: Path
+    text: Path
+    reward_text: Path | None = None
+
+
+@dataclass
+class Job:
+    """A prepared run: what `Training` needs, and what belongs into the files it ends in."""
+
+    course: Course
+    backbone: Backbone
+    about: dict[str, Any]
+    adapters: lora.LoraSettings | None
+
+
+def method_settings(
+    run: dict[str, Any], backbone: str, method: str
+) -> tuple[Settings, dict[str, Any]]:
+    """The settings of one cell (the method's keys over the run's over the backbone's), and the method's section."""
+    section = dict(run["methods"][method])
+    own = {
+        key: run["backbones"][backbone][key]
+        for key in ("tune", "lora")
+        if key in run["backbones"][backbone]
+    }
+    weights = section.pop("reward_weights", None)
+    merged = merge(merge(own, run.get("finetune", {})), section)
+    return Settings.read(merged, f"config/methods/{method}.yaml"), {
+        **section,
+        "reward_weights": weights,
+    }
+
+
+def prepare(
+    run: dict[str, Any],
+    backbone_name: str,
+    method_name: str,
+    seed: int,
+    files: Sources,
+    device: torch.device,
+    judge_of: Any = None,
+) -> Job:
+    """Loads, freezes and assembles everything. judge_of(backbone): the independent judge, if any."""
+    settings, section = method_settings(run, backbone_name, method_name)
+    entry = run["backbones"][backbone_name]
+    backbone, about = load_backbone(files.base, device)
+    table = step_table(entry["sampler"], backbone.prediction).to(device)
+    where = f"config/backbones/{backbone_name}.yaml"
+    check_reward_form(
+        entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
+    )
+    method = build_method(section, entry["reward_form"], len(table))
+    trained, adapters = open_weights(backbone, settings, seed)
+    yardstick = load_reward(files.rewards, run["reward"]["weights"], settings, device, seed)
+    reward = weighted(yardstick, section["reward_weights"], f"config/methods/{method_name}.yaml")
+    levels = reward_levels(
+        table,
+        reward.alphas.to(device),
+        reward.max_t,
+        matching=settings.levels,
+        rescale=in_motion_space(backbone),
+    )
+    sampler = MeteredSampler(
+        backbone, table, float(entry["sampler"].get("guidance", 1.0)), Meter(), settings.precision
+    )
+    if settings.compile:
+        backbone.predict = torch.compile(backbone.predict, dynamic=True)  # type: ignore[method-assign]
+    data = Data(backbone, files, settings, device)
+    course = Course(
+        sampler,
+        method,
+        lambda: Objective(backbone, reward, levels, settings.loss, settings.micro_batch),
+        lambda k: data.material(k, seed),
+        trained,
+        settings,
+        seed,
+        permanent=[
+            *backbone.parameters(),
+            *backbone.buffers(),
+            *reward.parameters(),
+            *reward.buffers(),
+        ],
+        device=device,
+        label=f"{backbone_name} {method_name} seed {seed}",
+    )
+    if settings.validate_every:
+        judge: Judge | None = judge_of(backbone) if judge_of is not None else None
+        course.validation = RewardValidation(
+            backbone, sampler, yardstick, data.validation(seed), judge
+        )
+    return Job(course, backbone, about, adapters)
+
+
+def build_method(section: dict[str, Any], reward_form: str, steps: int) -> Method:
+    """The method; one that can score either form takes the backbone's unless its own options name one."""
+    options = dict(section.get("options", {}))
+    if section["family"] == "easytune":
+        options.setdefault("form", reward_form)
+    return read_method({**section, "options": options}, steps)
+
+
+def open_weights(
+    backbone: Backbone, settings: Settings, seed: int
+) -> tuple[list[nn.Parameter], lora.LoraSettings | None]:
+    """Freezes all but what is tuned: the denoiser, or fresh adapters in it."""
+    if settings.tune == "lora":
+        adapters = lora.LoraSettings(**settings.lora)
+        torch.manual_seed(seed)
+        lora.inject(backbone, adapters)
+        trained = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
+    else:
+        adapters, trained = (
+            None,
+            [parameter for parameter in backbone.trainable() if parameter.is_floating_point()],
+        )
+        backbone.requires_grad_(False)
+        for parameter in trained:
+            parameter.requires_grad_(True)
+    set_training(backbone, trained, settings.train_dropout)
+    return trained, adapters
+
+
+def load_reward(
+    files: Sequence[Path],
+    weights: dict[str, float],
+    settings: Settings,
+    device: torch.device,
+    seed: int,
+) -> MotionReward:
+    """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
+    stages: dict[str, Path] = {}
+    for file in files:
+        kind = str(read_tensors(file)[1].get("kind", ""))
+        if not kind.startswith("reward-"):
+            raise InputError(
+                "not a reward file of this suite", where=file, fix="pass the files of train-reward"
+            )
+        stages[kind.removeprefix("reward-")] = file
+    if "semantic" not in stages:
+        raise InputError(
+            "no semantic stage among the reward files", where="--reward", fix="pass it first"
+        )
+    known = {
+        name: weight
+        for name, weight in weights.items()
+        if name not in ("preference", "authenticity") or name in stages
+    }
+    reward = MotionReward.load(
+        stages["semantic"],
+        stages.get("preference"),
+        stages.get("authenticity"),
+        known,
+        device=device,
+        sampled=settings.sampled,
+        seed=seed,
+    )
+    if settings.reward_state == "official":
+        reward.requires_grad_(True)
+        # its own `train` refuses, for good reason: this is the released behaviour, to be measured
+        nn.Module.train(reward, True)
+    return reward
+
+
+def weighted(reward: MotionReward, weights: dict[str, float] | None, where: str) -> MotionReward:
+    """The same networks with a method's own weights."""
+    if weights is None:
+        return reward
+    stages = set(reward.branches) | {"semantic", "m2m"}
+    missing = sorted(name for name, weight in weights.items() if weight > 0 and name not in stages)
+    if missing:
+        raise InputError(
+            "a weight, but its stage is not among the reward files",
+            where=where,
+            field=f"reward_weights.{missing[0]}",
+            fix="pass that stage's file with --reward, or set the weight to 0",
+        )
+    view = copy.copy(reward)
+    view.weights = {name: float(weights.get(name, 0.0)) for name in reward.weights}
+    return view
+
+
+def in_motion_space(backbone: Backbone) -> bool:
+    """Whether x is frames of features, so that a level's amplitude can be matched by scaling."""
+    return backbone.width(backbone.max_frames) == backbone.max_frames
+
+
+class Data:
+    """Prompts, their features for backbone and reward, true motions, noise."""
+
+    def __init__(
+        self, backbone: Backbone, files: Sources, settings: Settings, device: torch.device
+    ):
+        self.backbone, self.settings, self.device = backbone, settings, device
+        self.text = TextCache(files.text)
+        self.reward_text = TextCache(files.reward_text) if files.reward_text else self.text
+        kind = backbone.representation
+        self.training = MotionDataset(files.features, kind, "train", max_frames=backbone.max_frames)
+        self.held_out = MotionDataset(files.features, kind, "val", max_frames=backbone.max_frames)
+        self.empty = self.text.empty().to(device)
+
+    def material(self, k: int, seed: int) -> Material:
+        """Training batch k."""
+        return self.wrap(
+            self.training.batch_at(k, self.settings.batch_size, seed),
+            noise_seeds(seed, k, self.settings.batch_size),
+        )
+
+    def validation(self, seed: int) -> list[Material]:
+        rows = spread(len(self.held_out), self.settings.validate_prompts)
+        return fixed_batches(
+            self.held_out.rows,
+            rows,
+            self.settings.batch_size,
+            lambda batch, number: self.wrap(
+                batch, noise_seeds(0, VALIDATION_NOISE + number, len(batch))
+            ),
+        )
+
+    def wrap(self, batch: Batch, seeds: list[int]) -> Material:
+        batch, backbone = batch.to(self.device), self.backbone
+        condition = backbone.condition(
+            self.text(batch.captions).to(self.device), self.empty, batch.lengths
+        )
+        references = batch.features if self.settings.references else None
+        prompts = Prompts(
+            self.reward_text(batch.captions).to(self.device), references, batch.lengths
+        )
+        shape = backbone.sample_shape(batch.features.shape[1])
+        return Material(
+            condition,
+            prompts,
+            seeds[: len(batch)],
+            shape,
+            backbone.width(backbone.max_frames),
+            self.device,
+        )

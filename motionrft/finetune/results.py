@@ -1,0 +1,101 @@
+"""What a fine-tuning run leaves: the model, the tidy record, and what it cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from motionrft.artefacts import provenance, write_json, write_table
+from motionrft.backbones import lora
+from motionrft.backbones.assemble import save_backbone
+from motionrft.finetune.cost import summary, until_level, wide
+from motionrft.finetune.guard import hacking
+from motionrft.finetune.job import Job
+from motionrft.finetune.loop import Training
+from motionrft.finetune.memory import PeakMemory
+
+
+def write_results(
+    out: Path,
+    job: Job,
+    training: Training,
+    record: pd.DataFrame,
+    section: dict[str, Any],
+    device: str,
+) -> None:
+    """model.safetensors (adapters merged; adapters.safetensors beside it), record.parquet, cost.json."""
+    course = job.course
+    about = {
+        **job.about,
+        "finetune": {"method": section, "settings": asdict(course.settings), "seed": course.seed},
+        "provenance": provenance(asdict(course.settings), seed=course.seed, device=device),
+    }
+    cost = cost_of(job, training, record)
+    vars(job.backbone).pop("predict", None)  # the compiled one
+    if job.adapters is not None:
+        lora.save_adapters(out / "adapters.safetensors", job.backbone, job.adapters, about)
+        lora.merge(job.backbone)
+    write_table(out / "record.parquet", record, about)
+    write_json(out / "cost.json", {**cost, "provenance": about["provenance"]})
+    save_backbone(out / "model.safetensors", job.backbone, about)
+
+
+def cost_of(job: Job, training: Training, record: pd.DataFrame) -> dict[str, Any]:
+    """Cost an update and a trajectory, memory beyond plain sampling, cost until reward levels, guard rails."""
+    course, updater = job.course, training.updater
+    costs = summary(record)
+    peak = costs["memory"].get("peak_bytes", float("nan"))
+    plain = plain_sampling_bytes(job)
+    second = sum(tensor.nbytes for tensor in updater.policy) if updater.chain else 0
+    name = "val/reward" if (record["name"] == "val/reward").any() else "reward/total"
+    return {
+        "method": {"steps": course.method.steps, **_options(course.method)},
+        "updates": updater.updates,
+        "trajectories": training.trajectory,
+        "skipped": updater.skipped,
+        "ended": training.ended or "budget spent",
+        "best_update": training.best["update"],
+        "per_update": costs["per_update"],
+        "per_trajectory": costs["per_trajectory"],
+        "memory": {
+            "kind": PeakMemory(course.device).kind,
+            **costs["memory"],
+            "plain_sampling_bytes": plain,
+            "extra_bytes": peak - plain,
+            "second_weights_bytes": second,
+        },
+        "flops_per_call": asdict(training.flops) if training.flops else None,
+        "levels_of": name,
+        "levels": until_level(record, name, _levels(record, name, course.settings.reward_steps)),
+        "hacking": hacking(record),
+    }
+
+
+def plain_sampling_bytes(job: Job) -> int:
+    """Peak of sampling one batch without gradients, by the same meter."""
+    material = job.course.material(0)
+    with torch.no_grad(), PeakMemory(job.course.device, job.course.permanent) as memory:
+        job.course.sampler.sample(material.condition, material.noise())
+        return memory.take()
+
+
+def _options(method: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(method).items() if name != "steps"}
+
+
+def _levels(record: pd.DataFrame, name: str, spacing: float) -> list[float]:
+    """Multiples of `spacing` that the run's values span."""
+    table = wide(record)
+    if name not in table:
+        return []
+    values = table[name].dropna()
+    values = values[values.map(math.isfinite)]
+    if values.empty:
+        return []
+    first, last = math.ceil(values.min() / spacing), math.floor(values.max() / spacing)
+    return [round(n * spacing, 10) for n in range(first, last + 1)]
