@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = relaunch(sys.argv[1:] if argv is None else argv, arguments.processes)
         if status is not None:
             return status
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("motionrft").setLevel(logging.INFO)
     try:
         return int(arguments.run(arguments) or 0)
     except InputError as error:

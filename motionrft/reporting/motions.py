@@ -60,7 +60,7 @@ def strips(records: Records, folder: Path) -> list[Path]:
     from motionrft.reporting.style import PALETTE, pyplot, save
 
     written: list[Path] = []
-    chains = SMPL_22.chains
+    chains = [list(chain) for chain in SMPL_22.chains]
     for backbone in records.run["backbones"]:
         files = {
             path.parts[-3]: path

@@ -48,8 +48,7 @@ def pyplot() -> Any:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    for key, value in RC.items():
-        plt.rcParams[key] = value
+    plt.style.use(RC)
     return plt
 
 

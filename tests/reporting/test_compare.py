@@ -1,0 +1,56 @@
+"""Honest statistics: Holm by hand, Student's interval over seeds, the pairing that makes a comparison."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from motionrft.reporting.compare import against_base, holm, summary
+
+
+def scores(values):
+    """{seed: [value a replication]} as tidy rows."""
+    return pd.DataFrame(
+        [(seed, rep, value) for seed, row in values.items() for rep, value in enumerate(row)],
+        columns=["seed", "replication", "value"],
+    )
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_one_seed_has_the_replications_interval():
+    mean, half, count = summary(scores({0: [1.0, 2.0, 3.0, 4.0]}))
+    assert (mean, count) == (2.5, 1)
+    assert half == pytest.approx(1.96 * np.std([1, 2, 3, 4]) / 2)
+
+
+def test_several_seeds_are_the_unit():
+    mean, half, count = summary(scores({0: [1.0, 1.0], 1: [2.0, 2.0], 2: [6.0, 6.0]}))
+    assert (mean, count) == (3.0, 3)
+    assert half == pytest.approx(stats.t.ppf(0.975, 2) * np.std([1, 2, 6], ddof=1) / np.sqrt(3))
+
+
+def test_pairing_removes_what_both_share():
+    rng = np.random.default_rng(0)
+    shared = rng.normal(0, 5, 20)
+    base = scores({0: shared})
+    better = scores({seed: shared + 0.5 + 0.1 * rng.normal(size=20) for seed in range(3)})
+    found = against_base(base, better, 1)
+    assert found.difference == pytest.approx(0.5, abs=0.1)
+    assert found.p < 0.05
+    assert (found.seeds, found.seeds_beyond) == (3, 3)
+    assert against_base(base, better, -1).seeds_beyond == 0
+
+
+def test_no_difference_is_not_called_one():
+    rng = np.random.default_rng(1)
+    base = scores({0: rng.normal(size=20)})
+    same = scores({seed: base["value"].to_numpy() for seed in range(3)})
+    assert against_base(base, same, 1).p == 1.0
+    assert against_base(base, same, 1).seeds_beyond == 0
+    assert against_base(base, same.iloc[:0], 1) is None
+    assert against_base(base, same, 0) is None

@@ -1,0 +1,130 @@
+"""The report in a real browser: no console error, no request leaves the page, tables sort, the player plays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from motionrft.reporting.figures import FIGURES, draw_all
+from motionrft.reporting.records import Records
+from motionrft.reporting.report import write_report
+from tests.reporting.made_run import make_run
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1200,1600"]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    records = Records(make_run(tmp_path_factory.mktemp("page")))
+    (records.folder / "figures").mkdir()
+    draw_all(records, records.folder / "figures", list(FIGURES))
+    out = records.folder / "report.html"
+    write_report(records, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    if shutil.which("chromedriver") is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            pytest.skip("no chromedriver, and no root to install Debian's chromium-driver")
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(
+            [
+                "apt-get",
+                "install",
+                "-y",
+                "-qq",
+                "--no-install-recommends",
+                "chromium",
+                "chromium-driver",
+            ],
+            check=True,
+        )
+    options = webdriver.ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.mark.browser
+def test_the_page_in_a_browser(page, browser):
+    import json
+
+    browser.get(page.as_uri())
+    assert "made" in browser.title
+    # the player plays by itself
+    first = browser.execute_script("return document.body.dataset.frame")
+    time.sleep(0.6)
+    assert browser.execute_script("return document.body.dataset.frame") != first
+    inked = browser.execute_script(
+        "const c = document.getElementById('view-right'); return c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)"
+    )
+    assert inked
+    # and stops
+    browser.find_element("id", "play").click()
+    held = browser.execute_script("return document.body.dataset.frame")
+    time.sleep(0.3)
+    assert browser.execute_script("return document.body.dataset.frame") == held
+    # a click sorts, a second click turns the order round; rows not run stay last
+    column = "[...document.querySelectorAll('#table-finetuning ~ .scroll table')[0].tBodies[0].rows].map((r) => r.cells[2].dataset.sort)"
+    head = browser.find_elements("css selector", "#table-finetuning ~ .scroll thead button")[2]
+    head.click()
+    up = browser.execute_script(f"return {column}")
+    head.click()
+    down = browser.execute_script(f"return {column}")
+    numbers = [float(value) for value in up if value]
+    assert numbers == sorted(numbers)
+    assert [float(value) for value in down if value] == numbers[::-1]
+    assert up[-1] == down[-1] == ""
+    # the filter hides rows
+    browser.find_element("id", "filter").send_keys("easytune")
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('#tables tbody tr')].filter((r) => !r.hidden).map((r) => r.textContent.toLowerCase())"
+    )
+    assert shown
+    assert all("easytune" in text for text in shown)
+    # nothing complained and nothing left the page
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert errors == []
+    requests = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [
+        r["params"]["request"]["url"]
+        for r in requests
+        if r["method"] == "Network.requestWillBeSent"
+    ]
+    assert all(url.startswith(("file:", "data:", "chrome:")) for url in urls), urls
+
+
+@pytest.mark.browser
+def test_it_fits_a_phone(page, browser):
+    browser.set_window_size(500, 900)
+    browser.get(page.as_uri())
+    wide = browser.execute_script(
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert wide <= 0
+
+
+def test_the_page_stands_alone(page):
+    text = page.read_text(encoding="utf-8")
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "https://" not in text
+    assert "not comparable" in text
+
+
+def test_figures_are_written_twice(page):
+    written = {path.name for path in (page.parent / "figures").iterdir()}
+    for name in ("fid_memory", "fid_mmdist", "reward_curves", "validation_curves"):
+        assert {f"{name}.png", f"{name}.pdf"} <= written
