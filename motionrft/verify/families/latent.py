@@ -36,7 +36,7 @@ SCHEDULE = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
 
 def recognises(case: Case) -> bool:
     config = case.meta.get("config", {})
-    return "latent_dim" in config and "time_cond_proj_dim" not in config
+    return "ddim" in case.meta and "latent_dim" in config and "time_cond_proj_dim" not in config
 
 
 def check(case: Case, cases: dict[str, Case]) -> None:
