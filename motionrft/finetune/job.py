@@ -99,8 +99,15 @@ def prepare(
     )
     method = build_method(section, entry["reward_form"], len(table))
     trained, adapters = open_weights(backbone, settings, seed)
-    yardstick = load_reward(files.rewards, run["reward"]["weights"], settings, device, seed)
-    reward = weighted(yardstick, section["reward_weights"], f"config/methods/{method_name}.yaml")
+    stages = reward_stages(files.rewards)
+    yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
+    reward = weighted(
+        yardstick, section["reward_weights"], set(stages), f"config/methods/{method_name}.yaml"
+    )
+    draws = torch.Generator()
+    if settings.sampled:
+        reward = copy.copy(reward)
+        reward.read = lambda latent: latent.draw(draws)
     levels = reward_levels(
         table,
         reward.alphas.to(device),
@@ -114,11 +121,16 @@ def prepare(
     if settings.compile:
         backbone.predict = torch.compile(backbone.predict, dynamic=True)  # type: ignore[method-assign]
     data = Data(backbone, files, settings, device)
+
+    def material(k: int) -> Material:
+        draws.manual_seed(noise_seeds(seed, k, 1)[0])
+        return data.material(k, seed)
+
     course = Course(
         sampler,
         method,
         lambda: Objective(backbone, reward, levels, settings.loss, settings.micro_batch),
-        lambda k: data.material(k, seed),
+        material,
         trained,
         settings,
         seed,
@@ -168,14 +180,8 @@ def open_weights(
     return trained, adapters
 
 
-def load_reward(
-    files: Sequence[Path],
-    weights: dict[str, float],
-    settings: Settings,
-    device: torch.device,
-    seed: int,
-) -> MotionReward:
-    """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
+def reward_stages(files: Sequence[Path]) -> dict[str, Path]:
+    """The files by the stage their headers name."""
     stages: dict[str, Path] = {}
     for file in files:
         kind = str(read_tensors(file)[1].get("kind", ""))
@@ -188,6 +194,13 @@ def load_reward(
         raise InputError(
             "no semantic stage among the reward files", where="--reward", fix="pass it first"
         )
+    return stages
+
+
+def load_reward(
+    stages: dict[str, Path], weights: dict[str, float], settings: Settings, device: torch.device
+) -> MotionReward:
+    """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
     known = {
         name: weight
         for name, weight in weights.items()
@@ -199,8 +212,6 @@ def load_reward(
         stages.get("authenticity"),
         known,
         device=device,
-        sampled=settings.sampled,
-        seed=seed,
     )
     if settings.reward_state == "official":
         reward.requires_grad_(True)
@@ -209,12 +220,15 @@ def load_reward(
     return reward
 
 
-def weighted(reward: MotionReward, weights: dict[str, float] | None, where: str) -> MotionReward:
+def weighted(
+    reward: MotionReward, weights: dict[str, float] | None, stages: set[str], where: str
+) -> MotionReward:
     """The same networks with a method's own weights."""
     if weights is None:
         return reward
-    stages = set(reward.branches) | {"semantic", "m2m"}
-    missing = sorted(name for name, weight in weights.items() if weight > 0 and name not in stages)
+    missing = sorted(
+        name for name, weight in weights.items() if weight > 0 and name not in stages | {"m2m"}
+    )
     if missing:
         raise InputError(
             "a weight, but its stage is not among the reward files",
