@@ -9,14 +9,15 @@ Diffuses z-normalised features [B, T, dim] and predicts x_0. Parameter names are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from motionrft.artefacts import read_json
 from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.mdm_options import MDMOptions
 from motionrft.backbones.network_options import network_options
 from motionrft.backbones.official import (
     copies,
@@ -37,63 +38,6 @@ from motionrft.text.features import TextBatch
 
 CLIP = "clip_model."
 TABLES = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
-
-
-@dataclass(frozen=True)
-class MDMOptions:
-    """The `network:` section. Defaults are the official constructor's and `args.json`'s.
-
-    text           clip: one pooled vector; bert: all tokens
-    decoder_token  what trans_dec sees before the frames: none, time (the code since 2024) or
-                   time_text (files trained before; official `emb_trans_dec`)
-    emb_policy     add: the time is added to every token; concat: it is a token of its own (bert)
-    mask_frames    False, as files of before 2025 were trained: no mask, always `max_frames` frames
-    average        the official file holds {model, model_avg} instead of plain weights
-    """
-
-    schedule: dict[str, Any]
-    latent_dim: int = 512
-    ff_size: int = 1024
-    layers: int = 8
-    heads: int = 4
-    dropout: float = 0.1
-    arch: str = "trans_enc"
-    text: str = "clip"
-    decoder_token: str = "none"
-    emb_policy: str = "add"
-    mask_frames: bool = False
-    cond_mask_prob: float = 0.1
-    pos_embed_max_len: int = 5000
-    max_frames: int = 196
-    average: bool = False
-
-    CHOICES = {  # noqa: RUF012
-        "arch": ("trans_enc", "trans_dec"),
-        "text": ("clip", "bert"),
-        "decoder_token": ("none", "time", "time_text"),
-        "emb_policy": ("add", "concat"),
-    }
-
-    def __post_init__(self) -> None:
-        for name, choices in self.CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InputError(
-                    f"unknown value {getattr(self, name)!r}",
-                    field=f"network.{name}",
-                    fix=f"choose from {', '.join(choices)}",
-                )
-        if self.arch == "trans_enc" and (self.text, self.decoder_token) != ("clip", "none"):
-            raise InputError(
-                "the encoder variant has one pooled text vector and no decoder token",
-                field="network.arch",
-                fix="use arch: trans_dec",
-            )
-        if self.text == "clip" and self.emb_policy != "add":
-            raise InputError(
-                "a pooled text vector is always added to the time",
-                field="network.emb_policy",
-                fix="use emb_policy: add",
-            )
 
 
 class MDM(Backbone):
@@ -260,9 +204,10 @@ class MDM(Backbone):
     def load_official(self, path: str | Path) -> LoadReport:
         """A `model*.pt`: flat, or {model, model_avg} of which the average is taken.
 
-        The stored position tables are checked and replaced by our own of the same length; embedded
+        An `args.json` beside it must agree. The stored position tables are checked and replaced by our own of the same length; embedded
         `clip_model.*` weights are reported (see motionrft.backbones.embedded_clip for using them).
         """
+        self._check_arguments(Path(path).with_name("args.json"))
         tensors = _weights(path)
         tables = {name: tensors[name] for name in TABLES if name in tensors}
         for name, table in tables.items():
@@ -282,6 +227,28 @@ class MDM(Backbone):
             self._place(rows)
         note = self.statistics.read_beside(path)
         return LoadReport(str(path), [*matched[: len(rest)], *tables], ignored, (note,))
+
+    def _check_arguments(self, path: Path) -> None:
+        """What the weights' shapes cannot tell, against the `args.json` beside them; absent entries
+        have the official defaults."""
+        if not path.is_file():
+            return
+        stored, options = read_json(path), self.options
+        own = {
+            "diffusion_steps": (len(self.forward_process), 1000),
+            "mask_frames": (options.mask_frames, False),
+            "emb_trans_dec": (options.decoder_token != "none", False),
+            "text_encoder_type": (options.text, "clip"),
+            "emb_policy": (options.emb_policy, "add"),
+        }
+        for name, (value, default) in own.items():
+            if stored.get(name, default) != value:
+                raise InputError(
+                    f"trained with {stored.get(name, default)}, but the network has {value}",
+                    where=path,
+                    field=name,
+                    fix="correct the `network:` section of the backbone's file",
+                )
 
     def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
         """The official layout: both position tables, {model, model_avg} where it averages, no CLIP but

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -177,6 +179,25 @@ def test_average_is_taken_and_embedded_clip_is_reported(tmp_path):
     again = torch.load(tmp_path / "again.pt", weights_only=True)
     assert again.keys() == flat.keys()
     assert all(torch.equal(again[name], flat[name]) for name in flat)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"diffusion_steps": 20, "mask_frames": True}, None),
+        ({"diffusion_steps": 20}, "mask_frames"),
+        ({"mask_frames": True}, "diffusion_steps"),
+        ({"diffusion_steps": 20, "mask_frames": True, "emb_trans_dec": True}, "emb_trans_dec"),
+    ],
+)
+def test_the_arguments_beside_a_checkpoint_must_agree(tmp_path, arguments, field):
+    make().export_official(tmp_path / "model.pt")
+    (tmp_path / "args.json").write_text(json.dumps(arguments))
+    if field is None:
+        make(1).load_official(tmp_path / "model.pt")
+        return
+    with pytest.raises(InputError, match=rf"args\.json: {field}"):
+        make(1).load_official(tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize("damage", ["missing", "unexpected", "shape", "table"])

@@ -1,0 +1,65 @@
+"""What tells MDM's official variants apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from motionrft.errors import InputError
+
+
+@dataclass(frozen=True)
+class MDMOptions:
+    """The `network:` section. Defaults are the official constructor's and `args.json`'s.
+
+    text           clip: one pooled vector; bert: all tokens
+    decoder_token  what trans_dec sees before the frames: none, time (the code since 2024) or
+                   time_text (files trained before; official `emb_trans_dec`)
+    emb_policy     add: the time is added to every token; concat: it is a token of its own (bert)
+    mask_frames    False, as files of before 2025 were trained: no mask, always `max_frames` frames
+    average        the official file holds {model, model_avg} instead of plain weights
+    """
+
+    schedule: dict[str, Any]
+    latent_dim: int = 512
+    ff_size: int = 1024
+    layers: int = 8
+    heads: int = 4
+    dropout: float = 0.1
+    arch: str = "trans_enc"
+    text: str = "clip"
+    decoder_token: str = "none"
+    emb_policy: str = "add"
+    mask_frames: bool = False
+    cond_mask_prob: float = 0.1
+    pos_embed_max_len: int = 5000
+    max_frames: int = 196
+    average: bool = False
+
+    CHOICES = {  # noqa: RUF012
+        "arch": ("trans_enc", "trans_dec"),
+        "text": ("clip", "bert"),
+        "decoder_token": ("none", "time", "time_text"),
+        "emb_policy": ("add", "concat"),
+    }
+
+    def __post_init__(self) -> None:
+        for name, choices in self.CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"unknown value {getattr(self, name)!r}",
+                    field=f"network.{name}",
+                    fix=f"choose from {', '.join(choices)}",
+                )
+        if self.arch == "trans_enc" and (self.text, self.decoder_token) != ("clip", "none"):
+            raise InputError(
+                "the encoder variant has one pooled text vector and no decoder token",
+                field="network.arch",
+                fix="use arch: trans_dec",
+            )
+        if self.text == "clip" and self.emb_policy != "add":
+            raise InputError(
+                "a pooled text vector is always added to the time",
+                field="network.emb_policy",
+                fix="use emb_policy: add",
+            )
