@@ -11,23 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionrft.artefacts import atomic
+from motionrft.backbones import acmdm_files
 from motionrft.backbones.acmdm_autoencoder import FRAMES, CausalAutoencoder
 from motionrft.backbones.acmdm_transformer import ACMDMTransformer
 from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.flow_matching import draw, velocity_loss
 from motionrft.backbones.network_options import network_options
-from motionrft.backbones.official import (
-    copies,
-    load_strict,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
 from motionrft.backbones.statistics import OwnStatistics
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
@@ -38,14 +31,6 @@ from motionrft.text.features import TextBatch
 JOINTS = 22
 LATENT = 4  # channels of a joint's latent
 WINDOW = 64  # frames of an auto-encoder training window
-AUTOENCODER = "AE_2D_Causal"
-MEAN, STD = "Mean_22x3.npy", "Std_22x3.npy"
-SHIPPED_MEAN = (
-    0.000163452,
-    0.376631616,
-    0.310191244,
-)  # metres, utils/22x3_mean_std/t2m of the official code
-SHIPPED_STD = (0.5147618, 0.6101322, 0.8715584)
 
 
 @dataclass(frozen=True)
@@ -191,18 +176,12 @@ class ACMDM(Backbone):
             if self.autoencoder is not None:
                 self.autoencoder.eval()
             data = self.encode(batch.features, batch.lengths)
-        noise = torch.randn(data.shape, generator=generator, device=data.device)
-        t = torch.rand(len(data), generator=generator, device=data.device)
-        drop = torch.rand(len(data), generator=generator, device=data.device) < self.text_drop
-        return {"loss": self.flow_loss(data, noise, t, Condition(text, batch.lengths, drop))}
+        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        return {"loss": self.flow_loss(data, noise, t, condition)}
 
     def flow_loss(self, data: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Mean squared velocity error over the real frames of the batch (long clips weigh more)."""
-        at = t[:, None, None]
-        velocity = self.predict((1 - at) * noise + at * data, t, condition)
-        error = (velocity - (data - noise)).square().mean(-1)
         valid = frame_mask(self.widths(condition.lengths), data.shape[1])
-        return (error * valid).sum() / valid.sum()
+        return velocity_loss(self.predict, data, noise, t, condition, valid)
 
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Smooth L1 of windows of 64 frames, each at a place of its own; shorter clips count as they are."""
@@ -226,18 +205,14 @@ class ACMDM(Backbone):
             return
         self.latent_mean.zero_()
         self.latent_std.fill_(1.0)
-        count, total, squares = (
-            0,
-            torch.zeros_like(self.latent_mean).double(),
-            torch.zeros_like(self.latent_mean).double(),
-        )
+        count = 0
+        total, squares = self.latent_mean.new_zeros(2, LATENT, dtype=torch.float64)
         for batch in batches:
-            latents = (
-                self.encode(batch.features, batch.lengths).unflatten(-1, (JOINTS, -1)).double()
-            )
+            # padded positions are zero and add nothing to either sum
+            latents = self.encode(batch.features, batch.lengths).double().view(-1, LATENT)
             count += int(self.widths(batch.lengths).sum()) * JOINTS
-            total += latents.sum((0, 1, 2))
-            squares += latents.square().sum((0, 1, 2))
+            total += latents.sum(0)
+            squares += latents.square().sum(0)
         mean = total / count
         self.latent_mean.copy_(mean)
         self.latent_std.copy_((squares / count - mean.square()).sqrt())
@@ -246,103 +221,11 @@ class ACMDM(Backbone):
 
     def load_official(self, path: str | Path) -> LoadReport:
         """`path`: the official `checkpoints/t2m` folder, or the denoiser's `model/latest.tar` inside it."""
-        root, file = self._locate(Path(path))
-        state, ignored = split_ignored(
-            read_checkpoint(file, "ema_acmdm", "acmdm"), ("clip_model.",)
-        )
-        matched = load_strict(self.denoiser, state, file, "denoiser.")
-        if self.autoencoder is not None:
-            encoder = root / AUTOENCODER / "model" / "latest.tar"
-            matched += load_strict(
-                self.autoencoder, read_checkpoint(encoder, "ae"), encoder, "autoencoder."
-            )
-            self.latent_mean.copy_(
-                _statistic(root / AUTOENCODER / f"{AUTOENCODER}_Post_Mean.npy", LATENT)
-            )
-            self.latent_std.copy_(
-                _statistic(root / AUTOENCODER / f"{AUTOENCODER}_Post_Std.npy", LATENT)
-            )
-            matched += ["latent_mean", "latent_std"]
-        if (root / MEAN).exists():
-            mean, std = _statistic(root / MEAN, 3), _statistic(root / STD, 3)
-            note = f"joints normalised by {root / MEAN} and {STD}"
-        else:
-            mean, std = torch.tensor(SHIPPED_MEAN), torch.tensor(SHIPPED_STD)
-            note = "joints normalised by the statistics shipped with the official code"
-        self.statistics.mean.copy_(mean.expand(JOINTS, 3).flatten())
-        self.statistics.std.copy_(std.expand(JOINTS, 3).flatten())
-        return LoadReport(str(file), matched, ignored, (note,))
-
-    def _locate(self, path: Path) -> tuple[Path, Path]:
-        """The `checkpoints/t2m` folder and the denoiser's file."""
-        if path.is_file():
-            return path.resolve().parents[2], path
-        found = [
-            file
-            for file in sorted(path.glob("*/model/latest.tar"))
-            if file.parents[1].name != AUTOENCODER
-        ]
-        if len(found) != 1:
-            raise InputError(
-                f"{len(found)} denoisers (<name>/model/latest.tar) in there",
-                where=path,
-                fix="name one latest.tar",
-            )
-        return path, found[0]
-
-    @property
-    def official_name(self) -> str:
-        layers = len(self.denoiser.ACMDMTransformer)
-        size = {8: "S", 12: "B", 16: "L", 20: "XL"}.get(layers, f"{layers}L")
-        raw = "Raw_" if self.autoencoder is None else ""
-        return f"ACMDM_{raw}Flow_{size}_PatchSize{self.denoiser.patch}"
+        return acmdm_files.load(self, Path(path))
 
     def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """Writes a `checkpoints/t2m` folder: denoiser, auto-encoder, latent and joint statistics.
-
-        Mean_22x3.npy and Std_22x3.npy belong to the corpus; official code reads them from its data folder.
-        """
-        root = Path(path)
-        state, progress = copies(self.denoiser), {"ep": 0, "total_it": 0}
-        optimiser: dict[str, Any] = {"opt_acmdm": {}, "scheduler": {}}
-        write_checkpoint(
-            root / self.official_name / "model" / "latest.tar",
-            {"acmdm": state, "ema_acmdm": state, **optimiser, **progress},
-        )
-        statistics = {MEAN: _by_axis(self.statistics.mean), STD: _by_axis(self.statistics.std)}
-        if self.autoencoder is not None:
-            write_checkpoint(
-                root / AUTOENCODER / "model" / "latest.tar",
-                {"ae": copies(self.autoencoder), **progress},
-            )
-            statistics[f"{AUTOENCODER}/{AUTOENCODER}_Post_Mean.npy"] = self.latent_mean
-            statistics[f"{AUTOENCODER}/{AUTOENCODER}_Post_Std.npy"] = self.latent_std
-        for name, value in statistics.items():
-            with atomic(root / name) as temporary:
-                np.save(temporary, value.cpu().numpy())
-
-
-def _by_axis(values: Tensor) -> Tensor:
-    """[66] -> [3] if all joints share their numbers (the official layout), else [22, 3]."""
-    table = values.view(JOINTS, 3)
-    return table[0] if bool((table == table[0]).all()) else table
-
-
-def _statistic(path: Path, channels: int) -> Tensor:
-    """[channels], or for joints [22, channels]."""
-    try:
-        value = torch.from_numpy(np.load(path, allow_pickle=False)).float()
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(
-            f"missing or corrupted ({error})", where=path, fix="take it from the official archive"
-        ) from None
-    if value.shape not in ((channels,), (JOINTS, channels)):
-        raise InputError(
-            f"shape {tuple(value.shape)}, expected ({channels},)",
-            where=path,
-            fix="use the statistics of this model",
-        )
-    return value
+        """Writes a `checkpoints/t2m` folder; official files hold nothing else that could be carried over."""
+        acmdm_files.export(self, Path(path))
 
 
 BACKBONE = ACMDM

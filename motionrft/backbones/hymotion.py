@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.flow_matching import draw, velocity_loss
 from motionrft.backbones.hymotion_cache import TextStreamCache
 from motionrft.backbones.hymotion_clock import Clock
 from motionrft.backbones.hymotion_mmdit import MMDiT, TextStream
@@ -206,15 +207,9 @@ class HYMotion(Backbone):
     ) -> dict[str, Tensor]:
         with torch.no_grad():
             data = self.encode(batch.features, batch.lengths)
-        noise = torch.randn(data.shape, generator=generator, device=data.device)
-        t = torch.rand(len(data), generator=generator, device=data.device)
-        drop = torch.rand(len(data), generator=generator, device=data.device) < self.text_drop
-        at = t[:, None, None]
-        condition = Condition(text, batch.lengths, drop)
-        velocity = self.predict((1 - at) * noise + at * data, t, condition)
-        error = (velocity - (data - noise)).square().mean(-1)
+        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
         valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
-        return {"loss": (error * valid).sum() / valid.sum()}
+        return {"loss": velocity_loss(self.predict, data, noise, t, condition, valid)}
 
     # official files
 

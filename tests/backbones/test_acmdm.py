@@ -9,8 +9,8 @@ import pytest
 import torch
 from small_flow_models import acmdm, condition, motions, texts
 
-from motionrft.backbones.acmdm import SHIPPED_MEAN
 from motionrft.backbones.acmdm_autoencoder import CausalAutoencoder
+from motionrft.backbones.acmdm_files import SHIPPED_MEAN, official_name
 from motionrft.backbones.acmdm_transformer import ACMDMTransformer, rope_base
 from motionrft.backbones.generate import sampler_of
 from motionrft.diffusion.flow import HeunSampler, integrate
@@ -25,7 +25,7 @@ CASES = {case.name: case for case in read_cases(FIXTURES) if case.name.startswit
 VARIANTS = {"latent": {}, "one token a frame": {"patch": 22}, "raw": {"latent": False, "patch": 22}}
 
 
-@pytest.fixture(params=VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.fixture(params=list(VARIANTS.values()), ids=list(VARIANTS))
 def backbone(request):
     return acmdm(**request.param)
 
@@ -221,7 +221,7 @@ def test_official_round_trip_is_bit_equal(backbone, tmp_path):
     kept = [n for n in backbone.state_dict() if not n.startswith(("statistics.", *latent))]
     assert sorted(report.matched) == sorted(kept + (latent if backbone.autoencoder else []))
     # the same file by its own name, and through the official nesting
-    file = tmp_path / "t2m" / backbone.official_name / "model" / "latest.tar"
+    file = tmp_path / "t2m" / official_name(backbone) / "model" / "latest.tar"
     content = torch.load(file, weights_only=True)
     assert set(content) == {"acmdm", "ema_acmdm", "opt_acmdm", "scheduler", "ep", "total_it"}
     assert (
@@ -232,7 +232,7 @@ def test_official_round_trip_is_bit_equal(backbone, tmp_path):
 def test_official_files_are_taken_strictly(tmp_path):
     backbone = acmdm()
     backbone.export_official(tmp_path)
-    file = tmp_path / backbone.official_name / "model" / "latest.tar"
+    file = tmp_path / official_name(backbone) / "model" / "latest.tar"
     content = torch.load(file, weights_only=True)
     content["ema_acmdm"]["clip_model.ln_final.weight"] = torch.ones(3)
     torch.save(content, file)
@@ -268,3 +268,19 @@ def test_shipped_statistics_stand_in_and_are_converted(tmp_path):
 def test_too_long_a_motion_is_refused():
     with pytest.raises(ValueError, match="positions"):
         acmdm().predict(torch.zeros(1, 17, 88), torch.zeros(1), condition([68]))
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_one_live_step_reaches_the_denoiser_only(backbone, index):
+    """What EasyTune, ReFL and DRaFT need: features of one step's estimate, differentiable in the denoiser."""
+    both = condition([24, 16])
+    sampler = Sampler(backbone, flow_euler(3), 2.0)
+    noise = SeededNoise([1, 2], backbone.sample_shape(24), backbone.width(24))
+    for step in sampler.walk(both, noise, live={index}):
+        if step.i != index:
+            continue
+        for state in (step.clean, step.next):
+            backbone.zero_grad()
+            backbone.to_features(state, both.lengths).square().sum().backward(retain_graph=True)
+            reached = {id(p) for p in backbone.trainable() if p.grad is not None and p.grad.any()}
+            assert reached == {id(p) for p in backbone.trainable()}

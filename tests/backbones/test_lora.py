@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_flow_models import acmdm, condition, hymotion
+from small_flow_models import TEXT, acmdm, condition, hymotion, texts
 from torch import nn
 
+from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.lora import (
     LoraSettings,
     adapters,
@@ -19,7 +20,10 @@ from motionrft.backbones.lora import (
     save_adapters,
     targets,
 )
+from motionrft.config import ROOT, available, read_yaml
+from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.skip_transformer import SkipEncoder
 
 LORA = LoraSettings(rank=3, alpha=6.0)
@@ -59,7 +63,7 @@ def output(backbone):
 BACKBONES = {"acmdm": acmdm, "hymotion": hymotion, "packed attention": Packed}
 
 
-@pytest.fixture(params=BACKBONES.values(), ids=BACKBONES.keys())
+@pytest.fixture(params=list(BACKBONES.values()), ids=list(BACKBONES))
 def backbone(request):
     return request.param()
 
@@ -179,3 +183,39 @@ def test_no_layer_is_an_error():
     backbone.lora_targets = "nothing"
     with pytest.raises(InputError, match="no layer"):
         inject(backbone, LORA)
+
+
+def from_config(name):
+    """The small size of a configured backbone, and a function that runs it."""
+    entry = read_yaml(ROOT / "config" / "backbones" / f"{name}.yaml")
+    settings = {**entry, **entry["sizes"]["small"], "name": name}
+    dim = {"kinematic": 263, "joint": 66, "rotation": 135}[settings["representation"]]
+    statistics = Normaliser(torch.zeros(dim), torch.ones(dim))
+    widths = {"pooled": TEXT["pooled"], "tokens": TEXT["tokens"]}
+    torch.manual_seed(0)
+    backbone = build_backbone(settings, dim=dim, text=widths, normaliser=statistics).eval()
+    for parameter in backbone.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape)
+    text = texts(2)
+    known = backbone.condition(text, text.select(slice(0, 1)), torch.tensor([24, 16]))
+    x = torch.randn(2, *backbone.sample_shape(24))
+    t = step_table(settings["sampler"], backbone.prediction).t_model[0].expand(2)
+    scale = settings["sampler"].get("guidance", 1.0)
+    return backbone, lambda network: network.guided(x, t, known, scale).detach()
+
+
+@pytest.mark.parametrize("name", available("backbones"))
+def test_any_configured_backbone(name):
+    backbone, run = from_config(name)
+    plain = run(backbone)
+    inject(backbone, LORA)
+    torch.testing.assert_close(run(backbone), plain, atol=1e-5, rtol=1e-5)
+    torch.manual_seed(1)
+    for pair in adapters(backbone).values():
+        for factor in pair.values():
+            factor.data = 0.1 * torch.randn(factor.shape)
+    adapted = run(backbone)
+    assert (adapted - plain).abs().max() > 1e-2
+    with torch.no_grad():
+        flat = merged(backbone)
+    torch.testing.assert_close(run(flat), adapted, rtol=1e-5, atol=1e-5)

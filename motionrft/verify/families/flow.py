@@ -119,6 +119,23 @@ class Taped:
         raise AssertionError(f"an ODE sampler asked for noise at step {i}")
 
 
+def euler_path(
+    case: Case, sampler: Sampler, condition: Condition, start: Tensor, atol: float
+) -> Tensor:
+    """The path [steps + 1, …] on the suite's table, compared with torchdiffeq's and diffusers' Euler."""
+    steps = len(sampler)
+    path = torch.stack([start, *(step.next for step in sampler.walk(condition, Taped(start)))])
+
+    def velocity(t: Tensor, x: Tensor) -> Tensor:
+        return sampler.backbone.guided(x, t.expand(len(x)), condition, sampler.guidance)
+
+    solved = integrate(velocity, start, method="euler", points=steps + 1)
+    case.compare("Euler: torchdiffeq = the suite's table", solved, expected=path, atol=atol)
+    by_diffusers = diffusers_euler(velocity, start, steps)
+    case.compare("Euler: diffusers = the suite's table", by_diffusers, expected=path[-1], atol=atol)
+    return path
+
+
 def check_acmdm(case: Case) -> None:
     backbone = acmdm_of(case)
     x, widths = inward(case.input("io/x")), case.input("io/m_lens")
@@ -154,26 +171,15 @@ def check_acmdm_sampling(case: Case, backbone: ACMDM, condition: Condition, scal
     steps = len(path) - 1
     sampler = Sampler(backbone, flow_euler(steps), scale)
 
-    def velocity(t: Tensor, x: Tensor) -> Tensor:
-        return backbone.guided(x, t.expand(len(x)), condition, scale)
-
     start = inward(case.input("io/noise"))
-    walked = torch.stack([start, *(step.next for step in sampler.walk(condition, Taped(start)))])
+    walked = euler_path(case, sampler, condition, start, atol=2e-5)
     case.compare("io/euler_traj", outward(walked), atol=1e-4, rtol=1e-4)
-    solved = integrate(velocity, start, method="euler", points=steps + 1)
-    case.compare("Euler: torchdiffeq = the suite's table", solved, expected=walked, atol=2e-5)
-    case.compare(
-        "Euler: diffusers = the suite's table",
-        diffusers_euler(velocity, start, steps),
-        expected=walked[-1],
-        atol=2e-5,
-    )
 
     asked: list[float] = []
 
     def logged(t: Tensor, x: Tensor) -> Tensor:
         asked.append(float(t))
-        return velocity(t, x)
+        return backbone.guided(x, t.expand(len(x)), condition, scale)
 
     final = integrate(logged, start)[-1]
     recorded = case.input("io/dopri5_t_evals")

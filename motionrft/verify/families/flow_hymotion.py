@@ -11,7 +11,6 @@ from motionrft.backbones.hymotion_clock import DATA_FPS, Clock
 from motionrft.backbones.hymotion_mmdit import DoubleBlock, MMDiT
 from motionrft.backbones.hymotion_smoothing import RADIUS, smooth_rotations, smooth_translation
 from motionrft.backbones.lora import LoraSettings, adapters, inject, load_state
-from motionrft.diffusion.flow import diffusers_euler, integrate
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import flow_euler
 from motionrft.motion.normaliser import Normaliser
@@ -20,6 +19,7 @@ from motionrft.motion.rotation135 import forward_kinematics
 from motionrft.motion.skeleton import SMPL_22
 from motionrft.text.features import TextBatch
 from motionrft.verify.case import Case
+from motionrft.verify.families.flow import Taped, euler_path
 
 FAMILY = "backbones_flow"
 FORWARD = {"atol": 3e-5, "rtol": 1e-4}
@@ -129,16 +129,6 @@ def check_forward(case: Case, backbone: HYMotion, condition: Condition, x: Tenso
     case.compare("io/cfg_out", backbone.guided(x, mixed, condition, scale), atol=1e-4, rtol=1e-4)
 
 
-class Taped:
-    """A recorded start of an ODE."""
-
-    def __init__(self, start: Tensor):
-        self.start = start
-
-    def __call__(self, i: int) -> Tensor:
-        raise AssertionError(f"an ODE sampler asked for noise at step {i}")
-
-
 def check_generation(case: Case, backbone: HYMotion, condition: Condition) -> None:
     """The official `generate`: one length (the longest) for all samples of a call."""
     longest = int(condition.lengths.max())
@@ -147,16 +137,8 @@ def check_generation(case: Case, backbone: HYMotion, condition: Condition) -> No
     scale = float(case.meta["cfg_scale"])
     sampler = Sampler(backbone, flow_euler(steps), scale)
     case.compare("io/gen_t", torch.arange(steps + 1) / steps, atol=1e-6)
-    path = torch.stack([noise, *(step.next for step in sampler.walk(shared, Taped(noise)))])
+    path = euler_path(case, sampler, shared, noise, atol=1e-4)
     case.compare("io/gen_traj", path, **PATH)
-
-    def velocity(t: Tensor, x: Tensor) -> Tensor:
-        return backbone.guided(x, t.expand(len(x)), shared, scale)
-
-    solved = integrate(velocity, noise, method="euler", points=steps + 1)
-    case.compare("Euler: torchdiffeq = the suite's table", solved, expected=path, atol=1e-4)
-    by_diffusers = diffusers_euler(velocity, noise, steps)
-    case.compare("Euler: diffusers = the suite's table", by_diffusers, expected=path[-1], atol=1e-4)
     trimmed = sampler.sample(shared, Taped(noise[:, :longest]))
     case.compare("without padding", trimmed, expected=path[-1][:, :longest], atol=1e-4)
 

@@ -1,0 +1,34 @@
+"""Rectified flow: x_t = (1 - t) noise + t data, the network learns the velocity data - noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from motionrft.backbones.base import Condition
+from motionrft.text.features import TextBatch
+
+Predict = Callable[[Tensor, Tensor, Condition], Tensor]
+
+
+def draw(
+    data: Tensor, text: TextBatch, lengths: Tensor, drop: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Condition]:
+    """Noise like data [B, n, D], t [B] ~ U(0, 1) (in that order, as the official code draws), and the condition
+    with its text hidden with probability `drop`."""
+    noise = torch.randn(data.shape, generator=generator, device=data.device)
+    t = torch.rand(len(data), generator=generator, device=data.device)
+    hidden = torch.rand(len(data), generator=generator, device=data.device) < drop
+    return noise, t, Condition(text, lengths, hidden)
+
+
+def velocity_loss(
+    predict: Predict, data: Tensor, noise: Tensor, t: Tensor, condition: Condition, valid: Tensor
+) -> Tensor:
+    """Mean squared velocity error over the positions `valid` [B, n] of the batch (long clips weigh more)."""
+    at = t[:, None, None]
+    velocity = predict((1 - at) * noise + at * data, t, condition)
+    error = (velocity - (data - noise)).square().mean(-1)
+    return (error * valid).sum() / valid.sum()
