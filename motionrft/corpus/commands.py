@@ -58,7 +58,7 @@ def add_features(stages: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument(
-        "--batch", type=int, default=64, help="clips at once (default: %(default)s)"
+        "--batch", type=int, default=32, help="clips at once (default: %(default)s)"
     )
     parser.add_argument(
         "--compat",

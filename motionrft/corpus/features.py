@@ -28,7 +28,7 @@ from motionrft.motion.representation import JOINT, KINEMATIC, MODULES, ROTATION,
 from motionrft.motion.rotation135 import Rotation
 from motionrft.training.progress import progress
 
-BATCH = 64
+BATCH = 32  # clips at once: more no longer fit a processor's cache
 # The least standard deviation: a channel that never changes must neither divide by zero nor blow noise up.
 FLOOR = {KINEMATIC: 1e-5, JOINT: 1e-3, ROTATION: 1e-2}
 

@@ -15,13 +15,15 @@ Displacements are a frame's, not a second's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from motionrft.errors import InputError
 from motionrft.motion.recovery import joints_from_positions
-from motionrft.motion.rotation import turn
+from motionrft.motion.rotation import yaw
 from motionrft.motion.skeleton import SMPL_22, Skeleton
 from motionrft.motion.variant import HUMANML3D, Variant, variant
 
@@ -41,9 +43,46 @@ def process(
     The whole of HumanML3D's `process_file`: retarget to the target skeleton, floor, origin, facing, features.
     Differentiable except for the four contact channels.
     """
-    held = hold(joints, lengths)
-    canonical = canonicalise(retarget(held, skeleton, bone_lengths), skeleton)
-    return extract(canonical, lengths, skeleton=skeleton, compat=compat)
+    planes = _retarget(_planes(hold(joints, lengths)), skeleton, bone_lengths)
+    return _extract(_canonicalise(planes, skeleton), lengths, skeleton, variant(compat))
+
+
+def retarget(
+    joints: Tensor, skeleton: Skeleton = SMPL_22, bone_lengths: Tensor | None = None
+) -> Tensor:
+    """The same bone directions on the target skeleton, the root scaled by leg length: [B, T, J, 3].
+
+    Scale and source come from frame 0. The official code reaches this through inverse and forward kinematics.
+    """
+    return _frames(_retarget(_planes(joints), skeleton, bone_lengths))
+
+
+def canonicalise(joints: Tensor, skeleton: Skeleton = SMPL_22) -> Tensor:
+    """Lowest point of the clip at 0, the frame-0 root over the origin, frame 0 facing +Z: [B, T, J, 3].
+
+    Padding must repeat valid frames (see `hold`).
+    """
+    return _frames(_canonicalise(_planes(joints), skeleton))
+
+
+def headings(
+    joints: Tensor, lengths: Tensor, skeleton: Skeleton = SMPL_22, compat: str = HUMANML3D
+) -> Tensor:
+    """Half-angle (cosine, sine) [B, T, 2] of the rotation that takes each frame's heading to +Z.
+
+    Smoothed over time with the clip's ends repeated, as scipy's "nearest"; in float64, since ties are near.
+    """
+    return _headings(_planes(joints), lengths, skeleton, variant(compat)).movedim(0, -1)
+
+
+def extract(
+    joints: Tensor, lengths: Tensor, *, skeleton: Skeleton = SMPL_22, compat: str = HUMANML3D
+) -> tuple[Tensor, Tensor]:
+    """Features of joints that are already canonical: [B, T, J, 3] -> [B, T-1, dim], lengths - 1.
+
+    ACMDM's evaluator uses the first 3J + 1 channels of this on joints as they come.
+    """
+    return _extract(_planes(hold(joints, lengths)), lengths, skeleton, variant(compat))
 
 
 def hold(frames: Tensor, lengths: Tensor) -> Tensor:
@@ -64,155 +103,157 @@ def hold(frames: Tensor, lengths: Tensor) -> Tensor:
 
 def blank(features: Tensor, lengths: Tensor) -> Tensor:
     """[B, T, dim] with zeros after each length."""
+    if bool((lengths == features.shape[1]).all()):
+        return features
     steps = torch.arange(features.shape[1], device=features.device)
     return torch.where(
         (steps[None] < lengths.to(features.device)[:, None])[..., None], features, 0.0
     )
 
 
-def retarget(
-    joints: Tensor, skeleton: Skeleton = SMPL_22, bone_lengths: Tensor | None = None
-) -> Tensor:
-    """The same bone directions on the target skeleton, the root scaled by leg length: [B, T, J, 3].
+# Inside, joints are planes [3, J, B, T]: picking a joint or a coordinate is then a contiguous block.
 
-    Scale and source come from frame 0. The official code reaches this through inverse and forward kinematics.
-    """
-    target = skeleton.bone_lengths(bone_lengths).to(joints)
-    parents = list(skeleton.parents)
-    parents[0] = 0
-    bones = joints - joints[..., parents, :]
-    size = bones.norm(dim=-1)
+
+def _planes(joints: Tensor) -> Tensor:
+    return joints.permute(3, 2, 0, 1).contiguous()
+
+
+def _frames(planes: Tensor) -> Tensor:
+    return planes.permute(2, 3, 1, 0)
+
+
+def _pick(planes: Tensor, joints: Sequence[int], dim: int = 1) -> Tensor:
+    return planes.index_select(dim, torch.tensor(joints, device=planes.device))
+
+
+def _turn(planes: Tensor, half: Tensor) -> Tensor:
+    """Rotates [3, J, B, T] about Y by half-angle (cosine, sine) [2, B, T]."""
+    x, z = yaw(planes[0], planes[2], half[0], half[1])
+    return torch.stack([x, planes[1], z])
+
+
+def _retarget(planes: Tensor, skeleton: Skeleton, bone_lengths: Tensor | None) -> Tensor:
+    target = skeleton.bone_lengths(bone_lengths).to(planes)
+    bones = planes - _pick(planes, [0, *skeleton.parents[1:]])
+    size = bones.square().sum(0)
+    # the root has no bone: a length of one keeps its zero offset and the gradient finite
+    root = torch.arange(len(skeleton), device=planes.device)[:, None, None] == 0
+    size = torch.where(root, 1.0, size).sqrt()
     legs = list(skeleton.scale_bones)
-    scale = target[legs].sum() / size[:, 0, legs].sum(-1)
-    factor = target / torch.where(torch.arange(len(skeleton), device=joints.device) == 0, 1.0, size)
-    summed = torch.matmul(skeleton.ancestors.to(joints), bones * factor[..., None])
-    return summed + joints[..., :1, :] * scale[:, None, None, None]
+    scale = target[legs].sum() / size[legs, :, 0].sum(0)
+    bones = bones * (target[:, None, None] / size)
+    summed = torch.matmul(skeleton.ancestors.to(planes), bones.flatten(2)).view_as(bones)
+    return summed + planes[:, :1] * scale[:, None]
 
 
-def canonicalise(joints: Tensor, skeleton: Skeleton = SMPL_22) -> Tensor:
-    """Lowest point of the clip at 0, the frame-0 root over the origin, frame 0 facing +Z: [B, T, J, 3].
-
-    Padding must repeat valid frames (see `hold`).
-    """
-    floor = joints[..., 1].amin(dim=(1, 2))
-    root = joints[:, 0, 0]
-    shift = torch.stack([root[:, 0], floor, root[:, 2]], dim=-1)
-    across = _across(joints[:, :1], skeleton, opposed=False)
-    heading = _to_forward(_forward(across))
-    return turn(joints - shift[:, None, None], heading)
+def _canonicalise(planes: Tensor, skeleton: Skeleton) -> Tensor:
+    floor = planes[1].amin(dim=(0, 2))
+    start = planes[:, 0, :, 0]
+    shift = torch.stack([start[0], floor, start[2]])
+    across = _across(planes[..., :1], skeleton, opposed=False)
+    return _turn(planes - shift[:, None, :, None], _to_forward(_forward(across)))
 
 
-def _across(joints: Tensor, skeleton: Skeleton, opposed: bool) -> Tensor:
-    """[B, T, 3]: from the left to the right, hips plus shoulders (or shoulders minus hips)."""
-    right_hip, left_hip, right_shoulder, left_shoulder = skeleton.faces
-    hips = joints[..., right_hip, :] - joints[..., left_hip, :]
-    shoulders = joints[..., right_shoulder, :] - joints[..., left_shoulder, :]
+def _across(planes: Tensor, skeleton: Skeleton, opposed: bool) -> Tensor:
+    """[3, B, T] float64: from the left to the right, hips plus shoulders (or shoulders minus hips)."""
+    right_hip, left_hip, right_shoulder, left_shoulder = (
+        _pick(planes, skeleton.faces).double().unbind(1)
+    )
+    hips, shoulders = right_hip - left_hip, right_shoulder - left_shoulder
     return shoulders - hips if opposed else shoulders + hips
 
 
 def _forward(across: Tensor) -> Tensor:
-    """Y × across, [..., 2] as (x, z): horizontal whatever `across` is, shorter when it is tilted.
+    """Y × across, [2, ...] as (x, z): horizontal whatever `across` is, shorter when it is tilted.
 
     Zero where the person has no width (padding), so that such frames carry no weight in the smoothing.
     """
-    unit = across / (across.norm(dim=-1, keepdim=True) + 1e-8)
-    return torch.stack([unit[..., 2], -unit[..., 0]], dim=-1)
+    unit = across / (across.norm(dim=0) + 1e-8)
+    return torch.stack([unit[2], -unit[0]])
 
 
 def _to_forward(forward: Tensor) -> Tensor:
-    """The half-angle (cosine, sine) [..., 2] of the yaw that takes (x, z) of any length to +Z; NaN for none."""
-    size = forward.norm(dim=-1)
-    half = torch.stack([size + forward[..., 1], -forward[..., 0]], dim=-1)
-    return half / half.norm(dim=-1, keepdim=True)
+    """The half-angle (cosine, sine) [2, ...] of the yaw that takes (x, z) of any length to +Z; NaN for none."""
+    half = torch.stack([forward.norm(dim=0) + forward[1], -forward[0]])
+    return half / half.norm(dim=0)
 
 
-def headings(
-    joints: Tensor, lengths: Tensor, skeleton: Skeleton = SMPL_22, compat: str = HUMANML3D
-) -> Tensor:
-    """Half-angle (cosine, sine) [B, T, 2] of the rotation that takes each frame's heading to +Z.
-
-    Smoothed over time with the clip's ends repeated, as scipy's "nearest"; in float64, since ties are near.
-    """
-    chosen = variant(compat)
-    forward = _forward(_across(joints.double(), skeleton, chosen.opposed_faces))
-    count = joints.shape[1]
-    steps = torch.arange(-RADIUS, count + RADIUS, device=joints.device)
-    last = lengths.to(joints.device)[:, None] - 1
-    index = torch.minimum(steps[None].clamp_min(0), last)
-    wide = forward[torch.arange(len(forward), device=joints.device)[:, None], index]
-    taps = torch.exp(
-        -0.5
-        * (torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64, device=joints.device) / SMOOTHING)
-        ** 2
+def _headings(planes: Tensor, lengths: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
+    """[2, B, T] float64."""
+    forward = _forward(_across(planes, skeleton, chosen.opposed_faces))
+    batch, count = forward.shape[1:]
+    steps = torch.arange(-RADIUS, count + RADIUS, device=planes.device)
+    index = torch.minimum(steps[None].clamp_min(0), lengths.to(planes.device)[:, None] - 1)
+    wide = forward.gather(2, index.expand(2, -1, -1))
+    half = _to_forward(
+        (wide.flatten(0, 1) @ _smoothing(count).to(planes.device)).unflatten(0, (2, batch))
     )
-    smooth = (
-        functional.conv1d(
-            wide.transpose(1, 2).flatten(0, 1)[:, None], (taps / taps.sum())[None, None]
-        )
-        .unflatten(0, (-1, 2))[:, :, 0]
-        .transpose(1, 2)
-    )
-    half = _to_forward(smooth)
-    if not chosen.first_identity:
-        return half
-    first = torch.zeros_like(half[:, :1]) + half.new_tensor([1.0, 0.0])
-    return torch.cat([first, half[:, 1:]], dim=1)
+    if chosen.first_identity:
+        first = torch.zeros_like(half[..., :1]) + half.new_tensor([1.0, 0.0])[:, None, None]
+        half = torch.cat([first, half[..., 1:]], dim=-1)
+    return half
 
 
-def extract(
-    joints: Tensor, lengths: Tensor, *, skeleton: Skeleton = SMPL_22, compat: str = HUMANML3D
+@lru_cache(maxsize=8)
+def _smoothing(count: int) -> Tensor:
+    """[count + 2 RADIUS, count] float64: a Gaussian of SMOOTHING frames, cut off at RADIUS, as one matrix product."""
+    away = torch.arange(count + 2 * RADIUS)[:, None] - RADIUS - torch.arange(count)[None]
+    weight = torch.exp(-0.5 * (away.double() / SMOOTHING) ** 2) * (away.abs() <= RADIUS)
+    return weight / weight[:, :1].sum()
+
+
+def _extract(
+    planes: Tensor, lengths: Tensor, skeleton: Skeleton, chosen: Variant
 ) -> tuple[Tensor, Tensor]:
-    """Features of joints that are already canonical: [B, T, J, 3] -> [B, T-1, dim], lengths - 1.
-
-    ACMDM's evaluator uses the first 3J + 1 channels of this on joints as they come.
-    """
     if bool((lengths < 2).any()):
         raise InputError(
             "a clip of one frame has no velocity",
             field="lengths",
             fix="use clips of at least two frames",
         )
-    chosen = variant(compat)
-    joints = hold(joints, lengths)
-    half = headings(joints, lengths, skeleton, compat)
-    w, y = half.unbind(-1)
-    step = w[:, :-1] * y[:, 1:] - w[:, 1:] * y[:, :-1]
+    half = _headings(planes, lengths, skeleton, chosen)
+    (w, y), (next_w, next_y) = half[..., :-1], half[..., 1:]
+    step = w * next_y - next_w * y
     if not chosen.sign_flip:
-        step = torch.where(w[:, 1:] * w[:, :-1] + y[:, 1:] * y[:, :-1] < 0, -step, step)
-    yaw = torch.asin(step)[..., None].to(joints.dtype)
-
-    moved = joints[:, 1:] - joints[:, :-1]
-    root_step = turn(moved[:, :, :1], half[:, 1:])[:, :, 0, ::2]
-    height = joints[:, :-1, 0, 1:2]
-    floor = joints[:, :-1, :1] * joints.new_tensor([1.0, 0.0, 1.0])
-    local = turn(joints[:, :-1, 1:] - floor, half[:, :-1]).flatten(-2)
-    if chosen.inverse_heading:
-        bodies, base = joints[:, :-1], half[:, :-1].to(joints.dtype)
-    else:
-        bodies = turn(joints[:, :-1], half[:, :-1])
-        base = torch.zeros_like(half[:, :-1], dtype=joints.dtype) + joints.new_tensor([1.0, 0.0])
-    rotations = _bone_rotations(bodies, base, skeleton, chosen).flatten(-2)
-    velocity = turn(moved, half[:, :-1]).flatten(-2)
-    contact = (moved[:, :, list(skeleton.feet)].square().sum(-1) < skeleton.contact).to(
-        joints.dtype
+        step = torch.where(next_w * w + next_y * y < 0, -step, step)
+    here, half, following = planes[..., :-1], half[..., :-1], half[..., 1:]
+    moved = planes[..., 1:] - here
+    root_step = _turn(moved[:, :1], following)[::2, 0]
+    turned = _turn(here, half)
+    local = torch.stack(
+        [turned[0, 1:] - turned[0, :1], turned[1, 1:], turned[2, 1:] - turned[2, :1]], dim=1
     )
-    features = torch.cat([yaw, root_step, height, local, rotations, velocity, contact], dim=-1)
-    return blank(features, lengths - 1), lengths - 1
+    if chosen.inverse_heading:
+        rotations = _bone_rotations(here, half.to(planes.dtype), skeleton, chosen)
+    else:
+        level = torch.zeros_like(half, dtype=planes.dtype)
+        rotations = _bone_rotations(turned, torch.stack([level[0] + 1, level[1]]), skeleton, chosen)
+    velocity = _turn(moved, half).transpose(0, 1)
+    contact = (_pick(moved, skeleton.feet).square().sum(0) < skeleton.contact).to(planes.dtype)
+    features = torch.cat(
+        [
+            torch.asin(step)[None].to(planes.dtype),
+            root_step,
+            here[1, :1],
+            local.flatten(0, 1),
+            rotations.flatten(0, 1),
+            velocity.flatten(0, 1),
+            contact,
+        ]
+    )
+    return blank(features.permute(1, 2, 0).contiguous(), lengths - 1), lengths - 1
 
 
-def _bone_rotations(joints: Tensor, base: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
-    """[B, T, J-1, 6]: each bone's rotation relative to the bone before it, HumanML3D's 6D order.
+def _bone_rotations(planes: Tensor, base: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
+    """[J-1, 6, B, T]: each bone's rotation relative to the bone before it, HumanML3D's 6D order.
 
-    A bone's own rotation is the minimal one from its raw direction; `base` is the half-angle (cosine, sine) of
-    the yaw that the first bones count from. Components are kept as separate
-    [B, T, J] arrays: the arithmetic is then contiguous.
+    A bone's own rotation is the minimal one from its raw direction; `base` [2, B, T] is the half-angle (cosine,
+    sine) of the yaw that the first bones count from.
     """
-    hang = list(skeleton.parents[1:])
-    turn_from = list(skeleton.chain_parents[1:] if chosen.arms_from_root else skeleton.parents[1:])
-    x, y, z = (component.contiguous() for component in joints.unbind(-1))
-    bx, by, bz = (component[..., 1:] - component[..., hang] for component in (x, y, z))
+    turn_from = skeleton.chain_parents[1:] if chosen.arms_from_root else skeleton.parents[1:]
+    bx, by, bz = planes[:, 1:] - _pick(planes, skeleton.parents[1:])
     size = (bx * bx + by * by + bz * bz).sqrt()
-    dx, dy, dz = joints.new_tensor(skeleton.directions)[1:].unbind(-1)
+    dx, dy, dz = planes.new_tensor(skeleton.directions)[1:].T[..., None, None]
     gw = size + bx * dx + by * dy + bz * dz
     gx, gy, gz = dy * bz - dz * by, dz * bx - dx * bz, dx * by - dy * bx
     norm = (gw * gw + gx * gx + gy * gy + gz * gz).sqrt()
@@ -223,11 +264,10 @@ def _bone_rotations(joints: Tensor, base: Tensor, skeleton: Skeleton, chosen: Va
         gw, gy = torch.where(lost, 0.0, gw), torch.where(lost, 0.0, gy)
         gx, gz = torch.where(lost, dy.abs() + dz.abs(), gx), torch.where(lost, dx.abs(), gz)
     gw, gx, gy, gz = gw / norm, gx / norm, gy / norm, gz / norm
-    root_w, root_y = base[..., :1], base[..., 1:]
-    zero = torch.zeros_like(root_w)
+    still = torch.zeros_like(base[:1])
     pw, px, py, pz = (
-        torch.cat([root, own], dim=-1)[..., turn_from]
-        for root, own in ((root_w, gw), (zero, gx), (root_y, gy), (zero, gz))
+        _pick(torch.cat([root, own]), turn_from, 0)
+        for root, own in ((base[:1], gw), (still, gx), (base[1:], gy), (still, gz))
     )
     lw = pw * gw + px * gx + py * gy + pz * gz
     lx = pw * gx - px * gw - py * gz + pz * gy
@@ -242,7 +282,7 @@ def _bone_rotations(joints: Tensor, base: Tensor, skeleton: Skeleton, chosen: Va
             1 - 2 * (lx * lx + lz * lz),
             2 * (ly * lz + lw * lx),
         ],
-        dim=-1,
+        dim=1,
     )
 
 

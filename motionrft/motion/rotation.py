@@ -118,10 +118,15 @@ def swing(start: Tensor, end: Tensor) -> Tensor:
     return torch.where(opposite, turn, regular)
 
 
+def yaw(x: Tensor, z: Tensor, w: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """x and z after a rotation about Y by half-angle cosine w and sine y, all broadcastable."""
+    cosine, sine = (w * w - y * y).to(x.dtype), (2 * w * y).to(x.dtype)
+    return cosine * x + sine * z, cosine * z - sine * x
+
+
 def turn(points: Tensor, half: Tensor, back: bool = False) -> Tensor:
     """Rotates [B, T, J, 3] about Y by half-angle (cosine, sine) [B, T, 2]; `back` by the opposite."""
     w, y = half[..., 0, None], half[..., 1, None]
-    cosine, sine = (w * w - y * y).to(points.dtype), (2 * w * y).to(points.dtype)
-    sine = -sine if back else sine
     x, height, z = points.unbind(-1)
-    return torch.stack([cosine * x + sine * z, height, cosine * z - sine * x], dim=-1)
+    x, z = yaw(x, z, w, -y if back else y)
+    return torch.stack([x, height, z], dim=-1)
