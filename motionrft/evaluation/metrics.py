@@ -60,11 +60,17 @@ def frechet(
     covariances too, where the matrix square root of a product needs a jitter.
     """
     values, vectors = torch.linalg.eigh(covariance)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    root = (vectors * _roots(values)) @ vectors.T
     product = root @ other_covariance @ root
-    cross = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0).sqrt().sum()
+    cross = _roots(torch.linalg.eigvalsh((product + product.T) / 2)).sum()
     gap = (mean - other_mean).square().sum()
     return float(gap + covariance.trace() + other_covariance.trace() - 2 * cross)
+
+
+def _roots(eigenvalues: Tensor) -> Tensor:
+    """Square roots; eigenvalues below the rounding error of the largest count as zero."""
+    error = len(eigenvalues) * torch.finfo(eigenvalues.dtype).eps * eigenvalues.abs().max()
+    return torch.where(eigenvalues > error, eigenvalues, 0.0).sqrt()
 
 
 def fid(reference: Tensor, generated: Tensor) -> float:

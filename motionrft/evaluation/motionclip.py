@@ -112,4 +112,4 @@ class MotionCLIP(nn.Module):
 def clip_score(texts: Tensor, motions: Tensor) -> float:
     """Mean cosine of pairs of unit vectors [N, width]; motions that are not finite are left out."""
     cosine = (texts.double() * motions.double()).sum(dim=-1)
-    return float(cosine[cosine.isfinite()].mean())
+    return float(cosine[cosine.isfinite()].detach().mean())

@@ -16,7 +16,13 @@ from motionrft.evaluation.evaluator import Evaluator, Widths
 from motionrft.evaluation.words import POS, WordTable
 from motionrft.motion.normaliser import Normaliser
 
-NETWORKS = ("movement_encoder", "motion_encoder", "text_encoder")
+# the tensors whose shapes say how large a network is
+SHAPES = {
+    "movement_encoder": ("main.0.weight", "out_net.weight"),
+    "motion_encoder": ("hidden", "output_net.3.weight"),
+    "text_encoder": ("hidden", "input_emb.weight"),
+}
+NETWORKS = tuple(SHAPES)
 WHERE_FROM = "text_mot_match/model/finest.tar of the text-to-motion release"
 
 
@@ -76,6 +82,15 @@ def load_official(
 ) -> tuple[Evaluator, dict[str, Any], LoadReport]:
     """The evaluator in eval mode, its `build` arguments, and what was read. Any mismatch is an error."""
     state = read_checkpoint(checkpoint)
+    for name, keys in SHAPES.items():
+        for key in keys:
+            if key not in state[name]:
+                raise InputError(
+                    "tensor missing",
+                    where=checkpoint,
+                    field=f"{name}.{key}",
+                    fix=f"use {WHERE_FROM}",
+                )
     widths, inputs, word = widths_of(state)
     build = {"widths": vars(widths), "word": word, "pos": len(POS), "channels": channels}
     evaluator = Evaluator(widths, normaliser, word=word, pos=len(POS), channels=channels)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from conftest import SETTINGS
+
+import motionrft.config as configuration
+from motionrft.artefacts import read_table
+from motionrft.cli import main
+from motionrft.corpus.samples import read_samples
+from motionrft.evaluation.evaluator import Widths
+from motionrft.evaluation.settings import EvaluateSettings
+from motionrft.training.loop import TrainSettings
+
+EVALUATE = {"replications": 2, "group": 16, "min_frames": 20, "samples": 3}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A resolved run file with this folder's sections."""
+    resolved = {
+        "resolved": True,
+        "evaluator": SETTINGS,
+        "evaluate": EVALUATE,
+        "backbones": {"fake": {"sampler": {"kind": "ddim"}}},
+    }
+    monkeypatch.setattr(configuration, "load_run", lambda path, changes=None: resolved)
+    return resolved
+
+
+def test_train_then_evaluate_the_recorded_motions(run, store, text, tmp_path, capsys):
+    model, out = tmp_path / "evaluator" / "model.safetensors", tmp_path / "out"
+    shared = ["--features", str(store), "--text", str(text.path), "--device", "cpu"]
+    assert main(["train-evaluator", *shared, "--out", str(model)]) == 0
+    assert sorted(path.name for path in model.parent.iterdir()) == [
+        "history.parquet",
+        "model.safetensors",
+    ]
+    assert main(["evaluate", *shared, "--evaluator", str(model), "--out", str(out)]) == 0
+    assert "self-trained evaluator, protocol sound" in capsys.readouterr().out
+    frame, about = read_table(out / "replications.parquet")
+    assert set(frame["replication"]) == {0, 1}
+    assert about["backbone"] == "real"
+    assert about["evaluator"] == "self-trained"
+    assert {"corpus_digest", "evaluator_digest", "provenance", "split"} <= set(about)
+    assert len(read_samples(out / "samples.safetensors")) == 3
+    again = tmp_path / "again"
+    assert main(["evaluate", *shared, "--evaluator", str(model), "--out", str(again)]) == 0
+    assert read_table(again / "replications.parquet")[0].equals(frame)
+
+
+def test_bad_calls_are_one_line_and_leave_nothing(run, store, text, trained, tmp_path, capsys):
+    out = tmp_path / "out"
+    shared = ["evaluate", "--features", str(store), "--text", str(text.path), "--out", str(out)]
+    evaluator = ["--evaluator", str(trained[0])]
+    for arguments, message in (
+        ([*shared, *evaluator, "--replications", "0"], "0 replications"),
+        ([*shared, *evaluator, "--backbone", "fake"], "--backbone and --model go together"),
+        ([*shared, "--evaluator", str(tmp_path / "none")], "no such file"),
+        ([*shared, *evaluator, "--device", "tpu"], "unknown device"),
+    ):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith("error: ")
+        assert message in error
+    run["evaluate"] = {**EVALUATE, "group": 500}
+    assert main([*shared, *evaluator]) == 2
+    assert "no group of 500" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_an_official_checkpoint_needs_all_its_files(run, store, tmp_path, capsys):
+    run["evaluator"] = {**SETTINGS, "checkpoint": str(tmp_path / "finest.tar")}
+    call = ["train-evaluator", "--features", str(store), "--out", str(tmp_path / "m.safetensors")]
+    assert main(call) == 2
+    assert "evaluator.mean: needed with evaluator.checkpoint" in capsys.readouterr().err
+
+
+def test_the_shipped_sections_follow_their_schemas():
+    from motionrft.config.schema import validate
+
+    for section in ("evaluator", "evaluate"):
+        for size in ("small", "paper"):
+            path = configuration.ROOT / "config" / section / f"{size}.yaml"
+            values = configuration.numbers(yaml.safe_load(path.read_text(encoding="utf-8")))
+            validated = validate(json.loads(json.dumps(values)), section, path)
+            for key, value in values.items():
+                assert validated[key] == value or isinstance(value, dict)
+            if section == "evaluate":
+                EvaluateSettings.read(validated, str(path)).rules()
+            else:
+                TrainSettings.read(validated["train"], str(path))
+                Widths(**validated["widths"])
