@@ -83,10 +83,12 @@ class BertText(TextEncoder):
 class SentenceT5(TextEncoder):
     """sentence-T5: the T5 encoder, mean pooling, a bias-free dense layer, unit norm.
 
-    The dense layer is the `2_Dense` folder of the sentence-transformers layout.
+    The dense layer is the `2_Dense` folder of the sentence-transformers layout. `unit_norm=False` leaves
+    the last step out.
     """
 
-    def __init__(self, source: str | Path, *, max_tokens: int = 256):
+    def __init__(self, source: str | Path, *, max_tokens: int = 256, unit_norm: bool = True):
+        self.unit_norm = unit_norm
         super().__init__(source, max_tokens=max_tokens)
         self.dense = self._dense()
 
@@ -115,7 +117,8 @@ class SentenceT5(TextEncoder):
         )
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
-        return nn.functional.normalize(super().pool(states, mask) @ self.dense.to(states).T, dim=-1)
+        pooled = super().pool(states, mask) @ self.dense.to(states).T
+        return nn.functional.normalize(pooled, dim=-1) if self.unit_norm else pooled
 
 
 class ClipText(TextEncoder):
@@ -193,7 +196,7 @@ def open_encoder(settings: dict[str, Any], source: str | Path | None = None) -> 
             field="text.kind",
             fix=f"choose from {', '.join([*KINDS, 'hymotion'])}",
         )
-    options = {name: settings[name] for name in ("max_tokens", "cut") if name in settings}
+    options = {name: settings[name] for name in ("max_tokens", "cut", "unit_norm") if name in settings}
     return KINDS[kind](source or settings["source"], **options)
 
 

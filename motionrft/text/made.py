@@ -1,5 +1,10 @@
 """Makes a sentence-T5 directory for corpora that must run without a download: a small seeded encoder with
-a tokeniser of the corpus's own words, in the very layout the paper's encoder has on disk."""
+a tokeniser of the corpus's own words, in the very layout the paper's encoder has on disk.
+
+Its weights are random, so sentence vectors share one large direction and differ little. The dense layer
+therefore whitens them over the corpus's captions: each channel has unit variance, as features of a
+trained encoder have a useful scale.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
+
+from motionrft.text.encoder import SentenceT5, encode_all
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 
@@ -61,7 +69,23 @@ def make_encoder(
                 use_cache=False,
             )
         )
-        dense = torch.linalg.qr(torch.randn(width, width))[0]
     model.save_pretrained(folder)
-    (folder / "2_Dense").mkdir(exist_ok=True)
-    save_file({"linear.weight": dense.contiguous()}, str(folder / "2_Dense" / "model.safetensors"))
+    dense = folder / "2_Dense" / "model.safetensors"
+    dense.parent.mkdir(exist_ok=True)
+    save_file({"linear.weight": torch.eye(width)}, str(dense))
+    plain = SentenceT5(folder, unit_norm=False)
+    pooled = torch.cat([batch.pooled for batch in encode_all(plain, sorted(set(captions)))])
+    save_file({"linear.weight": whitening(pooled)}, str(dense))
+
+
+def whitening(vectors: Tensor, floor: float = 1e-3) -> Tensor:
+    """[P, P] linear map after which `vectors` [N, P] have unit variance in every direction that varies by
+    more than `floor` of the most variable one, and nothing of their common direction."""
+    mean = vectors.double().mean(0)
+    along = mean / mean.norm()
+    across = torch.eye(len(mean), dtype=torch.float64) - along[:, None] * along[None]
+    centred = (vectors.double() - mean) @ across
+    values, axes = torch.linalg.eigh(centred.T @ centred / len(vectors))
+    kept = values > floor * values[-1]
+    scale = torch.where(kept, values.clamp(min=1e-30).rsqrt(), torch.zeros_like(values))
+    return ((axes * scale).T @ across).float().contiguous()

@@ -83,6 +83,21 @@ def test_sentence_t5_is_the_normalised_projected_mean(t5):
     assert batch.mask.sum(1).tolist()[1] == len(states) == int(batch.eos[1]) + 1
 
 
+def test_made_sentence_vectors_are_white(tmp_path):
+    from motionrft.corpus.toy import make_clip
+
+    captions = sorted({text for index in range(120) for text in make_clip(index, {"seed": 0})[1]})
+    make_encoder(tmp_path, captions, width=32)
+    pooled = SentenceT5(tmp_path, unit_norm=False)(captions).pooled
+    moment = (pooled - pooled.mean(0)).T @ (pooled - pooled.mean(0)) / len(pooled)
+    kept = moment.diagonal() > 0.5
+    assert int(kept.sum()) >= 20
+    torch.testing.assert_close(moment[kept][:, kept], torch.eye(int(kept.sum())), atol=1e-3, rtol=0)
+    assert float(pooled.mean(0).abs().max()) < 0.05
+    similar = torch.nn.functional.cosine_similarity(pooled[:, None], pooled[None], dim=-1)
+    assert float(similar.fill_diagonal_(0).abs().mean()) < 0.25
+
+
 def test_clip_pools_the_end_token_and_cuts(clip):
     from transformers import CLIPTextModelWithProjection
 
