@@ -191,7 +191,11 @@ def captions_of(path: Path, report: Report) -> list[Caption]:
 
 
 def read_official(settings: dict[str, Any], layout: Layout, skipped: list[str]) -> Iterator[Clip]:
-    """Every kept clip of the three splits. `compat: corrected` leaves the features to be extracted again."""
+    """Every kept clip of the three splits.
+
+    `compat: corrected` leaves the features to be extracted again from the joints, which are those that the
+    official features describe: headings that a sign flip has lost in the release stay lost.
+    """
     folder = root_of(
         settings, layout, ("new_joint_vecs", "texts", *(f"{split}.txt" for split in SPLITS))
     )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from motionrft.errors import InputError
-from motionrft.motion.skeleton import SKELETONS
+from motionrft.motion.skeleton import SKELETONS, Skeleton
 
 KINEMATIC, JOINT, ROTATION = "kinematic", "joint", "rotation"
 MODULES = {KINEMATIC: "kinematic", JOINT: "joint", ROTATION: "rotation135"}
@@ -24,6 +24,7 @@ class Representation(Protocol):
 
     name: str
     dim: int
+    skeleton: Skeleton
 
     def encode(self, joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Joints [B, T, 22, 3] in metres (Y up, 20 fps), lengths [B] -> features [B, T', dim], their lengths."""
