@@ -23,7 +23,7 @@ from motionrft.backbones.network_options import network_options
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
 from motionrft.motion.normaliser import Normaliser
-from motionrft.motion.representation import representation
+from motionrft.motion.recovery import joints_from_positions
 from motionrft.text.features import TextBatch
 
 
@@ -101,9 +101,9 @@ class MLD(Backbone):
         )
 
     def to_joints(self, features: Tensor) -> Tensor:
-        """Normalised features [B, T, F] -> joints [B, T, 22, 3] in metres."""
+        """Normalised features [B, T, 12 J - 1] -> joints [B, T, J, 3] in metres."""
         raw = self.normaliser.to(features.device).denormalise(features)
-        return representation(self.representation).decode(raw)
+        return joints_from_positions(raw, (raw.shape[-1] + 1) // 12)
 
     @torch.no_grad()
     def latents(self, batch: Batch, generator: torch.Generator) -> Tensor:

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from motionrft.networks.masks import frame_mask
 
-POSITIONS = slice(4, 67)  # columns of the root-local joint positions in the kinematic features
-
 
 @dataclass(frozen=True)
 class VAELoss:
@@ -45,7 +43,9 @@ class VAELoss:
             pair = to_joints(reconstruction), to_joints(target)
             terms["joints"] = self.joints * smooth_l1(*pair, lengths)
         if self.velocity:
-            pair = reconstruction[..., POSITIONS], target[..., POSITIONS]
+            # what the official code calls velocity: the root-local positions of J - 1 joints
+            columns = slice(4, (target.shape[-1] + 1) // 4 + 1)
+            pair = reconstruction[..., columns], target[..., columns]
             terms["velocity"] = self.velocity * smooth_l1(*pair, lengths)
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 

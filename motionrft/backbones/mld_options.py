@@ -15,6 +15,8 @@ class LatentOptions:
     latent          tokens n and width d of the space diffusion happens in ([1, 256]; MLD++ [16, 32])
     projected       a Linear between width d and the hidden width (MLD++); else the two are equal
     text_relu       a ReLU before the text Linear, which drops half of the text (MLD, not MLD++)
+    posterior_bias  first bias of mean and log-variance; below 0 the posterior starts narrow, which a
+                    short training needs (official: 0)
     guidance_width  size of the embedded guidance weight (MotionLCM); null for models sampled with CFG
     vae_loss, distillation: see `VAELoss` and `Distillation`
     """
@@ -29,6 +31,7 @@ class LatentOptions:
     projected: bool = False
     time_width: int = 768
     text_relu: bool = True
+    posterior_bias: float = 0.0
     guidance_width: int | None = None
     text_drop: float = 0.1
     vae_loss: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,231 @@
+"""MLD and MotionLCM: guidance, null condition, ragged lengths, stages, losses, gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from motionrft.backbones.mld_losses import VAELoss, pseudo_huber, smooth_l1
+from motionrft.diffusion.sampler import Sampler, SeededNoise
+from motionrft.diffusion.schedules import step_table
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from tests.backbones.small_latent_models import DIM, KINDS, SCHEDULE, make, motions, texts
+
+LENGTHS = [24, 12, 7]
+DDIM = {"kind": "ddim", "steps": 4, "schedule": {**SCHEDULE, "set_alpha_to_one": False}}
+LCM = {"kind": "lcm", "steps": 4, "schedule": SCHEDULE}
+CLOSE = {"atol": 1e-5, "rtol": 1e-5}
+
+
+def sampler_of(name: str, backbone) -> Sampler:
+    settings = LCM if name.startswith("motionlcm") else DDIM
+    return Sampler(backbone, step_table(settings, backbone.prediction), 3.0)
+
+
+def condition_of(backbone, lengths: list[int]):
+    return backbone.condition(texts(len(lengths)), texts(1, seed=9), torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_motion_is_the_same_alone_and_in_a_ragged_batch(name):
+    backbone = make(name)
+    condition, seeds = condition_of(backbone, LENGTHS), [3, 4, 5]
+    shape = backbone.sample_shape(max(LENGTHS))
+    sampler = sampler_of(name, backbone)
+    x = sampler.sample(condition, SeededNoise(seeds, shape, shape[0]))
+    together = backbone.to_features(x, condition.lengths).detach()
+    assert together.shape == (3, 24, DIM)
+    for row, length in enumerate(LENGTHS):
+        alone = condition.select(slice(row, row + 1))
+        noise = SeededNoise(seeds[row : row + 1], shape, shape[0])
+        features = backbone.to_features(sampler.sample(alone, noise), alone.lengths)
+        # the 4-step samplers divide by sqrt(abar) = 0.07, so latents have a scale of tens here
+        scale = float(x[row].abs().max())
+        torch.testing.assert_close(
+            together[row, :length], features[0], atol=1e-5 * max(scale, 1.0), rtol=0
+        )
+        assert not together[row, length:].any()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_encoding_does_not_see_padding(name):
+    backbone, batch = make(name), motions(LENGTHS)
+    junk = batch.features.clone()
+    junk[1, 12:], junk[2, 7:] = 1e3, -1e3
+    mean, log_variance = backbone.vae.encode(junk, batch.lengths)
+    for row, length in enumerate(LENGTHS):
+        alone = batch.features[row : row + 1, :length]
+        one_mean, one_log_variance = backbone.vae.encode(alone, batch.lengths[row : row + 1])
+        torch.testing.assert_close(mean[row], one_mean[0], **CLOSE)
+        torch.testing.assert_close(log_variance[row], one_log_variance[0], **CLOSE)
+
+
+def test_guidance_is_one_call_on_both_halves_conditional_first():
+    backbone = make("mld")
+    condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
+    t = torch.tensor([10, 500, 900])
+    calls = []
+    backbone.denoiser.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
+    guided = backbone.guided(x, t, condition, 3.0)
+    assert calls == [6]
+    text, empty = condition.text.pooled, backbone.empty_text.pooled.expand(3, -1)
+    with_text, without = backbone.denoiser(x, t, text), backbone.denoiser(x, t, empty)
+    torch.testing.assert_close(guided, without + 3.0 * (with_text - without), **CLOSE)
+    assert not torch.allclose(with_text, without, atol=1e-3)
+
+
+def test_a_consistency_model_embeds_guidance_in_one_call():
+    backbone = make("motionlcm")
+    condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
+    t = torch.tensor([10, 500, 900])
+    calls = []
+    backbone.denoiser.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
+    guided = backbone.guided(x, t, condition, 7.5)
+    assert calls == [3]
+    w = torch.full((3,), 6.5)
+    torch.testing.assert_close(guided, backbone.denoiser(x, t, condition.text.pooled, w))
+    unguided = backbone.predict(x, t, condition)
+    torch.testing.assert_close(unguided, backbone.guided(x, t, condition, 1.0))
+    assert not torch.allclose(guided, unguided, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mld", "mldpp"])
+def test_decoding_is_differentiable(name):
+    backbone = make(name).double()
+    z = torch.randn(2, *backbone.sample_shape(6), dtype=torch.float64, requires_grad=True)
+    lengths = torch.tensor([6, 4])
+    weight = torch.randn(2, 6, DIM, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: (backbone.to_features(x, lengths) * weight).sum(), z)
+
+
+@pytest.mark.parametrize(
+    ("stage", "moved", "kept"), [("vae", "vae", "denoiser"), ("denoiser", "denoiser", "vae")]
+)
+def test_a_stage_trains_its_own_part_only(stage, moved, kept):
+    backbone = make("mld").train()
+    parameters = backbone.stage_parameters(stage)
+    assert {id(p) for p in parameters} == {id(p) for p in getattr(backbone, moved).parameters()}
+    generator = torch.Generator().manual_seed(0)
+    losses = backbone.pretrain_loss(motions([24, 12]), texts(2), stage, generator)
+    losses["loss"].backward()
+    assert all(p.grad is None for p in getattr(backbone, kept).parameters())
+    assert all(p.grad is not None and p.grad.any() for p in parameters if p.dim() == 1)
+
+
+@pytest.mark.parametrize("name", ["mld", "mldpp"])
+@pytest.mark.parametrize("stage", ["vae", "denoiser"])
+def test_both_stages_learn(name, stage):
+    backbone = make(name).train()
+    optimizer = torch.optim.Adam(backbone.stage_parameters(stage), lr=3e-3)
+    batch, text = motions([24, 12, 20, 16]), texts(4)
+    history = []
+    for step in range(40):
+        # the same draws twenty times over
+        generator = torch.Generator().manual_seed(step % 2)
+        loss = backbone.pretrain_loss(batch, text, stage, generator)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append(float(loss.detach()))
+    assert sum(history[-2:]) < 0.9 * sum(history[:2])
+
+
+def test_the_vae_is_frozen_outside_its_stage():
+    backbone = make("mld", dropout=0.5).train()
+    assert backbone.denoiser.training
+    assert not backbone.vae.training
+    batch, text = motions([24, 12]), texts(2)
+    for stage, training in (("vae", True), ("denoiser", False)):
+        backbone.train()
+        backbone.pretrain_loss(batch, text, stage, torch.Generator().manual_seed(0))
+        assert backbone.vae.training is training
+    backbone.eval()
+    backbone.pretrain_loss(batch, text, "vae", torch.Generator().manual_seed(0))
+    assert not backbone.vae.training
+    assert {id(p) for p in backbone.trainable()} == {id(p) for p in backbone.denoiser.parameters()}
+
+
+@pytest.mark.parametrize("drop", [0.0, 1.0])
+def test_dropped_text_is_the_empty_caption(drop):
+    backbone = make("mld", text_drop=drop)
+    batch = motions([24, 12])
+    seen = []
+    backbone.denoiser.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[2]))
+    backbone.pretrain_loss(batch, texts(2), "denoiser", torch.Generator().manual_seed(0))
+    expected = backbone.empty_text.pooled.expand(2, -1) if drop else texts(2).pooled
+    torch.testing.assert_close(seen[0], expected)
+
+
+def test_latents_are_sampled():
+    backbone, batch = make("mld"), motions([24, 12])
+    mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))
+    z = backbone.latents(batch, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(z, mean + (log_variance / 2).exp() * noise)
+
+
+def test_masked_means_weigh_motions_equally():
+    a, b = torch.zeros(2, 4, 3), torch.zeros(2, 4, 3)
+    a[0, :2] = 3.0  # |d| > 1: |d| - 1/2
+    a[1, 0] = 0.5  # |d| < 1: d^2 / 2
+    a[0, 2:] = 100.0  # padding
+    lengths = torch.tensor([2, 4])
+    assert float(smooth_l1(a, b, lengths)) == pytest.approx((2.5 + 0.125 / 4) / 2)
+
+
+def test_the_unmasked_loss_counts_padding():
+    batch = motions([8, 4])
+    reconstruction = batch.features + 0.3
+    mean = log_variance = torch.zeros(2, 1, 4)
+    arguments = (reconstruction, batch.features, batch.lengths, mean, log_variance, lambda x: x)
+    plain = VAELoss(joints=0.0, masked=False)(*arguments)
+    assert float(plain["features"]) == pytest.approx(0.045, rel=1e-4)
+    assert float(plain["kl"]) == 0.0
+    kl = VAELoss(joints=0.0)(*arguments[:3], mean + 2.0, log_variance, lambda x: x)["kl"]
+    assert float(kl) == pytest.approx(1e-4 * 2.0)
+
+
+def test_the_skeleton_follows_from_the_width():
+    backbone = make("mld")
+    backbone.normaliser = Normaliser(torch.zeros(251), torch.ones(251))
+    assert backbone.to_joints(torch.zeros(1, 8, 251)).shape == (1, 8, 21, 3)
+
+
+def test_joints_are_compared_in_metres():
+    backbone, batch = make("mld"), motions([8])
+    backbone.normaliser = Normaliser(torch.zeros(DIM), torch.ones(DIM))
+    features = torch.zeros(1, 8, DIM)
+    features[..., 3] = 0.9  # root height
+    joints = backbone.to_joints(features)
+    assert joints.shape == (1, 8, 22, 3)
+    torch.testing.assert_close(joints[0, :, 0, 1], torch.full((8,), 0.9))
+    terms = backbone.reconstruction_loss(batch, torch.Generator().manual_seed(0))
+    assert terms["joints"].item() > 0
+
+
+def test_pseudo_huber_is_quadratic_near_zero_and_linear_far_away():
+    near, far = torch.tensor([[1e-4], [10.0]], dtype=torch.float64)
+    zero = torch.zeros(1)
+    assert float(pseudo_huber(near, zero, 0.5)) == pytest.approx(1e-8 / (2 * 0.5), rel=1e-3)
+    assert float(pseudo_huber(far, zero, 0.001)) == pytest.approx(10.0 - 0.001, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"layers": 4}, "layers"),
+        ({"heads": 3}, "heads"),
+        ({"latent": [1, 8]}, "hidden"),
+        ({"widht": 3}, "widht"),
+        ({"vae_loss": {"kld": 1.0}}, "kld"),
+    ],
+)
+def test_a_wrong_network_section_is_one_clear_error(change, field):
+    with pytest.raises(InputError, match=field):
+        make("mld", **change)
+
+
+def test_a_consistency_model_needs_a_guidance_embedding():
+    with pytest.raises(InputError, match="guidance_width"):
+        make("motionlcm", guidance_width=None)
