@@ -71,24 +71,25 @@ class Judge:
             evaluator, corpus=None if any_corpus else self.corpus, device=device
         )
         self.reader = _reader(self.about, words, text, self.data, evaluator)
-        captions = self.data.clips["captions"]
-        self._captions = sorted({caption for several in captions for caption in several})
-        self._row = {caption: row for row, caption in enumerate(self._captions)}
-        self._texts = self.evaluator.embed_texts(self._captions, self.reader)
+        clips = self.data.clips
+        self._clips, self._captions = clips["clip"].tolist(), clips["captions"].tolist()
+        distinct = sorted({caption for several in self._captions for caption in several})
+        self._row = {caption: row for row, caption in enumerate(distinct)}
+        self._texts = self.evaluator.embed_texts(distinct, self.reader)
 
     def draw(self, replication: int, second: bool = False) -> Draw:
-        clips = self.data.clips
-        counts = np.array([len(captions) for captions in clips["captions"]])
-        return draw(clips["frames"].to_numpy(), counts, self.rules, self.seed, replication, second)
+        counts = np.array([len(captions) for captions in self._captions])
+        frames = self.data.clips["frames"].to_numpy()
+        return draw(frames, counts, self.rules, self.seed, replication, second)
 
     def prompts(self, drawn: Draw) -> tuple[list[str], list[str]]:
         """Captions and clip names of a draw's rows."""
-        clips = self.data.clips
+        rows = drawn.rows.tolist()
         captions = [
-            clips["captions"][row][index]
-            for row, index in zip(drawn.rows, drawn.captions, strict=True)
+            self._captions[row][index]
+            for row, index in zip(rows, drawn.captions.tolist(), strict=True)
         ]
-        return captions, [clips["clip"][row] for row in drawn.rows]
+        return captions, [self._clips[row] for row in rows]
 
     def real(self, drawn: Draw) -> list[Tensor]:
         """The draw's recorded motions, raw kinematic features."""

@@ -148,7 +148,7 @@ def test_official_files_that_do_not_fit(release):
     state = torch.load(folder / "finest.tar", weights_only=True)
     del state["motion_encoder"]["hidden"]
     torch.save(state, folder / "cut.tar")
-    with pytest.raises(InputError, match="motion_encoder.hidden: tensor missing"):
+    with pytest.raises(InputError, match=r"motion_encoder.hidden: tensor missing"):
         load_official(folder / "cut.tar", normaliser)
     del state["text_encoder"]
     torch.save(state, folder / "cut.tar")
