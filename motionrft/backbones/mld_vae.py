@@ -27,9 +27,9 @@ class MotionVAE(nn.Module):
         if options.projected:
             self.latent_pre, self.latent_post = nn.Linear(hidden, width), nn.Linear(width, hidden)
         self.projected = options.projected
+        last = self.latent_pre if options.projected else self.encoder.norm
         with torch.no_grad():
-            last = self.latent_pre if options.projected else self.encoder.norm
-            last.bias += options.posterior_bias
+            last.bias.add_(options.posterior_bias)
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, T, F] and lengths [B] -> mean and log-variance [B, n, d]."""

@@ -10,7 +10,16 @@ from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
-from tests.backbones.small_latent_models import DIM, KINDS, SCHEDULE, make, motions, texts
+from tests.backbones.small_latent_models import (
+    DIM,
+    KINDS,
+    SCHEDULE,
+    SIZES,
+    TEXT,
+    make,
+    motions,
+    texts,
+)
 
 LENGTHS = [24, 12, 7]
 DDIM = {"kind": "ddim", "steps": 4, "schedule": {**SCHEDULE, "set_alpha_to_one": False}}
@@ -25,6 +34,13 @@ def sampler_of(name: str, backbone) -> Sampler:
 
 def condition_of(backbone, lengths: list[int]):
     return backbone.condition(texts(len(lengths)), texts(1, seed=9), torch.tensor(lengths))
+
+
+def calls_of(module) -> list[int]:
+    """Batch sizes of the module's calls, filled as they come."""
+    calls: list[int] = []
+    module.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
+    return calls
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -65,8 +81,7 @@ def test_guidance_is_one_call_on_both_halves_conditional_first():
     backbone = make("mld")
     condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
     t = torch.tensor([10, 500, 900])
-    calls = []
-    backbone.denoiser.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
+    calls = calls_of(backbone.denoiser)
     guided = backbone.guided(x, t, condition, 3.0)
     assert calls == [6]
     text, empty = condition.text.pooled, backbone.empty_text.pooled.expand(3, -1)
@@ -79,8 +94,7 @@ def test_a_consistency_model_embeds_guidance_in_one_call():
     backbone = make("motionlcm")
     condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
     t = torch.tensor([10, 500, 900])
-    calls = []
-    backbone.denoiser.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
+    calls = calls_of(backbone.denoiser)
     guided = backbone.guided(x, t, condition, 7.5)
     assert calls == [3]
     w = torch.full((3,), 6.5)
@@ -155,6 +169,20 @@ def test_dropped_text_is_the_empty_caption(drop):
     backbone.pretrain_loss(batch, texts(2), "denoiser", torch.Generator().manual_seed(0))
     expected = backbone.empty_text.pooled.expand(2, -1) if drop else texts(2).pooled
     torch.testing.assert_close(seen[0], expected)
+
+
+@pytest.mark.parametrize("name", ["mld", "mldpp"])
+@torch.no_grad()
+def test_the_posterior_can_start_narrow(name):
+    means = []
+    for bias in (0.0, -3.0):
+        kind, network = KINDS[name]
+        network = {"schedule": SCHEDULE, **SIZES, **network, "posterior_bias": bias}
+        torch.manual_seed(0)
+        unit = Normaliser(torch.zeros(DIM), torch.ones(DIM))
+        vae = kind.build(network, dim=DIM, text={"pooled": TEXT}, normaliser=unit).vae.eval()
+        means.append(vae.encode(motions([24]).features, torch.tensor([24]))[1].mean())
+    assert float(means[1] - means[0]) == pytest.approx(-3.0, abs=0.5)
 
 
 def test_latents_are_sampled():
