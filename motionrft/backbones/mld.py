@@ -83,11 +83,11 @@ class MLD(Backbone):
     ) -> dict[str, Tensor]:
         if stage == "vae":
             return self.reconstruction_loss(batch, generator)
-        z = self.latents(batch, generator)
+        z, condition = self.latents(batch, text, generator)
         t, noise, noisy = self.forward_process.draw(z, generator)
         coin = torch.rand(len(z), generator=generator, device=z.device)
-        condition = Condition(text, batch.lengths, coin < self.options.text_drop)
-        return {"loss": F.mse_loss(self.predict(noisy, t, condition), noise)}
+        dropped = condition.with_drop(coin < self.options.text_drop)
+        return {"loss": F.mse_loss(self.predict(noisy, t, dropped), noise)}
 
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The VAE's loss on one batch: its latent is sampled, its frames are compared as joints too."""
@@ -106,11 +106,17 @@ class MLD(Backbone):
         return joints_from_positions(raw, (raw.shape[-1] + 1) // 12)
 
     @torch.no_grad()
-    def latents(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Latents of a batch, sampled (never the mean) from the frozen VAE."""
+    def latents(
+        self, batch: Batch, text: TextBatch, generator: torch.Generator
+    ) -> tuple[Tensor, Condition]:
+        """Latents sampled (never the mean) from the frozen VAE, `draws` a motion, and their condition."""
         mean, log_variance = self.vae.encode(batch.features, batch.lengths)
+        index = torch.arange(len(mean), device=mean.device).repeat(self.options.draws)
+        mean, log_variance = mean[index], log_variance[index]
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        return sample_latent(mean, log_variance, noise)
+        nobody = torch.zeros_like(index, dtype=torch.bool)
+        condition = Condition(text.select(index), batch.lengths[index], nobody)
+        return sample_latent(mean, log_variance, noise), condition
 
     def load_official(self, path: str | Path) -> LoadReport:
         return read_official(self, path)

@@ -17,6 +17,8 @@ class LatentOptions:
     text_relu       a ReLU before the text Linear, which drops half of the text (MLD, not MLD++)
     posterior_bias  first bias of mean and log-variance; below 0 the posterior starts narrow, which a
                     short training needs (official: 0)
+    draws           latents, times and noises drawn for each encoded motion (official: 1); encoding is
+                    most of the cost of a small denoiser's step
     guidance_width  size of the embedded guidance weight (MotionLCM); null for models sampled with CFG
     vae_loss, distillation: see `VAELoss` and `Distillation`
     """
@@ -32,6 +34,7 @@ class LatentOptions:
     time_width: int = 768
     text_relu: bool = True
     posterior_bias: float = 0.0
+    draws: int = 1
     guidance_width: int | None = None
     text_drop: float = 0.1
     vae_loss: dict[str, Any] = field(default_factory=dict)

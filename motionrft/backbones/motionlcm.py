@@ -119,12 +119,11 @@ class MotionLCM(MLD):
             raise InputError(
                 "distillation without a teacher", field=stage, fix="pass its weights with --from"
             )
-        z = self.latents(batch, generator)
+        z, condition = self.latents(batch, text, generator)
         steps, (low, high) = self.distillation.solver_steps, self.distillation.guidance
         noise = torch.randn(z.shape, generator=generator, device=z.device)
         j = torch.randint(steps, (len(z),), generator=generator, device=z.device)
         w = low + (high - low) * torch.rand(len(z), generator=generator, device=z.device)
-        condition = Condition(text, batch.lengths, torch.zeros_like(j, dtype=torch.bool))
         return self.distillation_loss(z, noise, j, w, condition, self.teaching.to(z.device))
 
     def distillation_loss(

@@ -189,8 +189,22 @@ def test_latents_are_sampled():
     backbone, batch = make("mld"), motions([24, 12])
     mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))
-    z = backbone.latents(batch, torch.Generator().manual_seed(5))
+    z, condition = backbone.latents(batch, texts(2), torch.Generator().manual_seed(5))
     torch.testing.assert_close(z, mean + (log_variance / 2).exp() * noise)
+    assert not condition.drop.any()
+
+
+def test_several_latents_may_be_drawn_of_each_motion():
+    backbone, batch = make("mld", draws=3), motions([24, 12])
+    z, condition = backbone.latents(batch, texts(2), torch.Generator().manual_seed(5))
+    mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
+    noise = torch.randn(6, *mean.shape[1:], generator=torch.Generator().manual_seed(5))
+    expected = mean.repeat(3, 1, 1) + (log_variance / 2).exp().repeat(3, 1, 1) * noise
+    torch.testing.assert_close(z, expected)
+    assert condition.lengths.tolist() == [24, 12] * 3
+    torch.testing.assert_close(condition.text.pooled, texts(2).pooled.repeat(3, 1))
+    losses = backbone.pretrain_loss(batch, texts(2), "denoiser", torch.Generator())
+    assert losses["loss"].isfinite()
 
 
 def test_masked_means_weigh_motions_equally():
