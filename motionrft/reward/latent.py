@@ -17,8 +17,9 @@ class Latent:
 
     @classmethod
     def split(cls, statistics: Tensor) -> Latent:
-        """[B, 2d] -> first half mean, second half log-variance. float32 whatever the autocast."""
-        return cls(*statistics.float().chunk(2, dim=-1))
+        """[B, 2d] -> first half mean, second half log-variance; in float32 at least."""
+        wide = torch.promote_types(statistics.dtype, torch.float32)
+        return cls(*statistics.to(wide).chunk(2, dim=-1))
 
     @property
     def std(self) -> Tensor:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,7 +57,8 @@ class OfficialReport:
 def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
     """A foreign checkpoint, without running any code that is in it; its top level is one of `kinds`."""
     try:
-        value = torch.load(path, weights_only=True, map_location="cpu")
+        with torch.serialization.safe_globals(plain_arrays()):
+            value = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError:
         raise InputError("no such file", where=path, fix="check the name") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
@@ -71,6 +73,14 @@ def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
             f"a {type(value).__name__} at its top level", where=path, fix="pass a released file"
         )
     return value
+
+
+def plain_arrays() -> list[Any]:
+    """What a pickled numpy array of numbers refers to, under its names of numpy 1 and 2: data, no code."""
+    rebuild = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+    kinds = [type(np.dtype(name)) for name in ("f4", "f8", "f2", "i4", "i8", "u1", "?")]
+    names = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
+    return [np.ndarray, np.dtype, *kinds, *((rebuild, name) for name in names)]
 
 
 def network_settings(

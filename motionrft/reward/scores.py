@@ -77,7 +77,7 @@ def authenticity_rows(
             row("authenticity", model, name, setting, *entry, count) for entry in scores.items()
         ]
         for generator in sorted(set(generators) - {""}):
-            mask = chosen & torch.from_numpy(generators.isin(["", generator]).to_numpy())
+            mask = chosen & torch.tensor(generators.isin(["", generator]).tolist())
             value = auroc(logits[mask][:, 1] - logits[mask][:, 0], labels[mask])
             place = f"{setting}, {generator}"
             rows.append(row("authenticity", model, name, place, "auroc", value, int(mask.sum())))
@@ -89,10 +89,10 @@ def _groups(table: pd.DataFrame, kind: str | None) -> Iterable[tuple[str, str, T
     everything = torch.ones(len(table), dtype=torch.bool)
     yield "all", "all", everything
     for name in sorted(table["representation"].unique()):
-        yield name, "all", torch.from_numpy((table["representation"] == name).to_numpy())
+        yield name, "all", torch.tensor((table["representation"] == name).tolist())
     if kind is not None:
         for value in sorted(table[kind].unique()):
-            yield "all", value, torch.from_numpy((table[kind] == value).to_numpy())
+            yield "all", value, torch.tensor((table[kind] == value).tolist())
 
 
 def length_only(items: TaskData, split: TaskData) -> Tensor:
@@ -119,7 +119,7 @@ def calibration(
 ) -> pd.DataFrame:
     """Reliability: in each tenth of predicted probability, the mean prediction and the observed frequency."""
     edges = torch.linspace(0, 1, bins + 1)
-    place = torch.bucketize(probability, edges[1:-1])
+    place = torch.bucketize(probability.contiguous(), edges[1:-1])
     rows = []
     for index in range(bins):
         inside = place == index

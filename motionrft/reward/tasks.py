@@ -249,7 +249,7 @@ def selection_score(objective: TaskObjective, items: TaskData) -> float:
     table, outputs, labels = outputs_of(objective, items)
     scores = []
     for name in items.names:
-        index = torch.from_numpy((table["representation"] == name).to_numpy())
+        index = torch.tensor((table["representation"] == name).tolist())
         if items.task == "preference":
             chosen = outputs[index][..., 0]
             scores.append(preference(chosen[:, 0], chosen[:, 1])["accuracy"])

@@ -32,9 +32,9 @@ from motionrft.reward.spl import mine, spl_loss
 from motionrft.reward.tasks import one_representation_batches
 from motionrft.training.loop import TrainSettings, learning_rate
 from motionrft.verify.case import Case
+from motionrft.verify.families.motionreward_small import tolerance
 
 FAMILY = "motionreward"
-TOLERANCE = {"atol": 1e-6, "rtol": 1e-5}
 # the released soft-max divides cosines by 0.1 twice
 SPL_TEMPERATURE, SPL_K, SPL_CONFIDENT = 0.01, 10, 0.8
 PERCENT = {"atol": 5.01e-4}  # recorded with three decimals
@@ -72,28 +72,28 @@ def _contrastive(case: Case) -> None:
     x, y, sentences = (case.input(f"infonce/{key}") for key in ("x", "y", "sent"))
     dropped = false_negatives(sentences, 0.9).nonzero()
     case.compare("infonce/dropped_pairs", dropped)
-    case.compare("infonce/plain", infonce(x, y), **TOLERANCE)
+    case.compare("infonce/plain", infonce(x, y), **tolerance(case))
     with torch.enable_grad():
         x = x.clone().requires_grad_(True)
         filtered = infonce(x, y, sentences)
         (gradient,) = torch.autograd.grad(filtered, x)
-    case.compare("infonce/filtered", filtered, **TOLERANCE)
-    case.compare("infonce/filtered_spm_class", filtered, **TOLERANCE)
-    case.compare("infonce/filtered_grad_x", gradient, **TOLERANCE)
+    case.compare("infonce/filtered", filtered, **tolerance(case))
+    case.compare("infonce/filtered_spm_class", filtered, **tolerance(case))
+    case.compare("infonce/filtered_grad_x", gradient, **tolerance(case))
 
 
 def _terms(case: Case) -> None:
     q, p = (
         Latent(case.input(f"kl/mu_{side}"), case.input(f"kl/logvar_{side}")) for side in ("q", "p")
     )
-    case.compare("kl/value", kl_divergence(q, p), **TOLERANCE)
+    case.compare("kl/value", kl_divergence(q, p), **tolerance(case))
     a, b = case.input("smooth_l1/a"), case.input("smooth_l1/b")
-    case.compare("smooth_l1/value", smooth_l1(a, b), **TOLERANCE)
+    case.compare("smooth_l1/value", smooth_l1(a, b), **tolerance(case))
     better, worse = case.input("pairwise/scores").unbind(1)
-    case.compare("pairwise/loss", preference_loss(better, worse), **TOLERANCE)
+    case.compare("pairwise/loss", preference_loss(better, worse), **tolerance(case))
     per_pair = torch.stack([preference_loss(*pair) for pair in zip(better, worse, strict=True)])
-    case.compare("pairwise/per_pair", per_pair, **TOLERANCE)
-    case.compare("pairwise/accuracy", preference(better, worse)["accuracy"], **TOLERANCE)
+    case.compare("pairwise/per_pair", per_pair, **tolerance(case))
+    case.compare("pairwise/accuracy", preference(better, worse)["accuracy"], **tolerance(case))
 
 
 def _spl(case: Case, name: str) -> None:
@@ -113,11 +113,11 @@ def _spl(case: Case, name: str) -> None:
     case.compare(f"{key}/in_top10", retrieved)
     case.compare(f"{key}/any_above_0.8", (scores > SPL_CONFIDENT).any(dim=1))
     if f"{key}/loss_stable" in case.tensors:
-        case.compare(f"{key}/loss_stable", loss, **TOLERANCE)
+        case.compare(f"{key}/loss_stable", loss, **tolerance(case))
         released = spl_loss(*pair, solved, SPL_TEMPERATURE, log_space=False)
         case.compare(f"{key}/loss", released)
         return
-    case.compare(f"{key}/loss", loss, **TOLERANCE)
+    case.compare(f"{key}/loss", loss, **tolerance(case))
     for side, gradient in zip(("motion", "text"), gradients, strict=True):
         case.compare(f"{key}/grad_{side}", gradient, atol=1e-6, rtol=1e-4)
 
@@ -126,13 +126,13 @@ def _noise(case: Case) -> None:
     alphas = cumulative_alphas()
     case.compare("noise/alphas_cumprod", alphas, atol=1e-6, rtol=1e-4)
     law = NoiseLaw(official=True)
-    case.compare("noise/timestep_weights", law.weights(), **TOLERANCE)
+    case.compare("noise/timestep_weights", law.weights(), **tolerance(case))
     t = case.input("noise/t")
     noised = add_noise(case.input("noise/x0"), t, case.input("noise/eps"), alphas)
-    case.compare("noise/xt", noised, **TOLERANCE)
+    case.compare("noise/xt", noised, **tolerance(case))
     width = case.tensors["noise/sinusoid"].shape[1]
     sinusoid = timestep_sinusoid(case.input("noise/sinusoid_t"), width)
-    case.compare("noise/sinusoid", sinusoid, **TOLERANCE)
+    case.compare("noise/sinusoid", sinusoid, **tolerance(case))
 
 
 def _learning_rate(case: Case, name: str, recorded: dict) -> None:
@@ -175,18 +175,17 @@ def _preference_scores(case: Case, recorded: dict | None) -> None:
         return
     order = recorded["repr_types"]
     coins = np.random.RandomState(42)
-    swaps, batches = {}, {}
+    swaps: dict[str, Tensor] = {}
+    batches: dict[str, list[int]] = {}
     for name in order:
         count = len(scores[name])
         swaps[name] = torch.tensor([coins.random() < 0.5 for _ in range(count)])
         batches[name] = [min(16, count - begin) for begin in range(0, count, 16)]
-    groups = {f"_{name}": (*scores[name].unbind(1), swaps[name], batches[name]) for name in order}
-    groups[""] = (
-        *torch.cat([scores[name] for name in order]).unbind(1),
-        torch.cat([swaps[name] for name in order]),
-        [size for name in order for size in batches[name]],
-    )
-    for suffix, (better, worse, swapped, sizes) in groups.items():
+    groups: dict[str, list[str]] = {f"_{name}": [name] for name in order} | {"": order}
+    for suffix, names in groups.items():
+        better, worse = torch.cat([scores[name] for name in names]).unbind(1)
+        swapped = torch.cat([swaps[name] for name in names])
+        sizes = [size for name in names for size in batches[name]]
         found = preference(better, worse, sizes)
         values = {
             "acc": found["accuracy_batch_mean"],
@@ -197,7 +196,9 @@ def _preference_scores(case: Case, recorded: dict | None) -> None:
         for key, value in values.items():
             if f"{key}{suffix}" in recorded:
                 expected = recorded[f"{key}{suffix}"]
-                case.compare(f"eval_critic/{key}{suffix}", value, expected=expected, **TOLERANCE)
+                case.compare(
+                    f"eval_critic/{key}{suffix}", value, expected=expected, **tolerance(case)
+                )
 
 
 def _authenticity_scores(case: Case, recorded: dict | None) -> None:
@@ -226,7 +227,9 @@ def _authenticity_group(
     for key, value in values.items():
         if f"{key}{suffix}" in recorded:
             expected = recorded[f"{key}{suffix}"]
-            case.compare(f"eval_authenticity/{key}{suffix}", value, expected=expected, **TOLERANCE)
+            case.compare(
+                f"eval_authenticity/{key}{suffix}", value, expected=expected, **tolerance(case)
+            )
 
 
 def _pairs(case: Case) -> None:

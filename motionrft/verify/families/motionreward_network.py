@@ -25,10 +25,9 @@ from motionrft.reward.official import official_name
 from motionrft.reward.semantic import semantic_terms
 from motionrft.text.features import TextBatch
 from motionrft.verify.case import Case
-from motionrft.verify.families.motionreward_small import build, build_branch
+from motionrft.verify.families.motionreward_small import build, build_branch, tolerance
 
 FAMILY = "motionreward"
-TOLERANCE = {"atol": 5e-6, "rtol": 3e-5}
 GRADIENT = {"atol": 1e-5, "rtol": 3e-4}
 HALF = {"atol": 1e-2}  # stored as float16
 # the released launcher's weights (paper section 1.8)
@@ -48,7 +47,7 @@ class Check:
     """One case: its network, branches and inputs, and a method a group of recorded quantities."""
 
     def __init__(self, case: Case):
-        self.case = case
+        self.case, self.tolerance = case, tolerance(case)
         self.network: RewardNetwork = build(case, "backbone/")
         self.branches: dict[str, TaskBranch] = {
             task: build_branch(case, self.network, task, official)
@@ -89,44 +88,50 @@ class Check:
 
     def time(self) -> None:
         sinusoid = timestep_sinusoid(self.t, self.case.tensors["time/sinusoid"].shape[1])
-        self.case.compare("time/sinusoid", sinusoid, **TOLERANCE)
-        self.case.compare("time/motion_token", self.network.time_embedding(sinusoid), **TOLERANCE)
+        self.case.compare("time/sinusoid", sinusoid, **self.tolerance)
         self.case.compare(
-            "time/text_token", self.network.time_embedding_text(sinusoid), **TOLERANCE
+            "time/motion_token", self.network.time_embedding(sinusoid), **self.tolerance
+        )
+        self.case.compare(
+            "time/text_token", self.network.time_embedding_text(sinusoid), **self.tolerance
         )
 
     def embeddings(self) -> None:
         for key, t in self.steps().items():
             text = self.text(t)
-            self.case.compare(f"text/{key}/mean", text.mean, **TOLERANCE)
-            self.case.compare(f"text/{key}/std", text.std, **TOLERANCE)
+            self.case.compare(f"text/{key}/mean", text.mean, **self.tolerance)
+            self.case.compare(f"text/{key}/std", text.std, **self.tolerance)
             for name, official in OFFICIAL_NAMES.items():
                 latent = self.network.encode_motion(self.motions[name], self.lengths, name, t)
-                self.case.compare(f"motion_{official}/{key}/mean", latent.mean, **TOLERANCE)
-                self.case.compare(f"motion_{official}/{key}/std", latent.std, **TOLERANCE)
+                self.case.compare(f"motion_{official}/{key}/mean", latent.mean, **self.tolerance)
+                self.case.compare(f"motion_{official}/{key}/std", latent.std, **self.tolerance)
         drawn = self.text().sample(self.case.input("eps/embed_text.0"))
-        self.case.compare("embed/text_sample", drawn, **TOLERANCE)
+        self.case.compare("embed/text_sample", drawn, **self.tolerance)
         latent = self.network.encode_motion(
             self.motions["kinematic"], self.lengths, "kinematic", self.t
         )
         drawn = latent.sample(self.case.input("eps/embed_motion.0"))
-        self.case.compare("embed/motion_sample_263", drawn, **TOLERANCE)
+        self.case.compare("embed/motion_sample_263", drawn, **self.tolerance)
 
     def decodes(self, name: str) -> None:
         key, motion = f"motion_{OFFICIAL_NAMES[name]}", self.motions[name]
         projected = self.network.projection(name)(motion)
-        self.case.compare(f"{key}/projection", projected, **TOLERANCE)
+        self.case.compare(f"{key}/projection", projected, **self.tolerance)
         full = self.network.encode_motion(motion, None, name)
-        self.case.compare(f"{key}/full_length/mean", full.mean, **TOLERANCE)
+        self.case.compare(f"{key}/full_length/mean", full.mean, **self.tolerance)
         z = self.network.encode_motion(motion, self.lengths, name, self.t).mean
         decoded = self.network.decode(z, self.lengths, motion.shape[1], name)
         shape = self.case.tensors[f"{key}/decoded"].shape
         self.case.compare(f"{key}/decoded", decoded.reshape(shape), **HALF)
-        self.case.compare(f"{key}/decoded_mean_per_sample", decoded.mean(dim=(1, 2)), **TOLERANCE)
+        self.case.compare(
+            f"{key}/decoded_mean_per_sample", decoded.mean(dim=(1, 2)), **self.tolerance
+        )
         last = decoded[torch.arange(len(z)), self.lengths - 1]
-        self.case.compare(f"{key}/decoded_last_valid", last, **TOLERANCE)
+        self.case.compare(f"{key}/decoded_last_valid", last, **self.tolerance)
 
-    def terms(self, name: str, motion: Tensor, mode: str) -> dict[str, Tensor]:
+    def terms(
+        self, name: str, motion: Tensor, mode: str, sentences: Tensor | None
+    ) -> dict[str, Tensor]:
         """The semantic loss in a mode such as M1T0: which side carries the time token."""
         text = self.text(self.t if mode[3] == "1" else None)
         t = self.t if mode[1] == "1" else None
@@ -140,7 +145,7 @@ class Check:
             name,
             (text, z_text),
             (latent, z_motion),
-            self.sentences,
+            sentences,
             LossWeights(),
             temperature=self.temperature,
             threshold=self.threshold,
@@ -150,28 +155,29 @@ class Check:
     def losses(self, name: str) -> None:
         key, motion = f"loss_{OFFICIAL_NAMES[name]}", self.motions[name]
         for mode in ("M1T0", "M0T1", "M1T1", "M0T0"):
-            terms = self.terms(name, motion, mode)
-            self.case.compare(f"{key}/{mode}/total", terms["total"], **TOLERANCE)
+            terms = self.terms(name, motion, mode, self.sentences)
+            self.case.compare(f"{key}/{mode}/total", terms["total"], **self.tolerance)
             if mode == "M1T0":
-                recorded = [*list(terms.values())[:-1], self.unfiltered(name)]
-                self.case.compare(f"{key}/M1T0/terms", torch.stack(recorded), **TOLERANCE)
+                plain = self.terms(name, motion, mode, None)["contrastive"]
+                recorded = [*list(terms.values())[:-1], plain]
+                self.case.compare(f"{key}/M1T0/terms", torch.stack(recorded), **self.tolerance)
         noise = self.motion("ddpm_noise", name)
         noised = add_noise(motion, self.t, noise, cumulative_alphas())
-        self.case.compare(f"{key}/noised_mean_per_sample", noised.mean(dim=(1, 2)), **TOLERANCE)
         self.case.compare(
-            f"{key}/M1T0_noised/total", self.terms(name, noised, "M1T0")["total"], **TOLERANCE
+            f"{key}/noised_mean_per_sample", noised.mean(dim=(1, 2)), **self.tolerance
         )
-
-    def unfiltered(self, name: str) -> Tensor:
-        kept, self.sentences = self.sentences, None
-        value = self.terms(name, self.motions[name], "M1T0")["contrastive"]
-        self.sentences = kept
-        return value
+        self.case.compare(
+            f"{key}/M1T0_noised/total",
+            self.terms(name, noised, "M1T0", self.sentences)["total"],
+            **self.tolerance,
+        )
 
     def semantic_gradient(self) -> None:
         with torch.enable_grad():
             self.network.requires_grad_(True)
-            self.terms("kinematic", self.motions["kinematic"], "M1T0")["total"].backward()
+            self.terms("kinematic", self.motions["kinematic"], "M1T0", self.sentences)[
+                "total"
+            ].backward()
         for name, parameter in self.network.named_parameters():
             norm = self.case.meta["numbers"]["grad_norm_M1T0_263"].get(name)
             self.gradient_norm(f"grad_norm_M1T0_263/{name}", parameter.grad, norm)
@@ -207,7 +213,7 @@ class Check:
             total = total + alignment_total(terms)
             recorded += list(terms.values())
             self.case.compare(
-                f"cross/{key}", torch.stack([torch.as_tensor(total), *recorded]), **TOLERANCE
+                f"cross/{key}", torch.stack([torch.as_tensor(total), *recorded]), **self.tolerance
             )
 
     def auxiliary(
@@ -231,20 +237,20 @@ class Check:
                 auxiliary = auxiliary + self.auxiliary(motion, latent, z, full, name)
             better, worse = scores
             key = f"critic_{official}/{reading}"
-            self.case.compare(f"{key}/scores", torch.stack(scores, dim=1), **TOLERANCE)
+            self.case.compare(f"{key}/scores", torch.stack(scores, dim=1), **self.tolerance)
             accuracy = (better > worse).float().mean()
             numbers = torch.stack([preference_loss(better, worse), accuracy, auxiliary])
-            self.case.compare(f"{key}/loss_acc_aux", numbers, **TOLERANCE)
+            self.case.compare(f"{key}/loss_acc_aux", numbers, **self.tolerance)
 
     def authenticity(self, name: str) -> None:
         key = f"authenticity_{OFFICIAL_NAMES[name]}"
         for reading in ("mean", "draw"):
             logits, labels, latent, z = self.authenticity_logits(name, reading)
-            self.case.compare(f"{key}/{reading}/logits", logits, **TOLERANCE)
+            self.case.compare(f"{key}/{reading}/logits", logits, **self.tolerance)
             loss = torch.nn.functional.cross_entropy(logits, labels)
             auxiliary = self.auxiliary(self.motions[name], latent, z, self.lengths, name)
             self.case.compare(
-                f"{key}/{reading}/loss_aux", torch.stack([loss, auxiliary]), **TOLERANCE
+                f"{key}/{reading}/loss_aux", torch.stack([loss, auxiliary]), **self.tolerance
             )
 
     def authenticity_logits(self, name: str, reading: str) -> tuple[Tensor, Tensor, Latent, Tensor]:
@@ -333,7 +339,7 @@ class Check:
                     scores = reward(motion, lengths, context, t)
                     (gradient,) = torch.autograd.grad(scores["total"].mean(), motion)
                 rows = torch.stack([scores[row] for row in ROWS])
-                self.case.compare(f"reward/{key}/{reading}", rows, **TOLERANCE)
+                self.case.compare(f"reward/{key}/{reading}", rows, **self.tolerance)
                 self.reward_gradient(f"reward/{key}/{reading}_grad", gradient)
 
     def reward_gradient(self, key: str, gradient: Tensor) -> None:
@@ -350,7 +356,7 @@ class Check:
         simple = MotionReward(self.network, {}, {"semantic": 1.0}, clean_token=False)
         context = simple.context(words, None, self.lengths, "joint")
         scores = simple(self.motions["joint"], self.lengths, context)
-        self.case.compare("reward/simple_22x3", scores["semantic"], **TOLERANCE)
+        self.case.compare("reward/simple_22x3", scores["semantic"], **self.tolerance)
         mean, std = self.case.input("in/hy_mean"), self.case.input("in/hy_std")
         truth, generated = (
             ((self.case.input(f"in/hy_{kind}_201") - mean) / std)[..., :135]
@@ -360,7 +366,7 @@ class Check:
         context = rotation.context(words, truth, self.lengths, "rotation")
         scores = rotation(generated, self.lengths, context)
         numbers = torch.stack([scores[key].mean() for key in ("total", "semantic", "m2m")])
-        self.case.compare("reward/hy", numbers, **TOLERANCE)
+        self.case.compare("reward/hy", numbers, **self.tolerance)
 
 
 def module_path(name: str) -> str:
