@@ -19,6 +19,7 @@ import yaml
 from motionrft.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # sections whose defaults are a file a size: config/<section>/<size>.yaml, with the run's own section laid over it
 SIZED = ("text", "evaluator", "reward", "finetune", "evaluate", "resources")
@@ -27,7 +28,7 @@ SIZED = ("text", "evaluator", "reward", "finetune", "evaluate", "resources")
 def read_yaml(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except FileNotFoundError:
         raise InputError(
             "no such file", where=path, fix="check the name; configurations are in config/"

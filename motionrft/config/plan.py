@@ -18,7 +18,19 @@ from motionrft.artefacts import digest
 # what only fine-tuning reads of a backbone: a change to these re-trains no backbone
 FINETUNING_KEYS = ("reward_form", "tune", "lora", "source")
 # the names of motionrft/reporting/build.py, kept here so that planning loads no table code
-TABLES = ("finetuning", "generalisation", "sota")
+TABLES = (
+    "finetuning",
+    "generalisation",
+    "sota",
+    "kit",
+    "prompts",
+    "compute_overhead",
+    "retrieval",
+    "self_refinement",
+    "preference",
+    "authenticity",
+    "faithfulness",
+)
 # reward stages that learn from judged motions
 JUDGED_STAGES = ("preference", "authenticity")
 LAYERS = ("backbones", "methods", "cells")

@@ -7,6 +7,7 @@ reads its last checkpoint and ends with the very weights of an uninterrupted run
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from motionrft.artefacts import atomic
 from motionrft.errors import InputError
 from motionrft.training.progress import progress
 
+LOG = logging.getLogger(__name__)
 # step, generator -> scalar losses, "loss" among them
 LossFunction = Callable[[int, torch.Generator], dict[str, Tensor]]
 # step -> numbers to log; larger "score" is better
@@ -147,6 +149,7 @@ def fit(
     start = 0
     if checkpoint.exists():
         start = _restore(checkpoint, trained, optimizer, average, history, best, companions)
+        LOG.info("%s continues at step %d of %d", label, start, settings.steps)
     began = time.monotonic()
     module.train()
     bar = progress(range(start, settings.steps), total=settings.steps, initial=start, label=label)
@@ -209,9 +212,7 @@ def fit(
     return pd.DataFrame(history)
 
 
-def _save(
-    path: Path, step: int, trained, optimizer, average, history, best, companions
-) -> None:
+def _save(path: Path, step: int, trained, optimizer, average, history, best, companions) -> None:
     state = {
         "step": step,
         "parameters": [parameter.detach() for parameter in trained],
@@ -225,9 +226,7 @@ def _save(
         torch.save(state, temporary)
 
 
-def _restore(
-    path: Path, trained, optimizer, average, history: list, best: dict, companions
-) -> int:
+def _restore(path: Path, trained, optimizer, average, history: list, best: dict, companions) -> int:
     """Reads a checkpoint back into everything passed; returns the step to continue from."""
     try:
         state = torch.load(path, weights_only=True, map_location=trained[0].device)

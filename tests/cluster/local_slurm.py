@@ -110,7 +110,9 @@ class LocalSlurm:
 
     def _start(self) -> None:
         if not Path("/run/munge/munge.socket.2").exists():
-            subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", "/run/munge"], check=True)
+            subprocess.run(
+                ["install", "-d", "-o", "munge", "-g", "munge", "/run/munge"], check=True
+            )
             subprocess.run(["runuser", "-u", "munge", "--", "/usr/sbin/munged"], check=True)
             self.own_munge = True
         subprocess.run(["slurmctld", "-c"], check=True)
@@ -136,7 +138,7 @@ class LocalSlurm:
 
     def jobs(self) -> list[dict[str, str]]:
         """Every job the controller remembers, as `scontrol show jobs` has it."""
-        lines = self.call("scontrol", "show", "jobs", "-o").splitlines()
+        lines = self.call("scontrol", "show", "jobs", "-d", "-o").splitlines()
         return [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines if "JobId=" in line]
 
     def _kill(self, pid_file: Path) -> None:

@@ -66,10 +66,10 @@ def test_matrix_blocks_are_united_and_no_cell_runs_twice():
 
 
 def test_a_teacher_is_trained_but_not_fine_tuned():
-    run = resolve(toy(backbones=["motionlcm"]))
-    teacher = run["backbones"]["motionlcm"]["teacher"]
+    run = resolve(toy(backbones=["motionlcm-4step"]))
+    teacher = run["backbones"]["motionlcm-4step"]["teacher"]
     assert teacher in run["backbones"]
-    assert {cell["backbone"] for cell in run["matrix"]} == {"motionlcm"}
+    assert {cell["backbone"] for cell in run["matrix"]} == {"motionlcm-4step"}
 
 
 def test_command_line_lists_get_their_types_back():

@@ -62,7 +62,6 @@ rule page:
     input:
         tables=collect("<results>/tables/{table}.csv", table=PLAN.tables),
         figures="<results>/figures",
-        records=PLAN.records(),
     output:
         report("<results>/report.html", caption="../report/page.rst", category="Report"),
     log:

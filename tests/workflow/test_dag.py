@@ -1,0 +1,143 @@
+"""The DAG itself: every run file plans, quickly and without findings; a change runs what depends on it."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from motionrft.config import ROOT
+from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
+
+RUNS = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
+NEEDED = {"mocap": ("--config", "mocap_dir=/a folder/日本")}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_run_file_plans(run, tmp_path):
+    jobs = planned(snakemake(tmp_path, run, "--dry-run", *NEEDED.get(run, ())))
+    assert jobs["corpus"] == jobs["features"] == jobs["evaluate_real"] == 1
+    assert jobs["evaluate"] > jobs["finetune"] > 0
+
+
+def test_the_default_run_is_the_toy_run(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile", "-d", tmp_path, "-n"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert "results/toy/report.html" in done.stdout + done.stderr
+
+
+def test_the_papers_matrix_plans_in_seconds_and_in_hundreds_of_jobs(tmp_path):
+    began = os.times()
+    done = snakemake(tmp_path, "humanml3d", "--dry-run", "--quiet", "rules")
+    spent = os.times().children_user - began.children_user
+    jobs = planned(done)
+    # 8 backbones x 9 methods x 3 seeds; the replications of a model are one job
+    assert jobs["finetune"] == 216
+    assert jobs["evaluate"] >= 216 + 8
+    assert sum(jobs.values()) < 600
+    assert spent < 5 * slowness()
+
+
+def slowness() -> float:
+    """How slow this machine is now, against one where a loop of five million takes 0.25 s."""
+    began = time.process_time()
+    total = 0
+    for number in range(5_000_000):
+        total += number
+    return max((time.process_time() - began) / 0.25, 1.0)
+
+
+def test_lint_and_format_find_nothing(tmp_path):
+    done = snakemake(tmp_path, "toy", "--lint")
+    assert done.returncode == 0, done.stdout
+    command = [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_computing_rule_has_all_its_parts():
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    rules = re.split(r"^rule ", text, flags=re.M)[1:]
+    computing = [rule for rule in rules if "shell:" in rule]
+    assert len(computing) >= 16
+    for rule in computing:
+        for part in ("log:", "benchmark:", "conda:", "threads:", "resources:", "params:"):
+            assert f"    {part}" in rule, (rule.splitlines()[0], part)
+        assert "python -m motionrft " in rule
+
+
+TARGETS = {
+    "tables": {"table": 3, "figures": 0, "page": 0},
+    "figures": {"table": 0, "figures": 1, "page": 0},
+    "report": {"page": 1},
+    "table_finetuning": {"table": 1, "page": 0},
+    "backbone_mdm": {"pretrain": 1, "evaluate": 3, "table": 0},
+    "method_easytune": {"finetune": 1, "evaluate": 1},
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets_by_name(target, tmp_path):
+    jobs = planned(snakemake(tmp_path, "ci", "--dry-run", "--", target))
+    for rule, count in TARGETS[target].items():
+        assert jobs.get(rule, 0) == count or (target == "tables" and jobs[rule] >= count)
+
+
+LR = "override={methods: {easytune: {lr: 0.01}}}"
+CHANGES = {
+    "nothing": ((), {}),
+    "a method's learning rate": (
+        (LR,),
+        {"finetune": 1, "evaluate": 1, "table": 3, "figures": 1, "page": 1},
+    ),
+    "the reward": (
+        ("reward={network: {layers: 2}}",),
+        {
+            "train_reward": 1,
+            "train_reward_spl": 1,
+            "train_reward_judged": 2,
+            "evaluate_reward": 1,
+            "finetune": 2,
+            "evaluate": 2,
+            "table": 3,
+            "figures": 1,
+            "page": 1,
+        },
+    ),
+    "memory": (("resources={finetune: {mem_mb: 7000}}", "device=cpu"), {}),
+    "one more seed": (
+        ("seeds=[0,1]",),
+        {"finetune": 2, "evaluate": 2, "table": 3, "figures": 1, "page": 1},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    pretend_finished(folder, "ci")
+    return folder
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_runs_what_depends_on_it_and_no_more(name, finished):
+    change, expected = CHANGES[name]
+    # an override from the command line is laid over the file's own
+    arguments = ("--config", *change) if change else ()
+    jobs = planned(snakemake(finished, "ci", "--dry-run", *arguments))
+    if "table" in jobs:
+        expected = {**expected, "table": jobs["table"]}
+    assert jobs == expected
+
+
+def test_a_mistake_is_one_line(tmp_path):
+    done = snakemake(tmp_path, "ci", "--dry-run", "--config", "backbones=[mdx]")
+    assert done.returncode == 1
+    [line] = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert "ci.yaml" in line
+    assert "mdx" in line
+    assert "Fix: choose from" in line
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,136 @@
+"""What the workflow derives from a run, without Snakemake."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from motionrft.config import resolve
+from motionrft.config.plan import TABLES, Plan
+
+
+class Wildcards(SimpleNamespace):
+    def get(self, name, default=None):
+        return getattr(self, name, default)
+
+
+def plan(**changes) -> Plan:
+    run = {"name": "t", "corpus": {"kind": "toy"}, "backbones": ["mdm"], "methods": ["easytune"]}
+    return Plan(resolve(run | changes))
+
+
+def test_stages_chain_and_a_distilled_backbone_starts_from_its_teacher():
+    p = plan(backbones=["motionlcm-4step"])
+    teacher = p.run["backbones"]["motionlcm-4step"]["teacher"]
+    first, *rest = p.stages("motionlcm-4step")
+    start = p.start_of_stage(Wildcards(backbone="motionlcm-4step", stage=first))
+    assert start == [f"results/t/backbones/{teacher}/{p.stages(teacher)[-1]}.safetensors"]
+    stages = p.stages(teacher)
+    assert p.start_of_stage(Wildcards(backbone=teacher, stage=stages[0])) == []
+    assert p.start_of_stage(Wildcards(backbone=teacher, stage=stages[1])) == [
+        f"results/t/backbones/{teacher}/{stages[0]}.safetensors"
+    ]
+    assert not rest or rest[0] in p.all_stages
+
+
+def test_reward_stages_follow_the_weights():
+    silent = {"weights": {"preference": 0, "authenticity": 0}}
+    assert plan(reward=silent).reward_stages == ["semantic"]
+    assert plan(reward=silent, methods=["motionrft"]).reward_stages == [
+        "semantic",
+        "preference",
+        "authenticity",
+    ]
+    assert len(plan(reward=silent).reward_files()) == 1
+
+
+def test_the_resources_table_is_laid_layer_over_layer():
+    table = {
+        "default": {"threads": 1, "mem_mb": 1000, "runtime": 10, "gpu": 0},
+        "finetune": {
+            "gpu": 1,
+            "mem_mb": 2000,
+            "methods": {"draft-50": {"mem_mb": 9000, "gpu_model": "h100"}},
+            "backbones": {"mdm": {"runtime": 99}},
+            "cells": {"mdm/draft-50": {"mem_mb": 12000}},
+        },
+    }
+    p = plan(resources=table, methods=["easytune", "draft-50"])
+    asked = p.resources("finetune")
+    light = Wildcards(backbone="mdm", method="easytune", seed="0")
+    heavy = Wildcards(backbone="mdm", method="draft-50", seed="0")
+    assert asked["mem_mb"](light, attempt=1) == 2000
+    assert asked["mem_mb"](heavy, attempt=1) == 12000
+    assert asked["mem_mb"](heavy, attempt=3) == 24000
+    assert asked["runtime"](light, attempt=2) == 148
+    assert asked["gpu"](light) == 1
+    assert asked["gpu_model"](light) is None
+    assert asked["gpu_model"](heavy) == "h100"
+    assert p.resources("corpus")["gpu"](Wildcards()) == 0
+    assert p.threads("corpus")(Wildcards()) == 1
+
+
+def settings(p: Plan) -> dict[str, str]:
+    cell = Wildcards(backbone="mdm", method="easytune", stage="denoiser", seed="0", encoder="toy")
+    return {
+        "corpus": p.settings_of("corpus"),
+        "text": p.encoder_settings(cell),
+        "evaluator": p.settings_of("evaluator"),
+        "semantic": p.reward_settings("semantic"),
+        "preference": p.reward_settings("preference"),
+        "pretrain": p.pretraining_settings(cell),
+        "finetune": p.finetuning_settings(cell),
+        "evaluate": p.evaluation_settings(cell),
+    }
+
+
+SMALL = {"override": {"backbones": {"mdm": {"reward_form": "one_step"}}}}
+CHANGES = {
+    "the corpus": ({"corpus": {"kind": "toy", "seed": 7}}, {"corpus"}),
+    "the evaluator": ({"evaluator": {"train": {"steps": 3}}}, {"evaluator"}),
+    "a method": ({"override": {"methods": {"easytune": {"lr": 0.1}}}}, {"finetune"}),
+    "another stage of the reward": (
+        {"reward": {"stages": {"preference": {"train": {"steps": 3}}}}},
+        {"preference"},
+    ),
+    "the reward's network": (
+        {"reward": {"network": {"layers": 1}}},
+        {"semantic", "preference"},
+    ),
+    "the reward's weights": ({"reward": {"weights": {"m2m": 0.5}}}, {"finetune"}),
+    "what a reward sees": (SMALL, {"finetune"}),
+    "the sampler": (
+        {"override": {"backbones": {"mdm": {"sampler": {"steps": 5}}}}},
+        {"pretrain", "finetune", "evaluate"},
+    ),
+    "replications": ({"evaluate": {"replications": 2}}, {"evaluate"}),
+    "resources": ({"resources": {"default": {"mem_mb": 9999}}}, set()),
+    "the device": ({"device": "cpu"}, set()),
+    "seeds": ({"seeds": [5]}, set()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_reaches_just_the_jobs_that_read_it(name):
+    change, reached = CHANGES[name]
+    before, after = settings(plan()), settings(plan(**change))
+    assert {key for key in before if before[key] != after[key]} == reached
+
+
+def test_table_names_are_those_of_the_reporting_room():
+    from motionrft.reporting import build
+
+    assert set(TABLES) == set(build.TABLES)
+
+
+def test_planning_and_light_stages_import_no_torch():
+    code = (
+        "import sys; import motionrft.config.plan, motionrft.cli; motionrft.cli.build_parser();"
+        "from motionrft.config import resolve;"
+        "resolve({'name': 't', 'corpus': {'kind': 'toy'}, 'backbones': 'all', 'methods': 'all'});"
+        "import motionrft.reporting.build, motionrft.reporting.records;"
+        "print(sorted({'torch', 'transformers', 'diffusers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
