@@ -9,8 +9,64 @@ from typing import Any
 from motionrft.config.commands import add_config_option
 from motionrft.training.launch import add_processes_option
 
+ANALYSES = ("gradients", "similarity", "memory")
+
 
 def add_commands(stages: argparse._SubParsersAction) -> None:
+    add_finetune(stages)
+    add_analyse(stages)
+
+
+def add_analyse(stages: argparse._SubParsersAction) -> None:
+    parser = stages.add_parser(
+        "analyse",
+        help="gradient norms, similarity or memory per denoising step, as a tidy record",
+        epilog="example:\n"
+        "  python -m motionrft analyse gradients --backbone mld --method draft-50 --base … --reward … \\\n"
+        "      --features … --text … --out results/toy/analyse/gradients/mld.parquet",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "what",
+        choices=ANALYSES,
+        help="gradients: single Jacobian against the product; similarity: noised against clean motions; "
+        "memory: what the method's graph holds, step by step",
+    )
+    add_config_option(parser)
+    add_sources(parser)
+    parser.add_argument(
+        "--rows", type=int, default=64, help="captions or motions (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help=".parquet file to write")
+    parser.set_defaults(run=run_analyse)
+
+
+def run_analyse(arguments: argparse.Namespace) -> None:
+    from motionrft.artefacts import provenance, write_table
+    from motionrft.device import pick_device
+    from motionrft.finetune.analyse import ANALYSE
+
+    run = load(arguments)
+    device = pick_device(arguments.device)
+    frame = ANALYSE[arguments.what](
+        run,
+        arguments.backbone,
+        arguments.method,
+        arguments.seed,
+        sources(arguments),
+        device,
+        arguments.rows,
+    )
+    about = {
+        "what": arguments.what,
+        "backbone": arguments.backbone,
+        "method": arguments.method,
+        "provenance": provenance(run["finetune"], seed=arguments.seed, device=str(device)),
+    }
+    write_table(arguments.out, frame, about)
+
+
+def add_finetune(stages: argparse._SubParsersAction) -> None:
     parser = stages.add_parser(
         "finetune",
         help="fine-tune a backbone with a reward (resumes where it was killed)",

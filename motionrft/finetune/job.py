@@ -59,6 +59,8 @@ class Job:
     backbone: Backbone
     about: dict[str, Any]
     adapters: lora.LoraSettings | None
+    data: Data
+    yardstick: MotionReward
 
 
 def method_settings(
@@ -148,7 +150,7 @@ def prepare(
         course.validation = RewardValidation(
             backbone, sampler, yardstick, data.validation(seed), judge
         )
-    return Job(course, backbone, about, adapters)
+    return Job(course, backbone, about, adapters, data, yardstick)
 
 
 def build_method(section: dict[str, Any], reward_form: str, steps: int) -> Method:

@@ -228,7 +228,7 @@ class Training:
                 "grad_norm": outcome.norm,
                 "lr": outcome.rate,
                 "skipped": self.updater.skipped,
-                **{f"reward/{name}": value for name, value in tally.rewards.items()},
+                **{_reward_name(name): value for name, value in tally.rewards.items()},
                 **({} if peak is None else {"peak_bytes": peak}),
             }
         )
@@ -381,3 +381,7 @@ class Training:
         self.record = [tuple(row) for row in state["record"]]
         self.best, self.good = state["best"], state["good"]
         self.flops = Flops(**state["flops"])
+
+
+def _reward_name(name: str) -> str:
+    return "reward" if name == "total" else f"reward/{name}"

@@ -52,8 +52,14 @@ def cost_of(job: Job, training: Training, record: pd.DataFrame) -> dict[str, Any
     peak = costs["memory"].get("peak_bytes", float("nan"))
     plain = plain_sampling_bytes(job)
     second = sum(tensor.nbytes for tensor in updater.policy) if updater.chain else 0
-    name = "val/reward" if (record["name"] == "val/reward").any() else "reward/total"
+    name = "val/reward" if (record["name"] == "val/reward").any() else "reward"
+    verdict = hacking(record)
     return {
+        "peak_mb": peak / 2**20,
+        "extra_mb": (peak - plain + second) / 2**20,
+        "s_per_update": costs["per_update"]["wall_s_median"],
+        "s_per_trajectory": costs["per_trajectory"]["wall_s_median"],
+        "flags": flags(training, verdict),
         "method": {"steps": course.method.steps, **_options(course.method)},
         "updates": updater.updates,
         "trajectories": training.trajectory,
@@ -72,8 +78,24 @@ def cost_of(job: Job, training: Training, record: pd.DataFrame) -> dict[str, Any
         "flops_per_call": asdict(training.flops) if training.flops else None,
         "levels_of": name,
         "levels": until_level(record, name, _levels(record, name, course.settings.reward_steps)),
-        "hacking": hacking(record),
+        "hacking": verdict,
     }
+
+
+def flags(training: Training, verdict: dict[str, Any]) -> list[str]:
+    """What a reader of the report must know of the run, a line each."""
+    lines = []
+    if verdict["flagged"]:
+        lines.append(
+            f"reward climbed while {', '.join(verdict['fell'])} got worse on validation (reward hacking)"
+        )
+    if training.updater.skipped:
+        lines.append(
+            f"{training.updater.skipped} updates refused (gradient not finite, or exploded)"
+        )
+    if training.ended == "too many refused updates":
+        lines.append("ended early by refused updates; the last good weights were kept")
+    return lines
 
 
 def plain_sampling_bytes(job: Job) -> int:
