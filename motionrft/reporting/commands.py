@@ -59,16 +59,17 @@ def run_tables(arguments: argparse.Namespace) -> None:
 
 def run_figures(arguments: argparse.Namespace) -> None:
     from motionrft.reporting.figures import FIGURES, draw_all
-    from motionrft.reporting.motions import strips
+    from motionrft.reporting.motions import animations, strips
     from motionrft.reporting.records import Records
 
     records = Records(arguments.results)
     folder = arguments.out or arguments.results / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    names = _names({**FIGURES, "strips": None}, arguments.name, "figure")
+    motions = {"strips": strips, "animations": animations}
+    names = _names({**FIGURES, **motions}, arguments.name, "figure")
     written = draw_all(records, folder, [name for name in names if name in FIGURES])
-    if "strips" in names:
-        strips(records, folder)
+    for name in set(motions) & set(names):
+        motions[name](records, folder)
     for name in names:
         if name in FIGURES and name not in written:
             print(f"{name}: not drawn, its records do not exist yet")

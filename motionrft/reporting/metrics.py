@@ -7,13 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """key: name in the records; title: column head; direction: +1 larger is better, -1 smaller, 0 closer to Real."""
+    """key: name in the records; title: column head; direction: +1 larger is better, -1 smaller, 0 closer to Real.
+
+    scale: factor from the record's unit to the column's; paper: column of the published table, whose
+    unit is `paper_scale` of this column's.
+    """
 
     key: str
     title: str
     direction: int
     digits: int = 3
-    paper: str = ""  # column of the published table
+    paper: str = ""
+    scale: float = 1.0
+    paper_scale: float = 1.0
 
     @property
     def arrow(self) -> str:
@@ -34,8 +40,27 @@ GENERATION = (
     Metric("MM-Dist", "MM-Dist", -1, 3, "MMDist"),
     Metric("Diversity", "Diversity", 0, 3, "Diversity"),
 )
+# the paper's GB as MiB
+GIB = 1024.0
 COST = (
-    Metric("peak_mb", "Peak memory (MB)", -1, 1),
-    Metric("extra_mb", "Extra memory (MB)", -1, 1),
+    Metric("peak_mb", "Peak (MiB)", -1, 1, "Memory_GB", paper_scale=GIB),
+    Metric("extra_mb", "Extra (MiB)", -1, 1, "Memory_extra_GB", paper_scale=GIB),
     Metric("s_per_update", "s / update", -1, 3),
+)
+TOP = (1, 2, 3, 5, 10)
+RETRIEVAL = (
+    *(Metric(f"t2m R@{k}", f"T→M R@{k}", 1, 2, f"T2M_R{k}") for k in TOP),
+    *(Metric(f"m2t R@{k}", f"M→T R@{k}", 1, 2, f"M2T_R{k}") for k in TOP),
+    Metric("average", "Avg", 1, 2, "Avg"),
+)
+PREFERENCE = (
+    Metric("accuracy", "Accuracy (%)", 1, 2, "Acc", 100.0),
+    Metric("precision", "Precision (%)", 1, 2, "Precision", 100.0),
+    Metric("recall", "Recall (%)", 1, 2, "Recall", 100.0),
+    Metric("f1", "F1 (%)", 1, 2, "F1", 100.0),
+)
+AUTHENTICITY = (
+    *PREFERENCE,
+    Metric("balanced_accuracy", "Balanced acc. (%)", 1, 2, "", 100.0),
+    Metric("auroc", "AUROC", 1, 3),
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("published.json")
+# one published row: numbers by column
+Published = Mapping[str, Any]
 # the suite's names beside the rows of the published tables
 BACKBONES = {
     "mld": "MLD",
@@ -31,6 +34,7 @@ METHODS = {
     "easytune": "EasyTune (step opt.)",
     "easytune-chain": "EasyTune (chain opt.)",
 }
+NAMES = {"humanml3d": "HumanML3D", "kit": "KIT-ML"}
 
 
 @cache
@@ -45,12 +49,33 @@ def row(table: str, **labels: str) -> dict[str, Any]:
     return next((entry for entry in rows if all(entry.get(k) == v for k, v in labels.items())), {})
 
 
-def comparable(run: dict[str, Any], evaluator: str | None) -> tuple[bool, str]:
-    """Whether a run's numbers may be set against the paper's, and why not in a sentence a reader understands."""
+def intervals(of: Published) -> dict[str, Any]:
+    """`of` with the intervals of EasyTune's table laid beside the values that both tables print alike."""
+    known = row("easytune_sota_h3d_ci", method=of.get("method", "")) or next(
+        (
+            entry
+            for entry in published()["easytune_sota_h3d_ci"]["rows"]
+            if (entry["R1"], entry["FID"]) == (of.get("R1", 0), of.get("FID", 0))
+        ),
+        {},
+    )
+    beside = {
+        f"{key}_ci": known[f"{key}_ci"]
+        for key in ("R1", "R2", "R3", "FID", "MMDist", "Diversity")
+        if known.get(f"{key}_ci") and known[key] == of.get(key)
+    }
+    return {**of, **beside}
+
+
+def comparable(
+    run: Mapping[str, Any], evaluator: str | None, corpus: str = "humanml3d"
+) -> tuple[bool, str]:
+    """Whether a run's scores of generated motions may be set against a table of the paper on `corpus`, and
+    why not in a sentence a reader understands."""
     kind = run["corpus"]["kind"]
-    if kind not in ("humanml3d", "kit"):
+    if kind != corpus:
         return False, (
-            f"The corpus is `{kind}`, not HumanML3D or KIT-ML: the paper's numbers stand here for orientation only "
+            f"The corpus is `{kind}`, not {NAMES[corpus]}: the paper's numbers stand here for orientation only "
             "and are not comparable."
         )
     if evaluator != "official":
@@ -61,3 +86,19 @@ def comparable(run: dict[str, Any], evaluator: str | None) -> tuple[bool, str]:
     if run["size"] != "paper":
         return False, "The networks are the small ones: the paper's numbers are not comparable."
     return True, "Corpus, evaluator and network sizes equal the paper's."
+
+
+def reward_comparable(run: Mapping[str, Any], labels: str | None = "human") -> tuple[bool, str]:
+    """The same for scores of the reward itself, which need no evaluator but, for judged motions, the same labels."""
+    kind = run["corpus"]["kind"]
+    if kind != "humanml3d" or run["size"] != "paper":
+        return False, (
+            f"The reward is the {run['size']} one, trained on `{kind}`; the paper's is full-size, on HumanML3D: its "
+            "numbers stand here for orientation only and are not comparable."
+        )
+    if labels is None or "made" in labels:
+        return False, (
+            "The judged motions were made by this suite, not taken from the paper's data: its numbers are not "
+            "comparable."
+        )
+    return True, "Corpus, network size and judged motions equal the paper's."

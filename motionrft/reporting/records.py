@@ -1,7 +1,23 @@
-"""What is on disk of a run: the evaluations, fine-tuning records, costs and jobs that have finished."""
+"""What is on disk of a run: the evaluations, fine-tuning records, costs and jobs that have finished.
+
+| property | file below results/<run>/ | columns |
+| --- | --- | --- |
+| evaluations | evaluate/<backbone>/<method>/seed<k>/replications.parquet | replication, metric, value |
+| prompts | …/per_prompt.parquet | replication, clip, caption, matching, rank, top1 |
+| finetuning | finetune/<backbone>/<method>/seed<k>/record.parquet | update, name, value |
+| costs | …/cost.json, its numbers by dotted name | name, value |
+| reward | reward/scores.parquet | table, model, representation, setting, metric, value, count |
+| calibration | reward/scores.calibration.parquet | table, model, predicted, observed, count |
+| faithfulness | reward/scores.faithfulness.parquet | kind, representation, dimension, against, spearman |
+| analysis(name) | analyse/<name>/….parquet | see figures/analysis.py |
+
+Recorded motions stand under the backbone `real`, method `base`.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +29,9 @@ from motionrft.artefacts import read_json, read_table
 from motionrft.config import load_run
 from motionrft.errors import InputError
 
-SAME = ("corpus_digest", "evaluator_digest")  # what all rows of a table must share
+# what all rows of a table must share
+SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
+CELL = ["backbone", "method", "seed"]
 
 
 @dataclass
@@ -26,31 +44,51 @@ class Records:
     def run(self) -> dict[str, Any]:
         return load_run(self.folder / "config.yaml")
 
+    def _cells(self, pattern: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Files at <…>/<backbone>/<method>/seed<k>/<name>, with that backbone, method and seed."""
+        for path in sorted(self.folder.glob(pattern)):
+            seed = int(path.parts[-2].removeprefix("seed"))
+            yield path, {"backbone": path.parts[-4], "method": path.parts[-3], "seed": seed}
+
+    def _gather(self, pattern: str, columns: list[str]) -> pd.DataFrame:
+        frames = [
+            read_table(path)[0][columns].assign(**cell) for path, cell in self._cells(pattern)
+        ]
+        every = [*CELL, *columns]
+        return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
+
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """Columns backbone, method, seed, replication, metric, value. `real` stands in for the backbone of
-        recorded motions. Refuses to mix corpora or evaluators."""
-        frames: list[pd.DataFrame] = []
+        """Columns backbone, method, seed, replication, metric, value. Refuses to mix corpora, evaluators,
+        protocols or splits."""
+        pattern = "evaluate/*/*/seed*/replications.parquet"
         origin: dict[str, tuple[Path, Any]] = {}
-        for path in sorted(self.folder.glob("evaluate/*/*/seed*/replications.parquet")):
-            frame, about = read_table(path)
-            backbone, method, seed = (
-                path.parts[-4],
-                path.parts[-3],
-                int(path.parts[-2].removeprefix("seed")),
-            )
+        for path, _ in self._cells(pattern):
+            about = read_table(path)[1]
             for key in SAME:
-                first_path, first = origin.setdefault(key, (path, _find(about, key)))
-                if _find(about, key) != first:
+                first_path, first = origin.setdefault(key, (path, about.get(key)))
+                if about.get(key) != first:
                     raise InputError(
                         f"{key} differs from that of {first_path}",
                         where=path,
                         field=key,
                         fix="delete the older results and run them again: a table cannot mix them",
                     )
-            frames.append(frame.assign(backbone=backbone, method=method, seed=seed))
-        columns = ["backbone", "method", "seed", "replication", "metric", "value"]
-        return pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns)
+        return self._gather(pattern, ["replication", "metric", "value"])
+
+    @cached_property
+    def evaluator(self) -> str | None:
+        """`official` or `self-trained`, as the evaluations say; None before the first."""
+        for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet"):
+            return read_table(path)[1].get("evaluator")
+        return None
+
+    @cached_property
+    def prompts(self) -> pd.DataFrame:
+        """Columns backbone, method, seed, replication, clip, matching, top1: one row a prompt."""
+        return self._gather(
+            "evaluate/*/*/seed*/per_prompt.parquet", ["replication", "clip", "matching", "top1"]
+        )
 
     @cached_property
     def finetuning(self) -> pd.DataFrame:
@@ -58,61 +96,68 @@ class Records:
         return self._gather("finetune/*/*/seed*/record.parquet", ["update", "name", "value"])
 
     @cached_property
-    def costs(self) -> pd.DataFrame:
-        """Columns backbone, method, seed, name, value: the numbers of every cost.json."""
-        rows = []
-        for path in sorted(self.folder.glob("finetune/*/*/seed*/cost.json")):
-            backbone, method, seed = (
-                path.parts[-4],
-                path.parts[-3],
-                int(path.parts[-2].removeprefix("seed")),
-            )
-            for name, value in read_json(path).items():
-                if isinstance(value, (int, float)):
-                    rows.append(
-                        {
-                            "backbone": backbone,
-                            "method": method,
-                            "seed": seed,
-                            "name": name,
-                            "value": value,
-                        }
-                    )
-        return pd.DataFrame(rows, columns=["backbone", "method", "seed", "name", "value"])
+    def cost_files(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """({backbone, method, seed}, the content of cost.json) of every finished fine-tuning."""
+        return [
+            (cell, read_json(path)) for path, cell in self._cells("finetune/*/*/seed*/cost.json")
+        ]
 
     @cached_property
-    def jobs(self) -> pd.DataFrame:
-        """One row a finished job: rule, wall seconds, peak memory, from Snakemake's benchmark files."""
-        import json
+    def costs(self) -> pd.DataFrame:
+        """Columns backbone, method, seed, name, value: the numbers of every cost.json by dotted name."""
+        rows = [
+            {**cell, "name": name, "value": value}
+            for cell, content in self.cost_files
+            for name, value in _numbers(content)
+        ]
+        return pd.DataFrame(rows, columns=[*CELL, "name", "value"])
 
-        rows = []
-        for path in sorted(self.folder.glob("benchmarks/**/*.jsonl")):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                entry = json.loads(line)
-                rows.append(
-                    {
-                        "job": str(path.with_suffix("").name),
-                        "stage": path.parent.name,
-                        "wall_s": entry.get("s"),
-                        "peak_mb": entry.get("max_rss"),
-                        "cpu_s": entry.get("cpu_time"),
-                    }
-                )
-        return pd.DataFrame(rows, columns=["stage", "job", "wall_s", "peak_mb", "cpu_s"])
+    @cached_property
+    def reward(self) -> pd.DataFrame:
+        columns = ["table", "model", "representation", "setting", "metric", "value", "count"]
+        return self._reward_table("scores.parquet", columns)
 
-    def _gather(self, pattern: str, columns: list[str]) -> pd.DataFrame:
+    @cached_property
+    def calibration(self) -> pd.DataFrame:
+        columns = ["table", "model", "lower", "upper", "predicted", "observed", "count"]
+        return self._reward_table("scores.calibration.parquet", columns)
+
+    @cached_property
+    def faithfulness(self) -> pd.DataFrame:
+        columns = ["kind", "representation", "dimension", "against", "spearman", "count"]
+        return self._reward_table("scores.faithfulness.parquet", columns)
+
+    @cached_property
+    def reward_labels(self) -> dict[str, str]:
+        """Where the judged motions of each task come from: human labels, or made."""
+        path = self.folder / "reward/scores.parquet"
+        return read_table(path)[1].get("labels", {}) if path.exists() else {}
+
+    def _reward_table(self, name: str, columns: list[str]) -> pd.DataFrame:
+        path = self.folder / "reward" / name
+        return read_table(path)[0][columns] if path.exists() else pd.DataFrame(columns=columns)
+
+    def analysis(self, name: str) -> pd.DataFrame:
+        """The analyses of this name, with the backbone and method each was made of; empty before the first."""
         frames = []
-        for path in sorted(self.folder.glob(pattern)):
-            frame, _ = read_table(path)
-            backbone, method, seed = (
-                path.parts[-4],
-                path.parts[-3],
-                int(path.parts[-2].removeprefix("seed")),
-            )
-            frames.append(frame[columns].assign(backbone=backbone, method=method, seed=seed))
-        every = ["backbone", "method", "seed", *columns]
-        return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
+        for path in sorted(self.folder.glob(f"analyse/{name}/**/*.parquet")):
+            frame, about = read_table(path)
+            frames.append(frame.assign(backbone=about["backbone"], method=about["method"]))
+        return pd.concat(frames) if frames else pd.DataFrame(columns=["backbone", "method"])
+
+    def in_order(self, methods: Iterable[str]) -> list[tuple[int, str]]:
+        """The distinct methods in the order of the run, each with its place: one colour a method in every figure."""
+        known = list(self.run["methods"])
+        others = sorted(set(methods) - set(known))
+        return [
+            (place, name) for place, name in enumerate([*known, *others]) if name in set(methods)
+        ]
 
 
-def _find(about: dict[str, Any], key: str) -> Any:
-    return about.get(key, about.get("provenance", {}).get(key))
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Finite numbers of nested dictionaries by dotted name."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _numbers(entry, f"{name}.{key}" if name else key)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        yield name, float(value)

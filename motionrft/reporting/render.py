@@ -13,7 +13,7 @@ NOT_RUN = "not run"
 
 def number(cell: Cell, metric: Metric, plus_minus: str = "±") -> str:
     if cell.mean is None:
-        return NOT_RUN
+        return "–" if not cell.applies else cell.absent or NOT_RUN
     text = f"{cell.mean:.{metric.digits}f}"
     return text if cell.half is None else f"{text}{plus_minus}{cell.half:.{metric.digits}f}"
 
@@ -21,16 +21,29 @@ def number(cell: Cell, metric: Metric, plus_minus: str = "±") -> str:
 def gain(cell: Cell, metric: Metric) -> str:
     """The signed relative gain, as the paper prints it; a star where it holds after Holm's correction."""
     if cell.gain is None:
-        return ""
+        return "*" if cell.better else ""
     text = f"{cell.gain:+.{metric.digits}f}" if metric.direction == 0 else f"{cell.gain:+.1f}%"
     return text + ("*" if cell.better else "")
+
+
+def beside(cell: Cell, metric: Metric, comparable: bool) -> str:
+    """The published number, and where it may be compared the difference and whether it is within the intervals."""
+    if cell.paper is None:
+        return ""
+    text = f"paper {cell.paper:.{metric.digits}f}"
+    if cell.paper_half:
+        text += f"±{cell.paper_half:.{metric.digits}f}"
+    if not comparable or cell.difference is None:
+        return text
+    verdict = {True: ", within", False: ", outside", None: ""}[cell.within]
+    return f"{text}, difference {cell.difference:+.{metric.digits}f}{verdict}"
 
 
 def to_csv(table: Table) -> str:
     """Numbers unrounded: for each metric its mean, half-width, count, gain, p and verdict."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    fields = ("mean", "ci95", "n", "gain", "p", "better", "paper")
+    fields = ("mean", "ci95", "n", "gain", "p", "better", "paper", "paper ci95", "difference")
     writer.writerow(
         [
             *table.label_heads,
@@ -51,8 +64,10 @@ def to_csv(table: Table) -> str:
                 cell.p,
                 cell.better,
                 cell.paper,
+                cell.paper_half,
+                cell.difference if table.compares(row) else None,
             ]
-        filled = any(cell.filled for cell in row.cells.values())
+        filled = any(cell.filled or cell.absent for cell in row.cells.values())
         status = "done" if filled else NOT_RUN
         writer.writerow(
             [
@@ -72,7 +87,9 @@ def to_markdown(table: Table) -> str:
         rank = table.rank(row, metric)
         text = f"**{text}**" if rank == 1 else f"<u>{text}</u>" if rank == 2 else text
         extra = gain(cell, metric)
-        return f"{text} ({extra})" if extra else text
+        text = f"{text} ({extra})" if extra else text
+        paper = beside(cell, metric, table.compares(row))
+        return f"{text} [{paper}]" if paper else text
 
     heads = [*table.label_heads, *(f"{metric.title} {metric.arrow}" for metric in table.metrics)]
     lines = [f"### {table.title}", "", "| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
@@ -83,6 +100,8 @@ def to_markdown(table: Table) -> str:
             + " |"
         )
     lines += ["", *(f"- {note}" for note in table.notes)]
+    if table.has_paper:
+        lines.append(f"- Beside the paper: {table.why}")
     missing = table.missing()
     if missing:
         lines += [
@@ -108,6 +127,7 @@ TEX = str.maketrans(
         "±": r"$\pm$",
         "×": r"$\times$",
         "−": "-",
+        "Δ": r"$\Delta$",
     }
 )
 
@@ -116,7 +136,7 @@ def to_tex(table: Table) -> str:
     def show(row: Row, metric: Metric) -> str:
         cell = row.cells[metric.key]
         if not cell.filled:
-            return "--"
+            return cell.absent or "--"
         text = number(cell, metric, r"$\pm$")
         rank = table.rank(row, metric)
         text = (

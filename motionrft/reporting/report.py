@@ -13,49 +13,61 @@ from motionrft.artefacts import atomic, code_version
 from motionrft.config import dump
 from motionrft.reporting import published
 from motionrft.reporting.build import TABLES
-from motionrft.reporting.compare import against_base
+from motionrft.reporting.compare import Comparison, against_base, holm
+from motionrft.reporting.dag import svg
 from motionrft.reporting.figures import FIGURES
-from motionrft.reporting.metrics import GENERATION
+from motionrft.reporting.jobs import flagged, jobs, unjudged
+from motionrft.reporting.metrics import GENERATION, Metric
 from motionrft.reporting.motions import players
 from motionrft.reporting.records import Records
-from motionrft.reporting.render import gain, number
-from motionrft.reporting.table import Table
+from motionrft.reporting.render import beside, gain, number
+from motionrft.reporting.table import Cell, Table
 
 ROOM = Path(__file__).parent
 
 
 def sentences(records: Records) -> list[str]:
-    """What the numbers say, in plain words; a method is called better only where that holds on most seeds."""
-    lines = []
+    """What the numbers say, in plain words; "better" is only written where it holds: beyond the interval on
+    most seeds, and after Holm's correction over all that is said here."""
     frame = records.evaluations
-    top1, fid = GENERATION[0], GENERATION[3]
+    said: list[tuple[str, Metric, float, Comparison]] = []
     for entry in records.run["matrix"]:
         backbone, method = entry["backbone"], entry["method"]
-        parts = []
-        for metric in (top1, fid):
-            base = frame[
-                (frame["backbone"] == backbone)
-                & (frame["method"] == "base")
-                & (frame["metric"] == metric.key)
-            ]
-            own = frame[
-                (frame["backbone"] == backbone)
-                & (frame["method"] == method)
-                & (frame["metric"] == metric.key)
-            ]
-            found = against_base(base, own, metric.direction)
-            if found is None:
-                continue
-            before = float(base["value"].mean())
-            verdict = (
-                f"better beyond the interval on {found.seeds_beyond} of {found.seeds} seeds"
-                if found.seeds_beyond
-                else "not better beyond the interval on any seed"
+        for metric in (GENERATION[0], GENERATION[3]):
+            own, base = (
+                frame[
+                    frame["backbone"].eq(backbone)
+                    & frame["method"].eq(name)
+                    & frame["metric"].eq(metric.key)
+                ]
+                for name in (method, "base")
             )
-            parts.append(f"{metric.key} {before:.3f} → {before + found.difference:.3f} ({verdict})")
-        if parts:
-            lines.append(f"{method} on {backbone}: " + "; ".join(parts) + ".")
-    return lines
+            found = against_base(base, own, metric.direction)
+            if found is not None:
+                title = f"{method} on {backbone}"
+                said.append((title, metric, float(base["value"].mean()), found))
+    adjusted = holm([found.p for *_, found in said])
+    lines: dict[str, list[str]] = {}
+    for (title, metric, before, found), p in zip(said, adjusted, strict=True):
+        good = metric.direction * found.difference > 0
+        most = found.seeds_beyond * 2 > found.seeds
+        verdict = (
+            "better"
+            if good and most and p < 0.05
+            else "worse"
+            if not good and p < 0.05
+            else "no clear difference"
+        )
+        lines.setdefault(title, []).append(
+            f"{metric.title} {before:.3f} → {before + found.difference:.3f}: {verdict} "
+            f"(beyond the interval on {found.seeds_beyond} of {found.seeds} seeds, p = {p:.2g})"
+        )
+    return [f"{title}: {'; '.join(parts)}." for title, parts in lines.items()]
+
+
+def place(cell: Cell) -> str:
+    """The class of a comparable cell: within or outside the joint interval."""
+    return {True: "within", False: "outside", None: ""}[cell.within]
 
 
 def table_view(table: Table) -> dict[str, Any]:
@@ -71,7 +83,7 @@ def table_view(table: Table) -> dict[str, Any]:
                     "text": number(cell, metric),
                     "gain": gain(cell, metric),
                     "sort": "" if cell.mean is None else cell.mean,
-                    "paper": None if cell.paper is None else f"{cell.paper:.{metric.digits}f}",
+                    "paper": beside(cell, metric, table.compares(row)),
                     "kind": " ".join(
                         filter(
                             None,
@@ -79,6 +91,7 @@ def table_view(table: Table) -> dict[str, Any]:
                                 f"rank{rank}" if rank else "",
                                 "" if cell.filled else "empty",
                                 "better" if cell.better else "",
+                                place(cell) if table.compares(row) else "",
                             ],
                         )
                     ),
@@ -94,7 +107,6 @@ def table_view(table: Table) -> dict[str, Any]:
         )
     heads = [*table.label_heads, *(f"{metric.title} {metric.arrow}" for metric in table.metrics)]
     commands = list(dict.fromkeys(row.command for row in table.missing() if row.command))
-    has_paper = any(cell.paper is not None for row in table.rows for cell in row.cells.values())
     return {
         "name": table.name,
         "title": table.title,
@@ -103,34 +115,39 @@ def table_view(table: Table) -> dict[str, Any]:
         "rows": rows,
         "notes": table.notes,
         "commands": commands,
-        "paper": has_paper,
+        "paper": table.has_paper,
+        "comparable": table.comparable,
+        "why": table.why,
     }
 
 
 def picture(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    kind = "gif" if path.suffix == ".gif" else "png"
+    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def pictures(folder: Path) -> list[dict[str, str]]:
+    """What the run's figures show and the files themselves, in the order of FIGURES, motions last."""
+    found = {path.stem: path for path in sorted(folder.glob("*.png"))}
+    found |= {path.stem: path for path in sorted(folder.glob("*.gif"))}
+    names = [name for name in FIGURES if name in found]
+    names += [name for name in found if name not in FIGURES]
+    return [{"name": name, "title": title(name), "source": picture(found[name])} for name in names]
+
+
+def title(name: str) -> str:
+    kind, _, backbone = name.partition("_")
+    if name in FIGURES:
+        return FIGURES[name][0]
+    if kind == "strips":
+        return f"{backbone}: eight moments of a motion, base above fine-tuned (12)"
+    return f"{backbone}: base above fine-tuned, the same prompt and noise in a column (12)"
 
 
 def write_report(records: Records, out: Path) -> None:
     """Gathers whatever is finished and writes the page atomically."""
-    folder = records.folder
-    figures = [
-        {
-            "name": path.stem,
-            "title": FIGURES[path.stem][0] if path.stem in FIGURES else path.stem.replace("_", " "),
-            "source": picture(path),
-        }
-        for path in sorted((folder / "figures").glob("*.png"))
-    ]
-    label = evaluator_label(records)
-    comparable, why = published.comparable(records.run, label)
-    flags = [
-        {
-            "run": "/".join(path.parts[-4:-1]),
-            "lines": json.loads(path.read_text(encoding="utf-8")).get("flags", []),
-        }
-        for path in sorted(folder.glob("finetune/*/*/seed*/cost.json"))
-    ]
+    verdict, why = published.comparable(records.run, records.evaluator)
+    finished = jobs(records)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOM / "page"),
         autoescape=True,
@@ -142,12 +159,15 @@ def write_report(records: Records, out: Path) -> None:
         code=code_version(),
         sentences=sentences(records),
         tables=[table_view(build(records)) for build in TABLES.values()],
-        comparable=comparable,
+        comparable=verdict,
         why=why,
-        evaluator=label,
-        figures=figures,
-        flags=[flag for flag in flags if flag["lines"]],
-        jobs=records.jobs.to_dict("records"),
+        evaluator=records.evaluator,
+        figures=pictures(records.folder / "figures"),
+        flags=flagged(records),
+        unjudged=unjudged(records),
+        judged=len(records.cost_files) - len(unjudged(records)),
+        jobs=finished.astype(object).where(finished.notna(), "").to_dict("records"),
+        dag=svg(records, finished),
         config=dump(records.run),
         players=json.dumps(players(records)).replace("</", "<\\/"),
         css=(ROOM / "page" / "report.css").read_text(encoding="utf-8"),
@@ -155,13 +175,3 @@ def write_report(records: Records, out: Path) -> None:
     )
     with atomic(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
-
-
-def evaluator_label(records: Records) -> str | None:
-    """`official` or `self-trained`, as the evaluations say."""
-    from motionrft.artefacts import read_table
-
-    for path in sorted(records.folder.glob("evaluate/*/*/seed*/replications.parquet")):
-        about = read_table(path)[1]
-        return about.get("evaluator_label") or about.get("provenance", {}).get("evaluator_label")
-    return None

@@ -21,6 +21,7 @@ PALETTE = (
 )
 MARKERS = "osD^vPX*<>"
 LINES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1)), (0, (5, 1)), "-", "--", "-.", ":")
+HATCHES = ("", "//", "..", "xx")
 RC: dict[str, Any] = {
     "figure.figsize": (5.2, 3.4),
     "figure.dpi": 150,
@@ -50,6 +51,19 @@ def pyplot() -> Any:
 
     plt.style.use(RC)
     return plt
+
+
+def panels(count: int, width: float = 4.0, height: float = 3.1) -> tuple[Any, list[Any]]:
+    """A figure of `count` axes, three a row."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure, axes = pyplot().subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"
+    )
+    flat = list(axes.flat)
+    for axis in flat[count:]:
+        axis.set_visible(False)
+    return figure, flat[:count]
 
 
 def look(index: int) -> dict[str, Any]:

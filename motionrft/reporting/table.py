@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from motionrft.reporting.metrics import Metric
@@ -9,8 +10,13 @@ from motionrft.reporting.metrics import Metric
 
 @dataclass(frozen=True)
 class Cell:
-    """mean ± half (95 %) over `count` units; gain over the base row in percent; `better` = significantly
-    better than base after Holm's correction (None where nothing was compared); paper: the published value."""
+    """mean ± half (95 %) over `count` units.
+
+    gain: over the base row in percent; p, better: of the comparison with base, `better` after Holm's
+    correction (None where nothing was compared); favourable: whether the difference is on the good side;
+    paper, paper_half: the published value and its interval; absent: why a finished row has no number here;
+    applies: False where the column says nothing about the row (the cost of recorded motions).
+    """
 
     mean: float | None = None
     half: float | None = None
@@ -18,36 +24,63 @@ class Cell:
     gain: float | None = None
     better: bool | None = None
     p: float | None = None
+    favourable: bool = False
     paper: float | None = None
+    paper_half: float | None = None
+    absent: str = ""
+    applies: bool = True
 
     @property
     def filled(self) -> bool:
         return self.mean is not None
 
+    @property
+    def difference(self) -> float | None:
+        """Ours minus the paper's."""
+        return None if self.mean is None or self.paper is None else self.mean - self.paper
+
+    @property
+    def within(self) -> bool | None:
+        """Whether ours lies within the joint interval; None without any interval to judge by."""
+        if self.difference is None or (self.half is None and self.paper_half is None):
+            return None
+        return abs(self.difference) <= math.hypot(self.half or 0.0, self.paper_half or 0.0)
+
 
 @dataclass
 class Row:
-    """labels: one a label column; reference rows (Real, base) take no part in the ranking."""
+    """labels: one a label column; reference rows (Real, base) take no part in the ranking; comparable:
+    whether its published values were measured the same way, given that the run's are."""
 
     labels: tuple[str, ...]
     cells: dict[str, Cell]
     group: str = ""
     reference: bool = False
     command: str = ""
+    comparable: bool = True
 
 
 @dataclass
 class Table:
+    """ranked: whether best and second of a group are marked; comparable, why: whether the run's numbers may
+    be set against the paper's, in a sentence."""
+
     name: str
     title: str
     label_heads: tuple[str, ...]
     metrics: tuple[Metric, ...]
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
+    ranked: bool = True
+    comparable: bool = False
+    why: str = ""
 
     def rank(self, row: Row, metric: Metric) -> int | None:
         """1 for the best of the row's group in this column, 2 for the second; None for the rest."""
-        if row.reference or metric.direction == 0 or not row.cells[metric.key].filled:
+        if not self.ranked or row.reference or metric.direction == 0:
+            return None
+        own = row.cells[metric.key].mean
+        if own is None:
             return None
         means = sorted(
             {
@@ -61,9 +94,20 @@ class Table:
         )
         if len(means) < 2:
             return None
-        place = means.index(round(row.cells[metric.key].mean or 0.0, metric.digits)) + 1
+        place = means.index(round(own, metric.digits)) + 1
         return place if place <= 2 else None
 
     def missing(self) -> list[Row]:
         """Rows with nothing to show yet."""
-        return [row for row in self.rows if not any(cell.filled for cell in row.cells.values())]
+        return [
+            row
+            for row in self.rows
+            if not any(cell.filled or cell.absent for cell in row.cells.values())
+        ]
+
+    def compares(self, row: Row) -> bool:
+        return self.comparable and row.comparable
+
+    @property
+    def has_paper(self) -> bool:
+        return any(cell.paper is not None for row in self.rows for cell in row.cells.values())

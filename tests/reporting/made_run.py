@@ -31,52 +31,99 @@ LEVEL = {
 }
 
 
+WINS = {"base": 3.0, "easytune": 2.7, "draft-10": 2.9}
+
+
 def make_run(root: Path, *, methods: tuple[str, ...] = ("easytune",), corpus: str = "aaaa") -> Path:
-    """results/made with a base model, `methods` on three seeds, and recorded motions as reference."""
+    """results/made with a base model, `methods` on three seeds, recorded motions, a scored reward, analyses."""
     folder = root / "results" / "made"
     with atomic(folder / "config.yaml") as temporary:
         temporary.write_text(dump(resolve(RUN)), encoding="utf-8")
     rng = np.random.default_rng(0)
     shared = rng.normal(0, 0.01, 8)
-    evaluate(folder / "evaluate/real/real/seed0", shared, 1, corpus)
-    evaluate(folder / "evaluate/mdm/base/seed0", shared, 0, corpus)
+    evaluate(folder / "evaluate/real/base/seed0", shared, 1, corpus, "real")
+    evaluate(folder / "evaluate/mdm/base/seed0", shared, 0, corpus, "base")
     for method in methods:
         for seed in (0, 1, 2):
             jitter = rng.normal(0, 0.002, 8)
-            evaluate(folder / f"evaluate/mdm/{method}/seed{seed}", shared + jitter, 1, corpus)
-            tune = folder / f"finetune/mdm/{method}/seed{seed}"
-            updates = np.arange(60)
-            record = [(u, "reward", 0.3 + 0.004 * u) for u in updates]
-            record += [
-                (u, f"val/{name}", LEVEL[name][0])
-                for u in updates[::20]
-                for name in ("R-Precision Top-1", "FID")
-            ]
-            write_table(
-                tune / "record.parquet", pd.DataFrame(record, columns=["update", "name", "value"])
+            evaluate(
+                folder / f"evaluate/mdm/{method}/seed{seed}", shared + jitter, 1, corpus, method
             )
-            write_json(
-                tune / "cost.json",
-                {"peak_mb": 12.5, "extra_mb": 4.0, "s_per_update": 0.1, "flags": []},
-            )
-    benchmark = folder / "benchmarks/finetune/mdm-easytune-seed0.jsonl"
-    with atomic(benchmark) as temporary:
-        temporary.write_text('{"s": 12.0, "max_rss": 300.5, "cpu_time": 11.0}\n')
+            finetune(folder / f"finetune/mdm/{method}/seed{seed}", seed)
+    score_reward(folder / "reward")
+    analyse(folder / "analyse")
+    benchmark(folder)
     return folder
 
 
-def evaluate(folder: Path, noise: np.ndarray, level: int, corpus: str) -> None:
+def finetune(folder: Path, seed: int) -> None:
+    """The names of finetune's record and the nesting of its cost.json."""
+    record = []
+    for update in range(61):
+        counts = {"wall_s": 0.5 * update, "flops": 2e9 * update, "denoiser_calls": 3.0 * update}
+        record += [(update, name, value) for name, value in counts.items()]
+        if update:
+            record.append((update, "reward", 0.3 + 0.004 * update + 0.02 * np.sin(update + seed)))
+            rewards = {
+                "preference": -2 + 0.01 * update,
+                "authenticity": 0.4 + 0.002 * update,
+            }
+            record += [(update, f"reward/{name}", value) for name, value in rewards.items()]
+            record.append((update, "peak_bytes", 12.5 * 2**20))
+        if update % 12 == 0:
+            validated = {"reward": 0.3 + 0.004 * update, "R-Precision Top-1": 0.3 + 0.001 * update}
+            validated["FID"] = 2 - 0.005 * update
+            record += [(update, f"val/{name}", value) for name, value in validated.items()]
+    frame = pd.DataFrame(record, columns=["update", "name", "value"])
+    write_table(folder / "record.parquet", frame)
+    hacking = {
+        "flagged": seed == 2,
+        "judged": True,
+        "reward_change": 0.2,
+        "fell": ["FID"] * (seed == 2),
+    }
+    write_json(
+        folder / "cost.json",
+        {
+            "peak_mb": 12.5,
+            "extra_mb": 4.0,
+            "s_per_update": 0.5,
+            "flags": ["reward climbed while FID got worse on validation"] * (seed == 2),
+            "method": {"steps": 10},
+            "updates": 60,
+            "skipped": 0,
+            "ended": "budget spent",
+            "per_update": {"wall_s_median": 0.5, "flops_mean": 2e9},
+            "memory": {
+                "kind": "saved_tensors",
+                "peak_bytes": 12.5 * 2**20,
+                "plain_sampling_bytes": 0,
+                "extra_bytes": 4.0 * 2**20,
+            },
+            "levels_of": "val/reward",
+            "hacking": hacking,
+            "provenance": {"device": "cpu", "code": "0.1.0"},
+        },
+    )
+
+
+def evaluate(folder: Path, noise: np.ndarray, level: int, corpus: str, method: str) -> None:
     rows = [
         (rep, metric, values[level] + noise[rep])
         for metric, values in LEVEL.items()
         for rep in range(len(noise))
     ]
-    about = {"corpus_digest": corpus, "evaluator_digest": "bbbb", "evaluator_label": "self-trained"}
-    write_table(
-        folder / "replications.parquet",
-        pd.DataFrame(rows, columns=["replication", "metric", "value"]),
-        about,
-    )
+    about = {
+        "corpus_digest": corpus,
+        "evaluator_digest": "bbbb",
+        "evaluator": "self-trained",
+        "protocol": "sound",
+        "split": "test",
+        "provenance": {"device": "cpu"},
+    }
+    frame = pd.DataFrame(rows, columns=["replication", "metric", "value"])
+    write_table(folder / "replications.parquet", frame, about)
+    write_table(folder / "per_prompt.parquet", per_prompt(method), about)
     clips = [make_clip(index, {"seed": 0}) for index in range(8)]
     joints = [torch.from_numpy(clip[0]) for clip in clips]
     write_samples(
@@ -91,3 +138,119 @@ def evaluate(folder: Path, noise: np.ndarray, level: int, corpus: str) -> None:
             about,
         ),
     )
+
+
+def per_prompt(method: str) -> pd.DataFrame:
+    """Forty clips in two replications; the distance of clip i differs by what the method gains, and a ripple."""
+    clips = np.arange(40)
+    matching = WINS.get(method, 2.5) + 0.05 * clips + 0.1 * np.sin(clips * len(method))
+    frame = pd.DataFrame(
+        {
+            "clip": [f"clip{clip}" for clip in clips],
+            "caption": "a person walks",
+            "matching": matching,
+            "rank": 1.0,
+            "top1": ((clips + len(method)) % 3 == 0).astype(float),
+        }
+    )
+    return pd.concat([frame.assign(replication=rep) for rep in range(2)], ignore_index=True)
+
+
+def score_reward(folder: Path) -> None:
+    """What `evaluate-reward` writes: scores, calibration, faithfulness."""
+    rows = []
+    names = ("kinematic", "joint", "rotation")
+    for model, start in (("semantic", 40.0), ("spl", 44.0), ("random", 3.0)):
+        for way in ("t2m", "m2t"):
+            for place, name in enumerate((*names, "mean")):
+                rows += [
+                    ("retrieval", model, name, way, f"R@{k}", min(start + 4 * k - place, 99), 100)
+                    for k in (1, 2, 3, 5, 10)
+                ]
+    shares = {"accuracy": 0.8, "precision": 0.81, "recall": 0.79, "f1": 0.8}
+    for model, offset in (("MotionReward", 0.0), ("random", -0.3)):
+        for place, name in enumerate(("all", *names)):
+            here = {key: value + offset - 0.01 * place for key, value in shares.items()}
+            rows += [("preference", model, name, "all", *item, 50) for item in here.items()]
+            here |= {"balanced_accuracy": 0.75 + offset, "auroc": 0.85 + offset}
+            for setting in ("test", "held_out"):
+                rows += [("authenticity", model, name, setting, *item, 50) for item in here.items()]
+        for kind in ("jitter", "limb_swap"):
+            here = {key: value + offset for key, value in shares.items()}
+            rows += [("preference", model, "all", kind, *item, 20) for item in here.items()]
+    columns = ["table", "model", "representation", "setting", "metric", "value", "count"]
+    about = {"labels": {"preference": "made, not human", "authenticity": "made, not human"}}
+    write_table(folder / "scores.parquet", pd.DataFrame(rows, columns=columns), about)
+    curve = [
+        (table, model, low, low + 0.1, low + 0.05, (low + 0.05) ** power, 30)
+        for table in ("preference", "authenticity test")
+        for model, power in (("MotionReward", 1.2), ("random", 0.5))
+        for low in np.arange(0, 1, 0.1)
+    ]
+    columns = ["table", "model", "lower", "upper", "predicted", "observed", "count"]
+    write_table(folder / "scores.calibration.parquet", pd.DataFrame(curve, columns=columns), about)
+    rng = np.random.default_rng(5)
+    blind = [
+        (kind, name, dimension, against, rng.uniform(-1, 0.2), -0.1, 100)
+        for kind in ("jitter", "foot_sliding", "limb_swap", "time_reversal")
+        for name in names
+        for dimension in ("semantic", "m2m", "preference", "authenticity", "total")
+        for against in ("grade", "evaluator_distance", "jerk", "skating_mm")
+    ]
+    columns = ["kind", "representation", "dimension", "against", "spearman", "mean_change", "count"]
+    frame = pd.DataFrame(blind, columns=columns)
+    frame.loc[0, "spearman"] = np.nan  # nothing changed
+    write_table(folder / "scores.faithfulness.parquet", frame, about)
+
+
+def analyse(folder: Path) -> None:
+    """The tidy records of `analyse`."""
+    steps, rows = range(10), range(4)
+    gradients = [
+        (t, name, row, value * (1 + 0.1 * row), guidance)
+        for guidance in (1.0, 2.5)
+        for t in steps
+        for row in rows
+        for name, value in (("jacobian", 1.0 - 0.05 * t), ("product_reward", 0.5 ** (9 - t)))
+    ]
+    similarity = [
+        (t, t / 10, 1 - t / 10, what, name, row, 1 - (1 - t / 10) ** power)
+        for t in range(11)
+        for row in rows
+        for what, power in (("noised", 1), ("one_step", 3))
+        for name in ("cosine", "embedding")
+    ]
+    columns = {
+        "gradients": ["step", "name", "row", "value", "guidance"],
+        "similarity": ["step", "signal", "noise", "what", "name", "row", "value"],
+        "memory": ["order", "step", "phase", "bytes", "activations"],
+    }
+    records = {"gradients": gradients, "similarity": similarity}
+    for name, content in records.items():
+        frame = pd.DataFrame(content, columns=columns[name])
+        write_table(folder / name / "mdm.parquet", frame, {"backbone": "mdm", "method": "easytune"})
+    for method, slope in (("easytune", 0), ("draft-10", 2**20)):
+        memory = [
+            (t, t, "denoise", 2**21 + slope * t, form) for t in steps for form in ("plain", "exact")
+        ]
+        memory += [(10, 9, "pull", 2**23, form) for form in ("plain", "exact")]
+        frame = pd.DataFrame(memory, columns=columns["memory"])
+        place = folder / "memory" / f"mdm-{method}.parquet"
+        write_table(place, frame, {"backbone": "mdm", "method": method})
+
+
+def benchmark(folder: Path) -> None:
+    """Two of Snakemake's benchmark files, and the log of one of the jobs."""
+    line = (
+        '{{"s": 12.0, "max_rss": 300.5, "cpu_time": 11.0, "threads": 1, "rule_name": "{rule}", "wildcards": {cell}, '
+        '"resources": {{"device": "auto"}}, "params": {{"settings": "69ff77a9a521"}}}}\n'
+    )
+    cell = '{"backbone": "mdm", "method": "easytune", "seed": "0"}'
+    files = {
+        "benchmarks/finetune/mdm-easytune-seed0.jsonl": line.format(rule="finetune", cell=cell),
+        "benchmarks/corpus.jsonl": line.format(rule="corpus", cell="{}"),
+        "logs/corpus.log": "done\n",
+    }
+    for name, text in files.items():
+        with atomic(folder / name) as temporary:
+            temporary.write_text(text)

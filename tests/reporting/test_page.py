@@ -10,11 +10,23 @@ import time
 import pytest
 
 from motionrft.reporting.figures import FIGURES, draw_all
+from motionrft.reporting.jobs import jobs
+from motionrft.reporting.motions import animations, strips
 from motionrft.reporting.records import Records
 from motionrft.reporting.report import write_report
 from tests.reporting.made_run import make_run
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1200,1600"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,1600",
+]
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +107,9 @@ def test_the_page_in_a_browser(page, browser):
     )
     assert shown
     assert all("easytune" in text for text in shown)
+    # every rule is in the drawing, and the run that the guard flagged is named
+    assert browser.execute_script("return document.querySelectorAll('svg.dag rect').length") > 10
+    assert "mdm / easytune / seed 2" in browser.find_element("id", "summary").text
     # nothing complained and nothing left the page
     errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert errors == []
@@ -126,5 +141,24 @@ def test_the_page_stands_alone(page):
 
 def test_figures_are_written_twice(page):
     written = {path.name for path in (page.parent / "figures").iterdir()}
-    for name in ("fid_memory", "fid_mmdist", "reward_curves", "validation_curves"):
+    for name in FIGURES:
         assert {f"{name}.png", f"{name}.pdf"} <= written
+
+
+def test_every_job_has_its_log_and_device(page):
+    table = jobs(Records(page.parent)).set_index("job")
+    assert table.loc["corpus", "log"] == "logs/corpus.log"
+    assert table.loc["finetune/mdm-easytune-seed0", "device"] == "cpu"  # what its own record says
+    assert table.loc["corpus", "device"] == "auto"
+    assert table.loc["corpus", "wall_s"] == 12.0
+
+
+def test_motions_as_strips_and_as_a_film(page, tmp_path):
+    from PIL import Image
+
+    records = Records(page.parent)
+    assert {path.suffix for path in strips(records, tmp_path)} == {".png", ".pdf"}
+    with Image.open(animations(records, tmp_path)[0]) as film:
+        assert film.n_frames > 10
+        film.seek(10)
+        assert len(film.convert("RGB").getcolors(10**6)) > 3

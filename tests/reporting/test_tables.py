@@ -5,13 +5,23 @@ import io
 
 import pytest
 
+from motionrft.config.plan import TABLES as PLANNED
 from motionrft.errors import InputError
-from motionrft.reporting.build import TABLES, finetuning
+from motionrft.reporting.build import TABLES, finetuning, kit
+from motionrft.reporting.cost_tables import compute_overhead, prompts
 from motionrft.reporting.metrics import GENERATION
-from motionrft.reporting.published import comparable, published, row
+from motionrft.reporting.published import comparable, intervals, published, row
 from motionrft.reporting.records import Records
-from motionrft.reporting.render import to_csv, to_markdown, to_tex
-from tests.reporting.made_run import LEVEL, make_run
+from motionrft.reporting.render import beside, to_csv, to_markdown, to_tex
+from motionrft.reporting.reward_tables import (
+    authenticity,
+    faithfulness,
+    preference,
+    retrieval,
+    self_refinement,
+)
+from motionrft.reporting.table import Cell
+from tests.reporting.made_run import make_run
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +45,7 @@ def test_numbers_gains_and_verdicts(records):
         25, rel=0.05
     )  # smaller is better, so a fall is a gain
     assert tuned.cells["peak_mb"].mean == 12.5
+    assert not find(table, "mdm", "base").cells["peak_mb"].applies
     diversity = tuned.cells["Diversity"]
     assert diversity.better is None
     assert diversity.gain == pytest.approx(-0.1, abs=0.02)  # |value - Real| shrank by 0.1
@@ -57,8 +68,11 @@ def test_three_formats(records, name):
     table = TABLES[name](records)
     rows = list(csv.DictReader(io.StringIO(to_csv(table))))
     assert len(rows) == len(table.rows)
-    tuned = next(entry for entry in rows if "EasyTune" in str(entry) or "easytune" in str(entry))
-    assert float(tuned["FID mean"]) == pytest.approx(LEVEL["FID"][1], abs=0.02)
+    for entry, made in zip(rows, table.rows, strict=True):
+        for metric in table.metrics:
+            mean = made.cells[metric.key].mean
+            assert entry[f"{metric.key} mean"] == ("" if mean is None else str(mean))
+    assert to_markdown(table).count("\n| ") == len(rows) + 2
     tex = to_tex(table)
     assert tex.count(r"\toprule") == tex.count(r"\bottomrule") == 1
     assert all(
@@ -97,3 +111,100 @@ def test_published_numbers_say_where_they_come_from(records):
     paper = {"corpus": {"kind": "humanml3d"}, "size": "paper"}
     assert comparable(paper, "official")[0] is True
     assert comparable(paper, "self-trained")[0] is False
+
+
+def test_the_workflow_plans_these_tables():
+    assert tuple(TABLES) == PLANNED
+
+
+def test_retrieval_has_both_ways_and_their_mean(records):
+    table = retrieval(records)
+    row_of = find(table, "kinematic", "MotionReward")
+    assert row_of.cells["t2m R@1"].mean == 44.0
+    assert row_of.cells["average"].mean == pytest.approx((44 + 48 + 52 + 60 + 80) / 5)
+    assert row_of.cells["t2m R@1"].half == pytest.approx(1.96 * (44 * 56 / 100) ** 0.5)
+    assert row_of.cells["average"].paper == 86.92
+    assert find(table, "kinematic", "untrained reward").reference
+
+
+def test_self_refinement_is_a_gain_over_before(records):
+    table = self_refinement(records)
+    assert find(table, "joint", "before").cells["m2t R@3"].mean == 51.0
+    assert find(table, "joint", "after").cells["m2t R@3"].gain == pytest.approx(400 / 51)
+
+
+def test_preference_and_authenticity_are_percentages_with_their_labels(records):
+    judged = preference(records)
+    assert find(judged, "rotation", "all", "MotionReward").cells["accuracy"].mean == pytest.approx(
+        77
+    )
+    assert find(judged, "all", "jitter", "MotionReward").cells["f1"].mean == pytest.approx(80)
+    assert "Labels of the judged motions: made, not human." in judged.notes
+    detected = authenticity(records)
+    assert find(detected, "held out", "joint", "MotionReward").cells["auroc"].mean == 0.85
+    assert find(detected, "held out", "joint", "MotionReward").cells["accuracy"].paper is None
+
+
+def test_no_held_out_generator_is_said_not_left_open(tmp_path):
+    records = Records(make_run(tmp_path))
+    records.reward = records.reward[records.reward["setting"].ne("held_out")]
+    table = authenticity(records)
+    assert {entry.labels[0] for entry in table.rows} == {"seen in training"}
+    assert any("No generator was held out" in note for note in table.notes)
+
+
+def test_faithfulness_tells_blind_from_constant(records):
+    table = faithfulness(records)
+    assert find(table, "kinematic", "jitter").cells["semantic|grade"].absent == "constant"
+    assert -1 <= find(table, "joint", "jitter").cells["total|grade"].mean <= 0.2
+
+
+def test_cost_until_quarters_of_the_way(records):
+    table = compute_overhead(records)
+    tuned = find(table, "mdm", "easytune")
+    # validated every 12 updates of 0.5 s and 2 GFLOPs, from 0.3 to 0.54
+    assert [tuned.cells[f"wall_s {i}"].mean for i in range(4)] == [12.0, 18.0, 24.0, 30.0]
+    assert tuned.cells["flops 3"].mean == pytest.approx(120.0)
+    assert find(table, "mdm", "draft-10") in table.missing()
+
+
+def test_a_level_one_seed_never_reached_is_not_averaged_over(tmp_path):
+    records = Records(make_run(tmp_path))
+    low = records.finetuning["seed"].eq(1) & records.finetuning["name"].eq("val/reward")
+    records.finetuning.loc[low, "value"] *= 0.8
+    cells = find(compute_overhead(records), "mdm", "easytune").cells
+    assert cells["wall_s 3"].absent == "not reached"
+    assert cells["wall_s 3"].mean is None
+
+
+def test_prompts_are_paired(records):
+    cells = find(prompts(records), "mdm", "easytune").cells
+    frame = records.prompts.query("backbone == 'mdm'")
+    means = frame.groupby(["method", "clip"])["matching"].mean().unstack("method")
+    nearer = means["base"] - means["easytune"]
+    assert cells["matching"].mean == pytest.approx(-nearer.mean())
+    assert cells["matching"].better is True
+    assert cells["effect"].mean == pytest.approx(nearer.mean() / nearer.std(ddof=1))
+    assert cells["wins"].mean == pytest.approx(100 * (nearer > 0).mean())
+    assert cells["top1"].better is False
+
+
+def test_another_corpus_has_its_own_command(records):
+    table = kit(records)
+    assert len(table.missing()) == len(table.rows)
+    assert table.rows[0].command.endswith("--configfile config/kit.yaml table_kit")
+
+
+def test_beside_the_paper_only_where_comparable():
+    cell = Cell(0.590, 0.004, paper=0.581, paper_half=0.003)
+    assert cell.within is False
+    assert beside(cell, GENERATION[0], True) == "paper 0.581±0.003, difference +0.009, outside"
+    assert beside(cell, GENERATION[0], False) == "paper 0.581±0.003"
+    assert Cell(0.583, 0.004, paper=0.581, paper_half=0.003).within is True
+    assert Cell(0.583, paper=0.581).within is None
+
+
+def test_published_intervals_only_beside_the_very_same_value():
+    found = intervals(row("finetune_h3d", method="EasyTune (step opt.)"))
+    assert (found["R1_ci"], found["FID_ci"]) == (0.003, 0.005)
+    assert "R1_ci" not in intervals(row("generalize_h3d", group="MLD", method="+ MotionRFT"))

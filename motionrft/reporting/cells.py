@@ -1,0 +1,142 @@
+"""Cells and rows from records, and the corrections of a whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from motionrft.reporting.compare import against_base, holm, summary
+from motionrft.reporting.metrics import GENERATION, Metric
+from motionrft.reporting.published import Published
+from motionrft.reporting.records import Records
+from motionrft.reporting.table import Cell, Row, Table
+
+STARRED = (
+    "mean ± 95 % interval (Student's over seeds; over replications where there is one seed). In brackets the gain "
+    "over the base row; * = better than base after Holm's correction over the table, paired by replication and seed."
+)
+EMPTY: Published = {}
+
+
+def command(records: Records, target: str) -> str:
+    """What a person types to fill a gap."""
+    return f"snakemake --cores all --configfile config/{records.run['name']}.yaml {target}"
+
+
+def pick(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
+    """seed, replication, value of one metric of one model."""
+    frame = records.evaluations
+    chosen = (
+        frame["backbone"].eq(backbone) & frame["method"].eq(method) & frame["metric"].eq(metric)
+    )
+    return frame[chosen]
+
+
+def paper_cell(paper: Published, metric: Metric) -> dict[str, Any]:
+    """The published value of a column, and its interval, in the column's unit."""
+    value, half = paper.get(metric.paper), paper.get(f"{metric.paper}_ci")
+    return {
+        "paper": None if value is None else value * metric.paper_scale,
+        "paper_half": None if half is None else half * metric.paper_scale,
+    }
+
+
+def score_cell(
+    records: Records, backbone: str, method: str, metric: Metric, paper: Published
+) -> Cell:
+    """One generation metric of one model, with its gain and uncorrected p value against its base."""
+    shown = paper_cell(paper, metric)
+    own = pick(records, backbone, method, metric.key)
+    if own.empty:
+        return Cell(**shown)
+    mean, half, count = summary(own)
+    base = pick(records, backbone, "base", metric.key)
+    if method == "base" or base.empty:
+        return Cell(mean, half, count, **shown)
+    real = pick(records, "real", "base", metric.key)
+    before, reference = float(base["value"].mean()), None
+    if len(real):
+        reference = float(real["value"].mean())
+    gain = metric.gain(before, mean, reference)
+    comparison = against_base(base, own, metric.direction)
+    p = None if comparison is None else comparison.p
+    favourable = metric.direction * (mean - before) > 0
+    return Cell(mean, half, count, gain, None, p, favourable, **shown)
+
+
+def cost_cell(
+    records: Records, backbone: str, method: str, metric: Metric, paper: Published
+) -> Cell:
+    costs = records.costs
+    own = costs[
+        costs["backbone"].eq(backbone) & costs["method"].eq(method) & costs["name"].eq(metric.key)
+    ]["value"]
+    shown = paper_cell(paper, metric)
+    if method == "base":
+        return Cell(applies=False, **shown)
+    return Cell(**shown) if own.empty else Cell(own.mean() * metric.scale, None, len(own), **shown)
+
+
+def model_row(
+    records: Records,
+    backbone: str,
+    method: str,
+    labels: tuple[str, ...],
+    metrics: Sequence[Metric],
+    *,
+    group: str,
+    paper: Published = EMPTY,
+    comparable: bool = True,
+) -> Row:
+    """Scores, and costs where the columns ask for them, of one backbone and method."""
+    seeds = next(
+        (
+            entry["seeds"]
+            for entry in records.run["matrix"]
+            if (entry["backbone"], entry["method"]) == (backbone, method)
+        ),
+        [0],
+    )
+    targets = " ".join(
+        f"{records.folder}/evaluate/{backbone}/{method}/seed{seed}/replications.parquet"
+        for seed in seeds
+    )
+    cells = {
+        metric.key: (score_cell if metric in GENERATION else cost_cell)(
+            records, backbone, method, metric, paper
+        )
+        for metric in metrics
+    }
+    return Row(labels, cells, group, method == "base", command(records, targets), comparable)
+
+
+def real_row(
+    records: Records,
+    metrics: Sequence[Metric],
+    labels: tuple[str, ...],
+    *,
+    group: str,
+    paper: Published = EMPTY,
+    comparable: bool = True,
+) -> Row:
+    return model_row(
+        records, "real", "base", labels, metrics, group=group, paper=paper, comparable=comparable
+    )
+
+
+def correct(table: Table) -> Table:
+    """Holm's correction over all comparisons of the table; sets `better` (or leaves None where none was made)."""
+    places = [
+        (row, key, cell.p)
+        for row in table.rows
+        for key, cell in row.cells.items()
+        if cell.p is not None
+    ]
+    adjusted = holm([p for _, _, p in places])
+    for (row, key, _), p in zip(places, adjusted, strict=True):
+        cell = row.cells[key]
+        row.cells[key] = replace(cell, p=p, better=p < 0.05 and cell.favourable)
+    return table

@@ -1,0 +1,57 @@
+"""The drawing of the run: the rules' own graph, reduced and laid out."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from motionrft.reporting.dag import FEEDS, counts, layers, reduced, svg
+from motionrft.reporting.jobs import jobs
+from motionrft.reporting.records import Records
+from tests.reporting.made_run import make_run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return Records(make_run(tmp_path_factory.mktemp("dag")))
+
+
+def test_arrows_only_where_no_longer_path_implies_them():
+    parents = reduced(["corpus", "features", "text", "train_evaluator", "evaluate_real"])
+    assert parents["features"] == ["corpus"]
+    assert parents["evaluate_real"] == ["train_evaluator"]
+    assert layers(parents) == {
+        "corpus": 0, "features": 1, "text": 1, "train_evaluator": 2, "evaluate_real": 3
+    }  # fmt: skip
+
+
+def test_boxes_say_what_is_done(records):
+    drawing = svg(records, jobs(records))
+    total = counts(records)
+    assert drawing.count("<rect") == len(total)
+    assert total["finetune"] == 6
+    assert ">finetune</text>" in drawing
+    assert "1 of 6" in drawing
+
+
+def test_the_drawing_is_the_workflow(tmp_path):
+    """Rules and arrows as Snakemake itself plans them."""
+    snakemake = Path(sys.executable).with_name("snakemake")
+    planned = subprocess.run(
+        [snakemake, "--rulegraph", "--directory", tmp_path, "-s", ROOT / "Snakefile",
+         "--configfile", ROOT / "config" / "toy.yaml", "--cores", "1"],
+        capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(tmp_path)},
+    ).stdout  # fmt: skip
+    names = dict(re.findall(r'(\d+)\[.*?label = "([^"\\]+)', planned))
+    arrows = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", planned)}
+    arrows = {(a, b) for a, b in arrows if b != "all"}
+    rules = set(names.values()) - {"all"}
+    assert rules <= set(FEEDS)
+    known = {(parent, rule) for rule in rules for parent in FEEDS[rule] if parent in rules}
+    drawn = {(parent, rule) for rule, names in reduced(sorted(rules)).items() for parent in names}
+    assert drawn <= arrows <= known
