@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from motionrft import __version__
-from motionrft.errors import InputError
+from motionrft.errors import InputError, storage_error
 from motionrft.training.launch import relaunch
 
 ROOMS = (
@@ -58,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments) or 0)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        problem = storage_error(error, getattr(arguments, "out", None) or arguments.stage)
+        if problem is None:
+            raise
+        print(f"error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: run the same command again to continue", file=sys.stderr)

@@ -2,7 +2,7 @@
 from motionrft.artefacts import atomic
 from motionrft.config import dump, merge, resolve, typed
 from motionrft.config.plan import Plan
-from motionrft.errors import InputError
+from motionrft.errors import InputError, storage_error
 
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])
@@ -41,5 +41,10 @@ CONFIG = f"{PLAN.results}/config.yaml"
 
 
 onstart:
-    with atomic(CONFIG) as temporary:
-        temporary.write_text(dump(PLAN.run), encoding="utf-8")
+    try:
+        with atomic(CONFIG) as temporary:
+            temporary.write_text(dump(PLAN.run), encoding="utf-8")
+    except OSError as problem:
+        raise WorkflowError(
+            f"error: {storage_error(problem, CONFIG) or problem}"
+        ) from None

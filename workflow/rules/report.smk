@@ -9,7 +9,7 @@ rule table:
             "<results>/tables/{table}.csv",
             caption="../report/table.rst",
             category="Tables",
-            labels={"table": "{table}"},
+            labels={"table": "{table}", "format": "csv"},
         ),
         markdown="<results>/tables/{table}.md",
         latex="<results>/tables/{table}.tex",
@@ -36,7 +36,7 @@ rule figures:
     output:
         report(
             directory("<results>/figures"),
-            patterns=["{figure}.png"],
+            patterns=["{figure}.png", "{figure}.gif"],
             caption="../report/figure.rst",
             category="Figures",
             labels={"figure": "{figure}"},
@@ -63,7 +63,12 @@ rule page:
         tables=collect("<results>/tables/{table}.csv", table=PLAN.tables),
         figures="<results>/figures",
     output:
-        report("<results>/report.html", caption="../report/page.rst", category="Report"),
+        report(
+            "<results>/report.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"page": "whole run"},
+        ),
     log:
         "<logs>/page.log",
     benchmark:
