@@ -94,6 +94,22 @@ class CausalAutoencoder(nn.Module):
         super().__init__()
         self.encoder = Encoder(channels, width, latent, dropout)
         self.decoder = Decoder(latent, width, channels, dropout)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Convolutions that keep the variance, residual branches that start at zero.
+
+        The official code keeps torch's default, whose gain of 1/sqrt(3) a layer leaves almost nothing of the
+        input after the stack: a short training spends its first steps on getting the signal through.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, Residual):
+                nn.init.zeros_(module.conv2.weight)
 
     def encode(self, joints: Tensor) -> Tensor:
         """[B, T, J, 3] -> [B, 4, T // 4, J]; trailing frames short of a latent are dropped."""
