@@ -106,7 +106,7 @@ def svg(records: Records, jobs: pd.DataFrame) -> str:
         for row, rule in enumerate(rules):
             corner[rule] = (2 + column * (WIDE + GAP_X), top + row * (HIGH + GAP_Y))
     parts = [
-        f'<svg class="dag" viewBox="0 0 {width} {height:.0f}" width="{width}" role="img" '
+        f'<svg class="dag" viewBox="0 0 {width} {height:.0f}" role="img" '
         'aria-label="The rules of the run and how many of their jobs are done">'
     ]
     for rule, names in parents.items():

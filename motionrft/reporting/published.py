@@ -75,7 +75,7 @@ def comparable(
     kind = run["corpus"]["kind"]
     if kind != corpus:
         return False, (
-            f"The corpus is `{kind}`, not {NAMES[corpus]}: the paper's numbers stand here for orientation only "
+            f"The corpus is “{kind}”, not {NAMES[corpus]}: the paper's numbers stand here for orientation only "
             "and are not comparable."
         )
     if evaluator != "official":
@@ -93,7 +93,7 @@ def reward_comparable(run: Mapping[str, Any], labels: str | None = "human") -> t
     kind = run["corpus"]["kind"]
     if kind != "humanml3d" or run["size"] != "paper":
         return False, (
-            f"The reward is the {run['size']} one, trained on `{kind}`; the paper's is full-size, on HumanML3D: its "
+            f"The reward is the {run['size']} one, trained on “{kind}”; the paper's is full-size, on HumanML3D: its "
             "numbers stand here for orientation only and are not comparable."
         )
     if labels is None or "made" in labels:
