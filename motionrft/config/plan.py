@@ -31,6 +31,7 @@ TABLES = (
     "authenticity",
     "faithfulness",
 )
+ANALYSES = ("gradients", "similarity", "memory")
 # reward stages that learn from judged motions
 JUDGED_STAGES = ("preference", "authenticity")
 LAYERS = ("backbones", "methods", "cells")
@@ -176,6 +177,19 @@ class Plan:
             if backbone in (None, b) and method in (None, m)
         ]
 
+    def analyses(self) -> list[str]:
+        """Records of single denoising steps: gradients and similarity once a backbone, memory of every method."""
+        cells: dict[str, list[str]] = {}
+        for cell in self.run["matrix"]:
+            cells.setdefault(cell["backbone"], []).append(cell["method"])
+        chosen = self.run["analyse"].get("backbones", list(cells)[:1])
+        return [
+            f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"
+            for backbone in chosen
+            for what in ANALYSES
+            for method in cells.get(backbone, [])[: None if what == "memory" else 1]
+        ]
+
     def records(self) -> list[str]:
         """Everything the report is made from."""
         finetuned = [
@@ -184,7 +198,8 @@ class Plan:
             for name in ("record.parquet", "cost.json")
         ]
         real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
-        return [real, f"{self.results}/reward/scores.parquet", *self.evaluations(), *finetuned]
+        scores = f"{self.results}/reward/scores.parquet"
+        return [real, scores, *self.evaluations(), *finetuned, *self.analyses()]
 
     @property
     def tables(self) -> tuple[str, ...]:

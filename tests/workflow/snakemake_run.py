@@ -12,7 +12,7 @@ from motionrft.config import ROOT
 
 
 def snakemake(
-    folder: Path, config: str | Path | Sequence[Path], *arguments: str, timeout: int = 300
+    folder: Path, config: str | Path | Sequence[Path], *arguments: str, timeout: int = 550
 ) -> subprocess.CompletedProcess[str]:
     """Runs in `folder`; `config` is a run of config/ by name, or files."""
     if isinstance(config, str):

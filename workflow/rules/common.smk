@@ -26,6 +26,7 @@ wildcard_constraints:
     method="|".join([*PLAN.run["methods"], "base"]),
     stage="|".join(PLAN.all_stages),
     seed=r"\d+",
+    what="gradients|similarity|memory",
     judged="preference|authenticity",
     table="[^/.]+",
 

@@ -1,4 +1,4 @@
-# Reward fine-tuning: one job a backbone, method and seed.
+# Reward fine-tuning, one job a backbone, method and seed; what happens at a single denoising step.
 
 
 rule finetune:
@@ -34,3 +34,34 @@ rule finetune:
         "--features {params.features:q} --text {input.text:q} --reward-text {input.reward_text:q} "
         "--evaluator {input.evaluator:q} --evaluator-text {input.evaluator_text:q} "
         "--device {resources.device} --processes {resources.gpu} --out {params.out:q} > {log:q} 2>&1"
+
+
+rule analyse:
+    input:
+        base=lambda wildcards: PLAN.base_model(wildcards.backbone),
+        reward=PLAN.reward_files(),
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_of_backbone,
+        reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
+    output:
+        "<results>/analyse/{what}/{backbone}-{method}.parquet",
+    log:
+        "<logs>/analyse/{what}-{backbone}-{method}.log",
+    benchmark:
+        "<benchmarks>/analyse/{what}-{backbone}-{method}.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("analyse")
+    resources:
+        **PLAN.resources("analyse"),
+    params:
+        settings=PLAN.finetuning_settings,
+        config=CONFIG,
+        features=subpath(input.features, parent=True),
+        rows=PLAN.run["analyse"]["rows"],
+    shell:
+        "python -m motionrft analyse {wildcards.what} --config {params.config:q} "
+        "--backbone {wildcards.backbone} --method {wildcards.method} --base {input.base:q} "
+        "--reward {input.reward:q} --features {params.features:q} --text {input.text:q} "
+        "--reward-text {input.reward_text:q} --rows {params.rows} --device {resources.device} "
+        "--out {output:q} > {log:q} 2>&1"
