@@ -9,6 +9,8 @@ import pandas as pd
 
 from motionrft.reporting.records import Records
 
+# what tables, figures and the page are made from
+RECORDS = ("evaluate", "evaluate_real", "evaluate_reward", "finetune", "analyse")
 # rule -> rules it reads from; a test holds this to the rules themselves
 FEEDS: dict[str, tuple[str, ...]] = {
     "corpus": (),
@@ -29,11 +31,12 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "finetune": (
         "features", "text", "train_evaluator", "pretrain", "train_reward", "train_reward_judged",
     ),
+    "analyse": ("features", "text", "pretrain", "train_reward", "train_reward_judged"),
     "evaluate_real": ("features", "text", "train_evaluator"),
     "evaluate": ("features", "text", "train_evaluator", "pretrain", "finetune"),
-    "table": ("evaluate", "evaluate_real", "evaluate_reward", "finetune"),
-    "figures": ("evaluate", "evaluate_real", "evaluate_reward", "finetune"),
-    "page": ("table", "figures", "evaluate", "evaluate_real", "evaluate_reward", "finetune"),
+    "table": RECORDS,
+    "figures": RECORDS,
+    "page": ("table", "figures", *RECORDS),
 }  # fmt: skip
 WIDE, HIGH, GAP_X, GAP_Y = 132, 40, 44, 18
 
@@ -50,7 +53,7 @@ def counts(records: Records) -> dict[str, int]:
         "train_evaluator": 1, "pretrain": sum(len(plan.stages(name)) for name in plan.backbones),
         "train_reward": 1, "sample": len(plan.backbones) if judged else 0, "reward_data": judged,
         "train_reward_judged": judged, "train_reward_spl": len(plan.refined_stages),
-        "evaluate_reward": 1, "finetune": len(plan.cells), "evaluate_real": 1,
+        "evaluate_reward": 1, "finetune": len(plan.cells), "analyse": len(plan.analyses()), "evaluate_real": 1,
         "evaluate": len(plan.evaluations()), "table": len(plan.tables), "figures": 1, "page": 1,
     }  # fmt: skip
     return {rule: number for rule, number in total.items() if number}
