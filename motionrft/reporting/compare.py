@@ -41,6 +41,13 @@ def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
     return mean, float(interval95(values["value"])[1]), 1
 
 
+def proportion_half(percent: float, count: int) -> float:
+    """Half-width, in percent, of the 95 % interval of a proportion of `count` cases (Agresti–Coull: two successes
+    and two failures more, so that none of ten is not certainty)."""
+    share = (percent / 100 * count + 2) / (count + 4)
+    return float(196.0 * np.sqrt(share * (1 - share) / (count + 4)))
+
+
 def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Comparison | None:
     """Paired by replication (the same prompts, crops and groups), then by seed.
 

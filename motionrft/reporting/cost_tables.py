@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from motionrft.evaluation.statistics import paired_bootstrap
 from motionrft.reporting import published
 from motionrft.reporting.cells import command, correct
+from motionrft.reporting.compare import proportion_half
 from motionrft.reporting.metrics import Metric
 from motionrft.reporting.records import CELL, Records
 from motionrft.reporting.table import Cell, Row, Table
@@ -187,7 +187,7 @@ def _paired(pairs: pd.DataFrame) -> dict[str, Cell]:
         )
     nearer = (pairs["matching_base"] - pairs["matching"]).dropna()
     wins = 100.0 * float((nearer > 0).mean() + 0.5 * (nearer == 0).mean())
-    half = 1.96 * math.sqrt(wins * (100.0 - wins) / len(nearer)) if len(nearer) else None
+    half = proportion_half(wins, len(nearer)) if len(nearer) else None
     cells["wins"] = Cell(wins, half, len(nearer))
     spread = float(nearer.std(ddof=1)) if len(nearer) > 1 else 0.0
     cells["effect"] = (

@@ -10,6 +10,7 @@ import pandas as pd
 
 from motionrft.reporting import published
 from motionrft.reporting.cells import EMPTY, command, paper_cell
+from motionrft.reporting.compare import proportion_half
 from motionrft.reporting.metrics import AUTHENTICITY, PREFERENCE, RETRIEVAL, TOP, Metric
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table
@@ -17,7 +18,7 @@ from motionrft.reporting.table import Cell, Row, Table
 REPRESENTATIONS = ("kinematic", "joint", "rotation")
 TITLES = {"semantic": "MotionReward", "spl": "MotionReward + SPL", "random": "untrained reward"}
 PROPORTIONS = {"accuracy"} | {f"{way} R@{k}" for way in ("t2m", "m2t") for k in TOP}
-BINOMIAL = "± : 95 % interval of a proportion over the clips or pairs scored."
+BINOMIAL = "± : 95 % interval (Agresti–Coull) of a proportion over the clips or pairs scored."
 
 
 def _fill(records: Records) -> str:
@@ -35,9 +36,8 @@ def _cell(
     if not math.isfinite(value):
         return Cell(absent="undefined", **shown)
     value *= metric.scale
-    half = None
-    if metric.key in PROPORTIONS and count:
-        half = 1.96 * math.sqrt(max(value * (100.0 - value), 0.0) / count)  # all are percentages
+    # all are percentages
+    half = proportion_half(value, count) if metric.key in PROPORTIONS and count else None
     return Cell(value, half, count, **shown)
 
 
@@ -243,7 +243,9 @@ def _judged(
     notes = [BINOMIAL]
     if labels:
         notes.append(f"Labels of the judged motions: {labels}.")
-    return Table(name, title, heads, metrics, rows, notes, comparable=verdict, why=why)
+    return Table(
+        name, title, heads, metrics, rows, notes, ranked=False, comparable=verdict, why=why
+    )
 
 
 DIMENSIONS = ("semantic", "m2m", "preference", "authenticity", "total")

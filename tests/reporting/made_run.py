@@ -228,7 +228,9 @@ def analyse(folder: Path) -> None:
     records = {"gradients": gradients, "similarity": similarity}
     for name, content in records.items():
         frame = pd.DataFrame(content, columns=columns[name])
-        write_table(folder / name / "mdm.parquet", frame, {"backbone": "mdm", "method": "easytune"})
+        write_table(
+            folder / name / "mdm-easytune.parquet", frame, {"backbone": "mdm", "method": "easytune"}
+        )
     for method, slope in (("easytune", 0), ("draft-10", 2**20)):
         memory = [
             (t, t, "denoise", 2**21 + slope * t, form) for t in steps for form in ("plain", "exact")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from motionrft.reporting.compare import against_base, holm, summary
+from motionrft.reporting.compare import against_base, holm, proportion_half, summary
 
 
 def scores(values):
@@ -54,3 +54,9 @@ def test_no_difference_is_not_called_one():
     assert against_base(base, same, 1).seeds_beyond == 0
     assert against_base(base, same.iloc[:0], 1) is None
     assert against_base(base, same, 0) is None
+
+
+def test_all_of_ten_is_not_certainty():
+    # Agresti and Coull's own rule: (x + 2) / (n + 4)
+    assert proportion_half(100.0, 10) == pytest.approx(196 * np.sqrt(12 / 14 * 2 / 14 / 14))
+    assert proportion_half(50.0, 96) == pytest.approx(9.8)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from motionrft.reporting.compare import summary
+from motionrft.reporting.compare import proportion_half, summary
 from motionrft.reporting.cost_tables import paired_prompts
 from motionrft.reporting.records import Records
 from motionrft.reporting.style import look, panels, pyplot
@@ -98,8 +98,8 @@ def win_rates(records: Records) -> Any | None:
             nearer = (pairs["matching_base"] - pairs["matching"]).dropna()
             if len(nearer):
                 share = float((nearer > 0).mean() + 0.5 * (nearer == 0).mean())
-                half = 1.96 * np.sqrt(share * (1 - share) / len(nearer))
-                bars.append((f"{backbone}, {method} / {rival}", 100 * share, 100 * half))
+                half = proportion_half(100 * share, len(nearer))
+                bars.append((f"{backbone}, {method} / {rival}", 100 * share, half))
     if not bars:
         return None
     names, shares, halves = zip(*bars, strict=True)
