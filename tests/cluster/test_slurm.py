@@ -17,10 +17,10 @@ import pytest
 from motionrft.config import ROOT
 from tests.cluster import local_slurm
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1000)]
 
 REASON = local_slurm.reason_to_skip()
-LONG = 500
+LONG = 900
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionrft.config import ROOT
+
+CI = ROOT / "config" / "ci.yaml"
+FEATURES = "results/ci/features/stats.safetensors"
+TEXT = "results/ci/text/toy.safetensors"
 
 
 def snakemake(
@@ -54,3 +59,11 @@ def pretend_finished(folder: Path, config: str | Path, *arguments: str) -> None:
             path.mkdir(parents=True, exist_ok=True)
     done = snakemake(folder, config, "--touch", "--forceall", "--cores", "1", *arguments)
     assert done.returncode == 0, done.stderr
+
+
+def motionrft(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "motionrft", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=550
+    )

@@ -11,21 +11,10 @@ import pytest
 import yaml
 
 from motionrft.config import ROOT
-from tests.workflow.snakemake_run import planned, snakemake
+from tests.workflow.snakemake_run import CI, TEXT, motionrft, planned, snakemake
 
-CI = ROOT / "config" / "ci.yaml"
 CORPUS = "results/ci/corpus/corpus.json"
-FEATURES = "results/ci/features/stats.safetensors"
-TEXT = "results/ci/text/toy.safetensors"
 MODEL = "results/ci/backbones/mdm/denoiser.safetensors"
-
-
-def motionrft(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "motionrft", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=300
-    )
 
 
 def clear_line(text: str) -> str:
@@ -34,22 +23,6 @@ def clear_line(text: str) -> str:
     assert "Traceback" not in text
     assert "Fix: " in line
     return line
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """A run up to what pre-training reads."""
-    folder = tmp_path_factory.mktemp("run")
-    done = snakemake(folder, CI, "--cores", "2", "--", FEATURES, TEXT)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture
-def run(prepared, tmp_path):
-    """A copy of it that a test may break."""
-    subprocess.run(["cp", "-a", f"{prepared}/.", tmp_path], check=True)
-    return tmp_path
 
 
 def pretrain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
