@@ -10,28 +10,29 @@ from scipy import stats
 
 # judges beside the reward, and which way is better
 JUDGES = {
-    "R1": 1,
-    "R3": 1,
+    "R-Precision Top-1": 1,
+    "R-Precision Top-3": 1,
     "FID": -1,
-    "MMDist": -1,
-    "diversity_gap": -1,
-    "foot_skate": -1,
+    "MM-Dist": -1,
+    "Diversity gap": -1,
+    "skating_ratio": -1,
+    "penetration_mm": -1,
+    "floating_mm": -1,
     "jerk": -1,
 }
+LEAST = 4  # validations; the least number whose order alone can be significant at 5 %
 
 
-def trend(values: Sequence[float]) -> tuple[float, float]:
-    """Change from the first to the last third of the validations, and Kendall's p value of a trend."""
-    series = np.asarray(values, dtype=float)
-    third = max(len(series) // 3, 1)
-    change = float(series[-third:].mean() - series[:third].mean())
-    return change, float(stats.kendalltau(np.arange(len(series)), series).pvalue)
+def rises(values: Sequence[float], significance: float) -> bool:
+    """Whether a series climbs: Kendall's one-sided test of a trend."""
+    found = stats.kendalltau(np.arange(len(values)), values, alternative="greater")
+    return bool(found.pvalue < significance)
 
 
 def hacking(record: pd.DataFrame, significance: float = 0.05) -> dict[str, object]:
     """Which judges fell while the validation reward rose: {"flagged": bool, "fell": [names], …}.
 
-    A verdict needs at least four validations; both trends must be significant (Kendall).
+    A verdict needs at least four validations; both trends must be significant (Kendall, one-sided).
     """
     validated = record[record["name"].str.startswith("val/")]
     series = {
@@ -39,16 +40,14 @@ def hacking(record: pd.DataFrame, significance: float = 0.05) -> dict[str, objec
         for name, group in validated.groupby("name")
     }
     reward = series.get("val/reward")
-    if reward is None or len(reward) < 4:
-        return {"flagged": False, "judged": False, "fell": [], "why": "fewer than four validations"}
-    rise, certain = trend(reward)
-    fell = []
-    for judge, sign in JUDGES.items():
-        values = series.get(f"val/{judge}")
-        if values is None or len(values) < 4:
-            continue
-        change, p = trend(values)
-        if change * sign < 0 and p < significance:
-            fell.append(judge)
-    climbed = rise > 0 and certain < significance
-    return {"flagged": bool(climbed and fell), "judged": True, "reward_change": rise, "fell": fell}
+    if reward is None or len(reward) < LEAST:
+        why = f"fewer than {LEAST} validations"
+        return {"flagged": False, "judged": False, "fell": [], "why": why}
+    fell = [
+        judge
+        for judge, sign in JUDGES.items()
+        if len(values := -sign * series.get(f"val/{judge}", np.empty(0))) >= LEAST
+        and rises(values, significance)
+    ]
+    climbed = rises(reward, significance)
+    return {"flagged": climbed and bool(fell), "judged": True, "climbed": climbed, "fell": fell}

@@ -11,9 +11,12 @@ import yaml
 from motionrft.artefacts import read_json, read_table
 from motionrft.backbones.assemble import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.config import available
+from motionrft.config import available, load_run
 from motionrft.corpus.store import FeatureStore
 from motionrft.finetune.cost import wide
+from motionrft.finetune.guard import JUDGES
+from motionrft.finetune.job import Sources, prepare
+from motionrft.finetune.loop import Training
 from motionrft.reward.adapters import LoraSettings
 from motionrft.reward.files import new_branch, save_branch, save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
@@ -60,8 +63,6 @@ def files(tmp_path_factory) -> Path:
         "override": {"backbones": {"mdm": {"network": NETWORK}}},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(run))
-    from motionrft.config import load_run
-
     settings = load_run(folder / "run.yaml")["backbones"]["mdm"]
     widths = {"pooled": text.pooled_dim, "tokens": text.token_dim}
     features = FeatureStore(store)
@@ -107,58 +108,76 @@ def finetune(
     return main([*words, "--reward", *(str(files / f"{stage}.safetensors") for stage in reward)])
 
 
-@pytest.mark.parametrize("method", available("methods"))
-def test_every_row_runs_from_files_to_files(files, tmp_path, method):
-    assert finetune(files, tmp_path, method) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "cost.json",
-        "model.safetensors",
-        "record.parquet",
+def prepared(files: Path, method: str, *changes: str):
+    run = load_run(files / "run.yaml", list(changes))
+    rewards = [
+        files / f"{stage}.safetensors" for stage in ("semantic", "preference", "authenticity")
     ]
+    sources = Sources(
+        files / "mdm.safetensors", rewards, files / "features", files / "text.safetensors"
+    )
+    return prepare(run, "mdm", method, 0, sources, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("method", available("methods"))
+def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method):
+    job = prepared(
+        files, method, "finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=2"
+    )
+    before = {name: tensor.clone() for name, tensor in job.backbone.state_dict().items()}
+    record = Training(job.course, tmp_path / "checkpoint").run()
+    assert list(wide(record)["update"]) == [1, 2]
+    wanted = (
+        {"semantic", "m2m", "preference", "authenticity"} if method == "motionrft" else {"semantic"}
+    )
+    names = {name.split("/")[1] for name in record["name"] if name.startswith("reward/")}
+    assert names == wanted
+    assert any(
+        not torch.equal(before[name], tensor) for name, tensor in job.backbone.state_dict().items()
+    )
+    reward = job.course.objective().reward
+    assert not any(
+        parameter.requires_grad or parameter.grad is not None for parameter in reward.parameters()
+    )
+    assert not reward.network.training
+    assert not job.backbone.training
+    assert all(parameter.grad is None for parameter in job.backbone.parameters())
+
+
+def test_from_files_to_files(files, tmp_path):
+    assert finetune(files, tmp_path, "motionrft") == 0
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == ["cost.json", "model.safetensors", "record.parquet"]
     record, about = read_table(tmp_path / "record.parquet")
     table = wide(record)
     assert list(table["update"]) == [0, 1, 2, 3, 4]
     assert table["val/reward"].notna().tolist() == [True, False, True, False, True]
-    wanted = (
-        {"semantic", "m2m", "preference", "authenticity"} if method == "motionrft" else {"semantic"}
-    )
-    assert {name.split("/")[1] for name in table if name.startswith("reward/")} == wanted
-    assert {"val/m2m", "val/preference", "val/authenticity"} <= set(table)
+    assert {"val/m2m", "val/preference", "val/authenticity", "reward"} <= set(table)
     cost = read_json(tmp_path / "cost.json")
     assert cost["updates"] == 4
     assert cost["extra_mb"] > 0
     assert cost["flags"] == []
     assert cost["method"]["steps"] == 10
-    assert about["finetune"]["method"]["name"] == method
+    assert about["finetune"]["method"]["name"] == "motionrft"
     base, _ = load_backbone(files / "mdm.safetensors")
     tuned, _ = load_backbone(tmp_path / "model.safetensors")
-    moved = [
+    assert any(
         not torch.equal(a, b) for a, b in zip(base.parameters(), tuned.parameters(), strict=True)
-    ]
-    assert any(moved)
+    )
     assert torch.equal(base.normaliser.mean, tuned.normaliser.mean)
 
 
-def test_all_rows_start_from_the_same_judgement(files, tmp_path):
-    firsts = []
-    for method in ("easytune", "draft-10"):
-        finetune(files, tmp_path / method, method, "finetune.updates=2")
-        record, _ = read_table(tmp_path / method / "record.parquet")
-        firsts.append(
-            record[(record["update"] == 0) & record["name"].str.startswith("val/")][
-                "value"
-            ].tolist()
-        )
-    assert firsts[0] == firsts[1]
-    again = tmp_path / "again"
-    finetune(files, again, "draft-10", "finetune.updates=2")
-    a, b = (
-        load_backbone(folder / "model.safetensors")[0] for folder in (tmp_path / "draft-10", again)
-    )
-    assert all(
-        torch.equal(x, y)
-        for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
-    )
+def test_all_rows_start_from_the_same_judgement_and_repeat_themselves(files, tmp_path):
+    firsts, ends = [], []
+    for number, method in enumerate(("easytune", "draft-10", "draft-10")):
+        job = prepared(files, method, "finetune.updates=2")
+        record = Training(job.course, tmp_path / str(number)).run()
+        first = record[(record["update"] == 0) & record["name"].str.startswith("val/")]
+        firsts.append(first["value"].tolist())
+        ends.append(torch.cat([parameter.flatten() for parameter in job.course.trained]))
+    assert firsts[0] == firsts[1] == firsts[2]
+    assert torch.equal(ends[1], ends[2])
+    assert not torch.equal(ends[0], ends[1])
 
 
 def test_lora_is_merged_and_kept_beside(files, tmp_path):
@@ -176,30 +195,56 @@ def test_lora_is_merged_and_kept_beside(files, tmp_path):
     assert all(tuned.get_parameter(name).dim() == 2 for name in changed)
 
 
-def test_official_switches_are_accepted_and_change_the_result(files, tmp_path):
-    plain = tmp_path / "plain"
-    finetune(files, plain, "easytune")
-    reference = load_backbone(plain / "model.safetensors")[0]
-    for number, switch in enumerate(
-        (
-            "finetune.levels=official",
-            "finetune.sampled=true",
-            "finetune.reward_state=official",
-            "finetune.precision=bf16",
-        )
-    ):
-        out = tmp_path / str(number)
-        assert finetune(files, out, "easytune", switch) == 0
-        tuned = load_backbone(out / "model.safetensors")[0]
-        pairs = list(zip(tuned.parameters(), reference.parameters(), strict=True))
-        if switch == "finetune.reward_state=official":
-            # this reward has no dropout: its official state costs memory and changes nothing else
-            memory = [
-                read_json(folder / "cost.json")["memory"]["peak_bytes"] for folder in (plain, out)
-            ]
-            assert memory[1] > memory[0]
-        else:
-            assert not all(torch.equal(a, b) for a, b in pairs)
+def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
+    def run(number: int, *changes: str):
+        few = ("finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=2")
+        job = prepared(files, "easytune", *few, *changes)
+        record = Training(job.course, tmp_path / str(number)).run()
+        return torch.cat([p.flatten() for p in job.course.trained]), record[
+            record["name"] == "peak_bytes"
+        ]["value"].max()
+
+    plain, memory = run(0)
+    for number, switch in enumerate(("levels=official", "sampled=true", "precision=bf16"), start=1):
+        assert not torch.equal(run(number, f"finetune.{switch}")[0], plain)
+    assert run(9, "finetune.reward_state=official")[1] > memory
+
+
+def test_the_judge_watches_the_validation_split(files, tmp_path):
+    from types import SimpleNamespace
+
+    from motionrft.evaluation.evaluator import save_evaluator
+    from motionrft.evaluation.train import train_evaluator
+    from motionrft.finetune.commands import judge_factory
+    from motionrft.text.features import TextCache
+
+    widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")
+    settings = {
+        "loss": "infonce",
+        "margin": 10.0,
+        "min_frames": 20,
+        "widths": dict.fromkeys(widths, 8),
+        "train": {"steps": 2, "batch_size": 8},
+    }
+    evaluator, about, _ = train_evaluator(
+        settings,
+        files / "features",
+        TextCache(files / "text.safetensors"),
+        tmp_path / "checkpoint",
+        "cpu",
+    )
+    save_evaluator(tmp_path / "evaluator.safetensors", evaluator, about)
+    arguments = SimpleNamespace(
+        text=files / "text.safetensors",
+        evaluator_text=None,
+        features=files / "features",
+        evaluator=tmp_path / "evaluator.safetensors",
+        backbone="mdm",
+    )
+    run = load_run(files / "run.yaml")
+    backbone, _ = load_backbone(files / "mdm.safetensors")
+    numbers = judge_factory(arguments, run, torch.device("cpu"))(backbone)()
+    assert set(JUDGES) <= set(numbers)
 
 
 def test_mistakes_are_one_clear_line(files, tmp_path, capsys):
@@ -215,25 +260,3 @@ def test_mistakes_are_one_clear_line(files, tmp_path, capsys):
     assert "SDE" in capsys.readouterr().err
     assert finetune(files, tmp_path, "nothing") == 2
     assert "nothing" in capsys.readouterr().err
-
-
-def test_a_frozen_reward_and_decoder_gather_no_gradient(files):
-    from motionrft.config import load_run
-    from motionrft.finetune.job import Sources, prepare
-    from motionrft.finetune.loop import Training
-
-    run = load_run(files / "run.yaml", ["finetune.validate_every=0"])
-    rewards = [
-        files / f"{stage}.safetensors" for stage in ("semantic", "preference", "authenticity")
-    ]
-    sources = Sources(
-        files / "mdm.safetensors", rewards, files / "features", files / "text.safetensors"
-    )
-    job = prepare(run, "mdm", "motionrft", 0, sources, torch.device("cpu"))
-    reward = job.course.objective().reward
-    Training(job.course, files / "none.pt").run()
-    assert not any(
-        parameter.requires_grad or parameter.grad is not None for parameter in reward.parameters()
-    )
-    assert not reward.network.training
-    assert all(p.grad is None for p in job.backbone.parameters())
