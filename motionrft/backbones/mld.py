@@ -40,7 +40,7 @@ class MLD(Backbone):
         super().__init__()
         self.options, self.normaliser = options, normaliser
         self.vae = MotionVAE(dim, options)
-        self.denoiser = LatentDenoiser(text_width, options)
+        self.denoiser = LatentDenoiser(text_width, options.of_denoiser())
         self.vae_loss = network_options(VAELoss, options.vae_loss)
         self.forward_process = ForwardProcess(options.schedule)
 

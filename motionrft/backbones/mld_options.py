@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from motionrft.backbones.network_options import network_options
 from motionrft.errors import InputError
 
 
@@ -20,6 +21,7 @@ class LatentOptions:
     draws           latents, times and noises drawn for each encoded motion (official: 1); encoding is
                     most of the cost of a small denoiser's step
     guidance_width  size of the embedded guidance weight (MotionLCM); null for models sampled with CFG
+    denoiser        keys of this section that are different for the denoiser (official: none)
     vae_loss, distillation: see `VAELoss` and `Distillation`
     """
 
@@ -37,6 +39,7 @@ class LatentOptions:
     draws: int = 1
     guidance_width: int | None = None
     text_drop: float = 0.1
+    denoiser: dict[str, Any] = field(default_factory=dict)
     vae_loss: dict[str, Any] = field(default_factory=dict)
     distillation: dict[str, Any] = field(default_factory=dict)
 
@@ -56,6 +59,9 @@ class LatentOptions:
                 raise InputError(
                     f"{getattr(self, name)} does not fit", field=f"network.{name}", fix=wanted
                 )
+
+    def of_denoiser(self) -> LatentOptions:
+        return network_options(LatentOptions, {**vars(self), **self.denoiser, "denoiser": {}})
 
     def stack(self) -> tuple[int, int, int, int, float]:
         """The arguments of a skip stack."""

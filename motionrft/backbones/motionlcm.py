@@ -70,7 +70,7 @@ class MotionLCM(MLD):
             )
         super().__init__(options, dim, text_width, normaliser)
         self.distillation = network_options(Distillation, options.distillation)
-        self.unguided = replace(options, guidance_width=None)
+        self.unguided = replace(options.of_denoiser(), guidance_width=None)
         self.text_width = text_width
         self.teaching: Teaching | None = None
 

@@ -185,6 +185,19 @@ def test_the_posterior_can_start_narrow(name):
     assert float(means[1] - means[0]) == pytest.approx(-3.0, abs=0.5)
 
 
+def test_the_denoiser_may_have_sizes_of_its_own():
+    backbone = make("motionlcm", denoiser={"projected": True, "hidden": 24})
+    assert backbone.vae.skel_embedding.out_features == 16
+    assert not backbone.vae.projected
+    assert backbone.denoiser.latent_pre.out_features == 24
+    assert backbone.new_teacher().latent_post.in_features == 24
+    x = torch.randn(2, *backbone.sample_shape(8))
+    condition = condition_of(backbone, [8, 4])
+    assert backbone.guided(x, torch.tensor([3, 9]), condition, 2.0).shape == x.shape
+    with pytest.raises(InputError, match="hiden"):
+        make("mld", denoiser={"hiden": 24})
+
+
 def test_latents_are_sampled():
     backbone, batch = make("mld"), motions([24, 12])
     mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
