@@ -36,11 +36,17 @@ from motionrft.text.features import TextBatch
 
 CLIP = "clip."
 OFFICIAL_LR = 2e-4
+PREDICTIONS = ("epsilon", "sample")
 
 
 @dataclass(frozen=True)
 class MotionDiffuseOptions:
-    """The `network:` section; defaults are the official model's. attention: see `StylisedAttention`."""
+    """The `network:` section; defaults are the official model's.
+
+    attention    see `StylisedAttention`
+    prediction   epsilon; or sample, for networks narrower than a frame: noise fills all its dimensions, so
+                 that a width below them cannot carry it, while motion lies in few
+    """
 
     schedule: dict[str, Any]
     latent_dim: int = 512
@@ -53,15 +59,17 @@ class MotionDiffuseOptions:
     text_layers: int = 4
     text_heads: int = 4
     attention: str = "efficient"
+    prediction: str = "epsilon"
     max_frames: int = 196
 
     def __post_init__(self) -> None:
-        if self.attention not in ATTENTIONS:
-            raise InputError(
-                f"unknown value {self.attention!r}",
-                field="network.attention",
-                fix=f"choose from {', '.join(ATTENTIONS)}",
-            )
+        for name, choices in {"attention": ATTENTIONS, "prediction": PREDICTIONS}.items():
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"unknown value {getattr(self, name)!r}",
+                    field=f"network.{name}",
+                    fix=f"choose from {', '.join(choices)}",
+                )
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,6 @@ class EncodedText:
 
 
 class MotionDiffuse(Backbone):
-    prediction = "epsilon"
-
     def __init__(
         self,
         options: MotionDiffuseOptions,
@@ -85,7 +91,7 @@ class MotionDiffuse(Backbone):
     ):
         super().__init__()
         self.options, self.dim, self.normaliser = options, dim, normaliser
-        self.max_frames = options.max_frames
+        self.max_frames, self.prediction = options.max_frames, options.prediction
         hidden, words = options.latent_dim, options.text_latent_dim
         embedding = 4 * hidden
         self.sequence_embedding = nn.Parameter(torch.randn(options.max_frames, hidden))
@@ -162,7 +168,7 @@ class MotionDiffuse(Backbone):
     def denoise(
         self, x: Tensor, t: Tensor, text: EncodedText, frames_valid: Tensor | None
     ) -> Tensor:
-        """x [B, T, dim], t [B], frames_valid [B, T] True = counts -> the noise estimate [B, T, dim]."""
+        """x [B, T, dim], t [B], frames_valid [B, T] True = counts -> the prediction [B, T, dim]."""
         style = F.silu(self.embedding(t, text))[:, None]
         h = self.joint_embed(x) + self.sequence_embedding[: x.shape[1]]
         for block in self.temporal_decoder_blocks:
@@ -195,13 +201,14 @@ class MotionDiffuse(Backbone):
     def pretrain_loss(
         self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Squared error of the noise, averaged over all valid frames of the batch together."""
+        """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together."""
         del stage
         x0 = self.statistics.from_corpus(batch.features, self.normaliser)
         t, eps, x = self.forward_process.draw(x0, generator)
         valid = frame_mask(batch.lengths, x0.shape[1])
         predicted = self.denoise(x, t, self.encode_text(text), valid)
-        return {"loss": self.masked_error(predicted, eps, batch.lengths)}
+        target = eps if self.prediction == "epsilon" else x0
+        return {"loss": self.masked_error(predicted, target, batch.lengths)}
 
     @staticmethod
     def masked_error(predicted: Tensor, target: Tensor, lengths: Tensor) -> Tensor:

@@ -133,13 +133,15 @@ def test_all_valid_masks_are_no_mask():
     assert (model.encode_text(full).tokens - model.encode_text(text).tokens).abs().max() > 1e-3
 
 
-def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch():
-    model, lengths, text = make(), torch.tensor([8, 4]), texts(2)
+@pytest.mark.parametrize("prediction", ["epsilon", "sample"])
+def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction):
+    model, lengths, text = make(prediction=prediction), torch.tensor([8, 4]), texts(2)
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
     loss = model.pretrain_loss(batch, text, "denoiser", torch.Generator().manual_seed(5))["loss"]
     t, eps, x = model.forward_process.draw(batch.features, torch.Generator().manual_seed(5))
     out = model.predict(x, t, condition([8, 4], text))
-    errors = torch.cat([((out - eps) ** 2).mean(-1)[row, :n] for row, n in enumerate([8, 4])])
+    target = eps if prediction == "epsilon" else batch.features
+    errors = torch.cat([((out - target) ** 2).mean(-1)[row, :n] for row, n in enumerate([8, 4])])
     torch.testing.assert_close(loss, errors.mean())
 
 
