@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from motionrft.networks.attention import Attention
@@ -77,6 +76,9 @@ class MotionAdapter(nn.Module):
     """
 
     def __init__(self, network: RewardNetwork, lora: LoraSettings):
+        # imported here: it takes seconds, and most jobs have no adapter
+        from peft import LoraConfig, inject_adapter_in_model
+
         super().__init__()
         self.lora = lora
         shared = {id(parameter): parameter for parameter in network.parameters()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 import torch.distributed
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 
 
 def world_size() -> int:
@@ -17,14 +16,18 @@ def rank() -> int:
 
 
 def gathered(x: Tensor) -> Tensor:
-    """[B, …] -> [world B, …] in rank order. The gradient reaches every process's own rows."""
+    """[B, …] -> [world B, …] in rank order, for a loss that every process computes over all rows.
+
+    Only own rows carry gradient, times the number of processes: every row's gradient arises on the one
+    process that owns it, and DDP's average over processes then is the gradient of the whole. No
+    process waits for another on the way back.
+    """
     if world_size() == 1:
         return x
-    if not x.requires_grad:
-        parts = [torch.empty_like(x) for _ in range(world_size())]
-        torch.distributed.all_gather(parts, x.contiguous())
-        return torch.cat(parts)
-    return torch.cat(all_gather(x.contiguous()))
+    parts = [torch.empty_like(x) for _ in range(world_size())]
+    torch.distributed.all_gather(parts, x.detach().contiguous())
+    parts[rank()] = x.detach() + world_size() * (x - x.detach())
+    return torch.cat(parts)
 
 
 def shared_count(count: Tensor) -> Tensor:

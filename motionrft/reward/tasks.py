@@ -167,7 +167,7 @@ def train_task(
     torch.manual_seed(seed)
     branch = new_branch(network, task, settings.lora)
     objective = TaskObjective(network, branch, official).to(device)
-    call = wrap(objective)
+    call = wrap(objective, changing=True)
     items = TaskData(data, task, "train", official)
     size = min(train.batch_size, *items.groups)
     size -= size % world_size()

@@ -16,11 +16,10 @@ import sys
 from pathlib import Path
 import torch
 from motionrft.reward.clips import AlignedClips
-from motionrft.reward.judged import JudgedMotions
-from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.parallel import processes
+from motionrft.reward.retrieval import embed
 from motionrft.reward.settings import RewardSettings
-from motionrft.reward.tasks import train_task
+from motionrft.reward.tasks import TaskData, TaskObjective, outputs_of, train_task
 from motionrft.reward.train_semantic import new_network, train_semantic
 from motionrft.text.features import TextCache
 from tests.reward.conftest import section
@@ -33,22 +32,25 @@ settings = RewardSettings.read(value)
 text = TextCache(corpus / "text.safetensors")
 clips = clips_of(corpus, "train", "val")
 with processes(torch.device("cpu")) as (device, first):
-    checkpoint = out / "checkpoint.pt"
+    rank = 0 if first else 1
     if stage == "semantic":
-        trained, history = train_semantic(settings, clips, text, checkpoint, device=device)
-        weights = [p.detach() for p in trained.parameters()]
+        network, _ = train_semantic(settings, clips, text, out / "checkpoint.pt", device=device)
+        weights = [p.detach().flatten() for p in network.parameters()]
+        found = embed(network, clips["val"], text)
+        result = torch.cat([found.text, *found.motion.values()])
     else:
-        _, data = judged_folder(out / f"data{torch.distributed.is_initialized() and torch.distributed.get_rank()}", corpus, stage)
+        _, data = judged_folder(out / f"data{rank}", corpus, stage)
         torch.manual_seed(0)
         network = new_network(settings, clips["train"], text).eval()
-        branch, history = train_task(settings, stage, network, data, checkpoint, device=device)
-        weights = [p.detach() for p in branch.trained()]
-    rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-    torch.save(torch.cat([w.flatten() for w in weights]), out / f"weights{rank}.pt")
+        branch, _ = train_task(settings, stage, network, data, out / "checkpoint.pt", device=device)
+        weights = [p.detach().flatten() for p in branch.trained()]
+        objective = TaskObjective(network, branch, settings.official).eval()
+        _, result, _ = outputs_of(objective, TaskData(data, stage, "val", settings.official))
+    torch.save({"weights": torch.cat(weights), "result": result}, out / f"rank{rank}.pt")
 """
 
 
-def run(stage: str, corpus: Path, out: Path, world: int) -> list[torch.Tensor]:
+def run(stage: str, corpus: Path, out: Path, world: int) -> list[dict[str, torch.Tensor]]:
     out.mkdir()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     if world > 1:
@@ -62,13 +64,14 @@ def run(stage: str, corpus: Path, out: Path, world: int) -> list[torch.Tensor]:
         )
         for rank in range(world)
     ]
-    assert [process.wait(timeout=300) for process in started] == [0] * world
-    return [torch.load(out / f"weights{rank}.pt") for rank in range(world)]
+    assert [process.wait(timeout=600) for process in started] == [0] * world
+    return [torch.load(out / f"rank{rank}.pt") for rank in range(world)]
 
 
 @pytest.mark.parametrize("stage", ["semantic", "preference"])
 def test_two_processes_are_one(corpus, tmp_path, stage):
     (alone,) = run(stage, corpus, tmp_path / "one", 1)
     first, second = run(stage, corpus, tmp_path / "two", 2)
-    assert torch.equal(first, second)
-    torch.testing.assert_close(first, alone, atol=2e-5, rtol=1e-3)
+    assert torch.equal(first["weights"], second["weights"])
+    # results, not weights: a key's bias has no gradient but rounding, which Adam makes as large as any
+    torch.testing.assert_close(first["result"], alone["result"], atol=1e-4, rtol=1e-3)
