@@ -6,6 +6,7 @@ of the MotionLCM-V2 report.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionrft.artefacts import load_into
 from motionrft.backbones.base import Backbone, Condition, LoadReport
 from motionrft.backbones.mld_denoiser import LatentDenoiser
 from motionrft.backbones.mld_files import read_official, write_official
@@ -72,6 +74,10 @@ class MLD(Backbone):
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         return self.vae.decode(x, lengths)
 
+    def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
+        """The denoiser is trained afresh over a trained VAE, the only part that is taken."""
+        load_into(self.vae, part_of(tensors, "vae."), where)
+
     def stage_parameters(self, stage: str) -> list[nn.Parameter]:
         return list((self.vae if stage == "vae" else self.denoiser).parameters())
 
@@ -123,6 +129,11 @@ class MLD(Backbone):
 
     def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
         write_official(self, path, like)
+
+
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, the prefix removed."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 BACKBONE = MLD

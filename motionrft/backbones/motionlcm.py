@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from motionrft.artefacts import load_into
 from motionrft.backbones.base import Condition
-from motionrft.backbones.mld import MLD
+from motionrft.backbones.mld import MLD, part_of
 from motionrft.backbones.mld_denoiser import LatentDenoiser
 from motionrft.backbones.mld_losses import pseudo_huber
 from motionrft.backbones.mld_options import LatentOptions
@@ -88,10 +88,7 @@ class MotionLCM(MLD):
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The teacher's VAE and denoiser, and a guidance embedding that starts at zero."""
         teacher = self.new_teacher()
-        own = {
-            k.removeprefix("denoiser."): v for k, v in tensors.items() if k.startswith("denoiser.")
-        }
-        load_into(teacher, own, where)
+        load_into(teacher, part_of(tensors, "denoiser."), where)
         fresh = torch.zeros_like(self.denoiser.time_embedding.cond_proj.weight)
         load_into(self, {**tensors, GUIDANCE_WEIGHT: fresh}, where)
         target = copy.deepcopy(self.denoiser)

@@ -185,6 +185,17 @@ def test_the_posterior_can_start_narrow(name):
     assert float(means[1] - means[0]) == pytest.approx(-3.0, abs=0.5)
 
 
+def test_a_denoiser_is_trained_afresh_over_the_vae_of_the_earlier_stage():
+    earlier, backbone = make("mld", seed=0), make("mld", seed=1, denoiser={"feedforward": 40})
+    fresh = backbone.denoiser.emb_proj[1].weight.clone()
+    backbone.start_from(earlier.state_dict(), "denoiser", "vae.safetensors")
+    for name, tensor in earlier.vae.state_dict().items():
+        assert torch.equal(tensor, backbone.vae.state_dict()[name]), name
+    assert torch.equal(backbone.denoiser.emb_proj[1].weight, fresh)
+    with pytest.raises(InputError, match=r"mldpp\.safetensors"):
+        backbone.start_from(make("mldpp").state_dict(), "denoiser", "mldpp.safetensors")
+
+
 def test_the_denoiser_may_have_sizes_of_its_own():
     backbone = make("motionlcm", denoiser={"projected": True, "hidden": 24})
     assert backbone.vae.skel_embedding.out_features == 16
