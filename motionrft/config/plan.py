@@ -222,6 +222,10 @@ class Plan:
     def sampling_settings(self, wildcards: Wildcards) -> str:
         return digest(self.run["backbones"][wildcards.backbone]["sampler"])
 
+    def import_settings(self, wildcards: Wildcards) -> str:
+        entry = self.run["backbones"][wildcards.backbone]
+        return digest([entry["family"], entry["network"], entry["sampler"]])
+
     def reward_settings(self, stage: str) -> str:
         """All of the reward but the other stages and the weights, which only fine-tuning reads."""
         reward = self.run["reward"]

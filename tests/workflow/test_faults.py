@@ -88,7 +88,7 @@ def test_a_killed_snakemake_continues_where_the_job_stood(run):
     )
     checkpoint = run / MODEL.replace(".safetensors", ".checkpoint")
     try:
-        for _ in range(1200):
+        for _ in range(5000):
             if checkpoint.exists():
                 break
             time.sleep(0.1)
@@ -153,7 +153,7 @@ def test_two_snakemakes_on_one_directory_do_not_mix(run):
         start_new_session=True,
     )
     try:
-        for _ in range(600):
+        for _ in range(5000):
             if lock.exists() and any(lock.iterdir()):
                 break
             time.sleep(0.1)

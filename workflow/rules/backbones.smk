@@ -13,6 +13,8 @@ rule pretrain:
         "<logs>/pretrain/{backbone}-{stage}.log",
     benchmark:
         "<benchmarks>/pretrain/{backbone}-{stage}.jsonl"
+    wildcard_constraints:
+        backbone="|".join(PLAN.trained) or "none",
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("pretrain")
@@ -27,3 +29,33 @@ rule pretrain:
         "python -m motionrft pretrain --config {params.config:q} --backbone {wildcards.backbone} "
         "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} {params.start} "
         "--device {resources.device} --out {output.model:q} > {log:q} 2>&1"
+
+
+rule import_backbone:
+    input:
+        checkpoint=lambda wildcards: PLAN.run["backbones"][wildcards.backbone][
+            "checkpoint"
+        ],
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_of_backbone,
+    output:
+        "<results>/backbones/{backbone}/{stage}.safetensors",
+    log:
+        "<logs>/import/{backbone}-{stage}.log",
+    benchmark:
+        "<benchmarks>/import/{backbone}-{stage}.jsonl"
+    wildcard_constraints:
+        backbone="|".join(PLAN.official) or "none",
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("import_backbone")
+    resources:
+        **PLAN.resources("import_backbone"),
+    params:
+        settings=PLAN.import_settings,
+        config=CONFIG,
+        features=subpath(input.features, parent=True),
+    shell:
+        "python -m motionrft import --config {params.config:q} --backbone {wildcards.backbone} "
+        "--checkpoint {input.checkpoint:q} --features {params.features:q} --text {input.text:q} "
+        "--out {output:q} > {log:q} 2>&1"
