@@ -14,7 +14,13 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"unknown device {name!r}", where="--device", fix="use auto, cpu or cuda") from None
+        raise InputError(
+            f"unknown device {name!r}", where="--device", fix="use auto, cpu or cuda"
+        ) from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("no GPU is visible", where="--device", fix="use --device cpu, or check CUDA_VISIBLE_DEVICES")
+        raise InputError(
+            "no GPU is visible",
+            where="--device",
+            fix="use --device cpu, or check CUDA_VISIBLE_DEVICES",
+        )
     return device

@@ -70,7 +70,12 @@ class MotionDataset:
                 fix="use more or longer clips, or other split fractions",
             )
         self.clips = clips.reset_index(drop=True)
-        self._places = list(zip(*(self.clips[key].tolist() for key in ("clip", "start", "frames", "captions")), strict=True))
+        self._places = list(
+            zip(
+                *(self.clips[key].tolist() for key in ("clip", "start", "frames", "captions")),
+                strict=True,
+            )
+        )
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -8,6 +8,7 @@ step, so that every piece of a trajectory sees the same weights at the same step
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.artefacts import atomic
+from motionrft.artefacts import atomic, digest
 from motionrft.errors import InputError
 from motionrft.finetune.cost import Flops, Meter, MeteredSampler, count_flops
 from motionrft.finetune.material import Material, pieces
@@ -29,6 +30,8 @@ from motionrft.finetune.settings import Settings
 from motionrft.finetune.update import Updater, swapped
 from motionrft.training.loop import step_generator
 from motionrft.training.progress import progress
+
+LOG = logging.getLogger(__name__)
 
 # the policy in place -> numbers by name; `select_by` names the one that selection maximises
 Validation = Callable[[], dict[str, float]]
@@ -115,8 +118,8 @@ class Training:
 
     def run(self) -> pd.DataFrame:
         """Trains; the module ends with the weights that `select` names. Returns the tidy record."""
-        if self.checkpoint.exists():
-            self._load()
+        if self._load():
+            LOG.info("%s goes on from trajectory %d", self.course.label, self.trajectory)
         elif self.course.validation is not None and self.course.settings.validate_every:
             self._validate()
         bar = progress(
@@ -353,6 +356,7 @@ class Training:
 
     def _save(self) -> None:
         state = {
+            "run": self._identity(),
             "trajectory": self.trajectory,
             "updater": self.updater.state(),
             "meter": asdict(self.meter),
@@ -365,15 +369,33 @@ class Training:
         with atomic(self.checkpoint) as temporary:
             torch.save(state, temporary)
 
-    def _load(self) -> None:
-        fix = "delete it to start that job over"
+    def _identity(self) -> str:
+        """What a checkpoint must have in common with the run that goes on from it."""
+        course = self.course
+        shapes = [tuple(parameter.shape) for parameter in course.trained]
+        facts = [
+            asdict(course.settings),
+            type(course.method).__name__,
+            asdict(course.method),
+            course.seed,
+            shapes,
+        ]
+        return digest(facts)
+
+    def _load(self) -> bool:
+        """Reads the checkpoint back; False if there is none, or one of other settings."""
+        if not self.checkpoint.exists():
+            return False
         try:
             state = torch.load(self.checkpoint, weights_only=True, map_location=self.course.device)
         except Exception as error:
             problem = f"unreadable checkpoint ({type(error).__name__})"
-            raise InputError(problem, where=self.checkpoint, fix=fix) from error
-        if [w.shape for w in state["updater"]["weights"]] != [p.shape for p in self.course.trained]:
-            raise InputError("the checkpoint is of another network", where=self.checkpoint, fix=fix)
+            raise InputError(
+                problem, where=self.checkpoint, fix="delete it to start that job over"
+            ) from error
+        if state["run"] != self._identity():
+            LOG.warning("%s is of a run with other settings: starting over", self.checkpoint)
+            return False
         self.updater.load(state["updater"])
         for name, value in state["meter"].items():
             setattr(self.meter, name, value)
@@ -381,6 +403,7 @@ class Training:
         self.record = [tuple(row) for row in state["record"]]
         self.best, self.good = state["best"], state["good"]
         self.flops = Flops(**state["flops"])
+        return True
 
 
 def _reward_name(name: str) -> str:

@@ -196,7 +196,9 @@ def open_encoder(settings: dict[str, Any], source: str | Path | None = None) -> 
             field="text.kind",
             fix=f"choose from {', '.join([*KINDS, 'hymotion'])}",
         )
-    options = {name: settings[name] for name in ("max_tokens", "cut", "unit_norm") if name in settings}
+    options = {
+        name: settings[name] for name in ("max_tokens", "cut", "unit_norm") if name in settings
+    }
     return KINDS[kind](source or settings["source"], **options)
 
 

@@ -47,14 +47,20 @@ class Case:
     def input(self, key: str) -> Tensor:
         """A recorded tensor used as an input. float16 storage of weights comes back as float32."""
         if key not in self.tensors:
-            raise InputError(f"no tensor {key!r}", where=self.folder / f"{self.name}.safetensors", fix="use a complete set")
+            raise InputError(
+                f"no tensor {key!r}",
+                where=self.folder / f"{self.name}.safetensors",
+                fix="use a complete set",
+            )
         self._touched.add(key)
         tensor = self.tensors[key]
         return tensor.float() if tensor.dtype == torch.float16 else tensor
 
     def inputs(self, prefix: str) -> dict[str, Tensor]:
         """All tensors under a prefix, the prefix removed."""
-        return {key[len(prefix):]: self.input(key) for key in self.tensors if key.startswith(prefix)}
+        return {
+            key[len(prefix) :]: self.input(key) for key in self.tensors if key.startswith(prefix)
+        }
 
     def touch(self, keys: Iterable[str]) -> None:
         """Marks recorded tensors as used in another way than `input` or `compare`."""
@@ -65,7 +71,12 @@ class Case:
         value: Any = self.meta
         for step in path.split("."):
             if not isinstance(value, dict) or step not in value:
-                raise InputError("no such value", where=self.folder / f"{self.name}.json", field=path, fix="use a complete set")
+                raise InputError(
+                    "no such value",
+                    where=self.folder / f"{self.name}.json",
+                    field=path,
+                    fix="use a complete set",
+                )
             value = value[step]
         self._touched.add(path)
         return value
@@ -74,11 +85,17 @@ class Case:
         """One failing check for each recorded JSON number that neither `number` nor `compare` touched."""
         for path in _number_paths(self.meta):
             steps = path.split(".")
-            if not any(".".join(steps[:depth]) in self._touched for depth in range(1, len(steps) + 1)):
+            if not any(
+                ".".join(steps[:depth]) in self._touched for depth in range(1, len(steps) + 1)
+            ):
                 quantity = f"{path} (recorded, but nothing checked it)"
-                self.checks.append(Check(self.family, self.name, quantity, np.nan, np.nan, "-", False))
+                self.checks.append(
+                    Check(self.family, self.name, quantity, np.nan, np.nan, "-", False)
+                )
 
-    def compare(self, key: str, actual: Any, *, atol: float = 0.0, rtol: float = 0.0, expected: Any = None) -> None:
+    def compare(
+        self, key: str, actual: Any, *, atol: float = 0.0, rtol: float = 0.0, expected: Any = None
+    ) -> None:
         """Compares with the recorded tensor `key`, else the JSON value at that dotted path, or with `expected`
         under that label."""
         if expected is None:
@@ -86,9 +103,21 @@ class Case:
         self._touched.add(key)
         a = np.asarray(actual.detach().cpu() if isinstance(actual, Tensor) else actual)
         e = np.asarray(expected.detach().cpu() if isinstance(expected, Tensor) else expected)
-        tolerance = "exact" if atol == rtol == 0 else f"{atol:g} + {rtol:g} rel" if rtol else f"{atol:g}"
+        tolerance = (
+            "exact" if atol == rtol == 0 else f"{atol:g} + {rtol:g} rel" if rtol else f"{atol:g}"
+        )
         if a.shape != e.shape:
-            self.checks.append(Check(self.family, self.name, f"{key} (shape {a.shape}, expected {e.shape})", np.inf, np.inf, tolerance, False))
+            self.checks.append(
+                Check(
+                    self.family,
+                    self.name,
+                    f"{key} (shape {a.shape}, expected {e.shape})",
+                    np.inf,
+                    np.inf,
+                    tolerance,
+                    False,
+                )
+            )
             return
         a, e = a.astype(np.float64), e.astype(np.float64)
         same_nan = np.isnan(a) == np.isnan(e)
@@ -99,7 +128,15 @@ class Case:
         scale = float(size.max(initial=0.0))
         passed = bool((difference <= atol + rtol * size).all())
         self.checks.append(
-            Check(self.family, self.name, key, absolute, absolute / scale if scale else absolute, tolerance, passed)
+            Check(
+                self.family,
+                self.name,
+                key,
+                absolute,
+                absolute / scale if scale else absolute,
+                tolerance,
+                passed,
+            )
         )
 
     def untouched(self) -> list[str]:
@@ -109,7 +146,11 @@ class Case:
 def _number_paths(value: Any, path: str = "") -> list[str]:
     """Dotted paths of all numbers in nested dictionaries; a list that holds numbers is one entry."""
     if isinstance(value, dict):
-        return [found for key, item in value.items() for found in _number_paths(item, f"{path}.{key}" if path else key)]
+        return [
+            found
+            for key, item in value.items()
+            for found in _number_paths(item, f"{path}.{key}" if path else key)
+        ]
     if isinstance(value, list):
         return [path] if any(_number_paths(item) or _is_number(item) for item in value) else []
     return [path] if _is_number(value) else []
@@ -122,9 +163,15 @@ def _is_number(value: Any) -> bool:
 def read_cases(folder: str | Path) -> list[Case]:
     """Every case of a folder, by name. A folder without any is an error."""
     folder = Path(folder)
-    names = sorted({path.stem for pattern in ("*.safetensors", "*.json") for path in folder.glob(pattern)})
+    names = sorted(
+        {path.stem for pattern in ("*.safetensors", "*.json") for path in folder.glob(pattern)}
+    )
     if not names:
-        raise InputError("no .safetensors or .json reference file", where=folder, fix="name a folder of golden files")
+        raise InputError(
+            "no .safetensors or .json reference file",
+            where=folder,
+            fix="name a folder of golden files",
+        )
     cases = []
     for name in names:
         tensors: dict[str, Tensor] = {}

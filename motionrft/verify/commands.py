@@ -17,7 +17,12 @@ def add_commands(stages: argparse._SubParsersAction) -> None:
         "  python -m motionrft verify golden/data_eval         your own set, same format",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folders", nargs="*", type=Path, help="folders of .safetensors + .json pairs (default: the shipped ones)")
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        help="folders of .safetensors + .json pairs (default: the shipped ones)",
+    )
     parser.add_argument("--failures-only", action="store_true", help="print only what failed")
     parser.set_defaults(run=run)
 

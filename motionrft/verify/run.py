@@ -37,12 +37,30 @@ def verify_case(case: Case, cases: dict[str, Case]) -> list[Check]:
     """One case, with one failing row for each recorded quantity that nothing checked."""
     family = next((module for module in families() if module.recognises(case)), None)
     if family is None:
-        return [Check("?", case.name, "no family recognises this case", float("inf"), float("inf"), "-", False)]
+        return [
+            Check(
+                "?",
+                case.name,
+                "no family recognises this case",
+                float("inf"),
+                float("inf"),
+                "-",
+                False,
+            )
+        ]
     case.family = family.FAMILY
     with torch.no_grad():
         family.check(case, cases)
     unchecked = [
-        Check(case.family, case.name, f"{key} (recorded, but nothing checked it)", float("nan"), float("nan"), "-", False)
+        Check(
+            case.family,
+            case.name,
+            f"{key} (recorded, but nothing checked it)",
+            float("nan"),
+            float("nan"),
+            "-",
+            False,
+        )
         for key in case.untouched()
     ]
     return [*case.checks, *unchecked]
@@ -51,8 +69,19 @@ def verify_case(case: Case, cases: dict[str, Case]) -> list[Check]:
 def table(checks: Sequence[Check]) -> str:
     rows = [("family", "case", "quantity", "max abs", "max rel", "tolerance", "")]
     rows += [
-        (c.family, c.case, c.quantity, f"{c.absolute:.2e}", f"{c.relative:.2e}", c.tolerance, "pass" if c.passed else "FAIL")
+        (
+            c.family,
+            c.case,
+            c.quantity,
+            f"{c.absolute:.2e}",
+            f"{c.relative:.2e}",
+            c.tolerance,
+            "pass" if c.passed else "FAIL",
+        )
         for c in checks
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -49,7 +49,7 @@ def test_killed_three_times_equals_uninterrupted(tmp_path):
         assert torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
 
 
-def test_a_damaged_or_foreign_checkpoint_is_one_clear_error(tmp_path):
+def test_a_damaged_checkpoint_is_one_clear_error(tmp_path):
     from motionrft.errors import InputError
     from motionrft.finetune.loop import Training
 
@@ -59,8 +59,19 @@ def test_a_damaged_or_foreign_checkpoint_is_one_clear_error(tmp_path):
     (tmp_path / "bad.pt").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(InputError, match="unreadable checkpoint"):
         Training(run, tmp_path / "bad.pt").run()
+
+
+def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
+    from motionrft.finetune.loop import Training
+
+    from .toy_course import METHODS, course
+
     long = course(METHODS["draft"], {"updates": 6, "checkpoint_every": 1})
-    Training(long, tmp_path / "other.pt").run()
-    run.trained = run.trained[:1]
-    with pytest.raises(InputError, match="another network"):
-        Training(run, tmp_path / "other.pt").run()
+    Training(long, tmp_path / "checkpoint").run()
+    for settings in (
+        {"updates": 6, "checkpoint_every": 1},
+        {"updates": 6, "checkpoint_every": 1, "lr": 0.5},
+    ):
+        training = Training(course(METHODS["draft"], settings), tmp_path / "checkpoint")
+        assert training._load() == ("lr" not in settings)
+        assert training.trajectory == (0 if "lr" in settings else 5)

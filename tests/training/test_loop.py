@@ -31,7 +31,7 @@ def regression(module):
     return loss
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -41,7 +41,7 @@ def train(tmp_path, settings, die_at=None, name="run"):
 
     def fragile(step, generator):
         if step == die_at:
-            raise Killed
+            raise KilledError
         return loss(step, generator)
 
     def validation(step):
@@ -50,7 +50,7 @@ def train(tmp_path, settings, die_at=None, name="run"):
 
     path = tmp_path / f"{name}.checkpoint"
     if die_at is not None:
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             fit(
                 module,
                 list(module.parameters()),
