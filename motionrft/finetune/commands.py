@@ -125,8 +125,8 @@ def run_finetune(arguments: argparse.Namespace) -> None:
     from motionrft.device import pick_device
     from motionrft.finetune.job import prepare
     from motionrft.finetune.loop import Training
-    from motionrft.finetune.parallel import processes
     from motionrft.finetune.results import write_results
+    from motionrft.training.processes import processes
 
     run = load(arguments)
     with processes(pick_device(arguments.device)) as (device, first):

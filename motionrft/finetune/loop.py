@@ -25,10 +25,11 @@ from motionrft.finetune.material import Material, pieces
 from motionrft.finetune.memory import PeakMemory
 from motionrft.finetune.method import Anchor, Event, Method, Rollout
 from motionrft.finetune.objective import Objective
-from motionrft.finetune.parallel import place, sum_gradients, sum_numbers
+from motionrft.finetune.parallel import sum_gradients, sum_numbers
 from motionrft.finetune.settings import Settings
 from motionrft.finetune.update import Updater, swapped
 from motionrft.training.loop import step_generator
+from motionrft.training.processes import place
 from motionrft.training.progress import progress
 
 LOG = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ def add_commands(stages: argparse._SubParsersAction) -> None:
     _add_data(stages)
     _add_evaluate(stages)
     _add_import(stages)
+    _add_export(stages)
 
 
 def _parser(
@@ -143,6 +144,21 @@ def _add_import(stages: argparse._SubParsersAction) -> None:
     )
     imported.add_argument("--out", type=Path, required=True, help="folder to write")
     imported.set_defaults(run=_run("run_import"))
+
+
+def _add_export(stages: argparse._SubParsersAction) -> None:
+    exported = _parser(
+        stages,
+        "export-reward",
+        "write reward files in the released layout",
+        "example:\n  python -m motionrft export-reward --semantic semantic.safetensors "
+        "--preference preference.safetensors --out results/export",
+    )
+    exported.add_argument("--semantic", type=Path, required=True)
+    exported.add_argument("--preference", type=Path, help="file of the preference stage")
+    exported.add_argument("--authenticity", type=Path, help="file of the authenticity stage")
+    exported.add_argument("--out", type=Path, required=True, help="folder to write")
+    exported.set_defaults(run=_run("run_export"))
 
 
 def _run(name: str):

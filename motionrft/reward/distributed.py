@@ -6,13 +6,15 @@ import torch
 import torch.distributed
 from torch import Tensor
 
+from motionrft.training.processes import place
+
 
 def world_size() -> int:
-    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+    return place()[1]
 
 
 def rank() -> int:
-    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+    return place()[0]
 
 
 def gathered(x: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 
 MOTIONS = ("representation", "start", "frames", "split", "clip", "generator")
+HELD_OUT = "held_out"  # the split of generators that only test
 PAIRS = ("representation", "better", "worse", "split", "kind", "grade")
 
 

@@ -18,9 +18,8 @@ from motionrft.corpus.store import SPLITS, FeatureStore
 from motionrft.errors import InputError
 from motionrft.motion.representation import JOINT, KINEMATIC, ROTATION
 from motionrft.reward.corruptions import GRADES, KINDS, corrupt
-from motionrft.reward.judged import Judged, JudgedPair
+from motionrft.reward.judged import HELD_OUT, Judged, JudgedPair
 
-HELD_OUT = "held_out"
 BATCH = 64
 
 
@@ -124,11 +123,18 @@ def preference_items(
 
 
 def with_real(store: FeatureStore, generated: Iterator[Judged]) -> Iterator[Judged]:
-    """Generated motions of official files and all real clips of the corpus, each in its own split."""
-    yield from generated
+    """Generated motions of official files and all real clips of the corpus, each in its own split; beside
+    held-out generators stand the real test clips once more."""
+    splits = set()
+    for motion in generated:
+        splits.add(motion.split)
+        yield motion
     for row in range(len(store.clips)):
         clip = store.clips.iloc[row]
-        yield Judged(real_features(store, row), clip["split"], clip["clip"])
+        features = real_features(store, row)
+        yield Judged(features, clip["split"], clip["clip"])
+        if HELD_OUT in splits and clip["split"] == "test":
+            yield Judged(features, HELD_OUT, clip["clip"])
 
 
 def authenticity_items(

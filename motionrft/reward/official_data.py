@@ -18,7 +18,7 @@ from torch import Tensor
 
 from motionrft.corpus.store import SPLITS
 from motionrft.errors import InputError
-from motionrft.reward.judged import Judged, JudgedPair
+from motionrft.reward.judged import HELD_OUT, Judged, JudgedPair
 from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.official import read_pth
 
@@ -155,5 +155,5 @@ def official_generated(paths: Sequence[Path], held_out: Sequence[str] = ()) -> I
                     : int(lengths[index])
                 ]
                 source = str(sources[index])
-                place = "held_out" if source in held_out else split
+                place = HELD_OUT if source in held_out else split
                 yield Judged({OURS[official]: frames}, place, f"{path.stem}_{index}", source)

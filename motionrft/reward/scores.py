@@ -14,7 +14,7 @@ from torch import Tensor
 from motionrft.evaluation.classification import auroc, authenticity, preference, preference_swapped
 from motionrft.evaluation.metrics import GROUP
 from motionrft.evaluation.retrieval import recall
-from motionrft.reward.make_data import HELD_OUT
+from motionrft.reward.judged import HELD_OUT
 from motionrft.reward.retrieval import Embeddings, retrieval_scores, shuffled
 from motionrft.reward.tasks import TaskData, TaskObjective, outputs_of
 

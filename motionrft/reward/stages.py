@@ -19,9 +19,9 @@ from motionrft.reward.clips import AlignedClips
 from motionrft.reward.files import load_network, save_branch, save_network
 from motionrft.reward.judged import Judged, JudgedMotions, JudgedPair, write_judged
 from motionrft.reward.network import OFFICIAL_NAMES
-from motionrft.reward.parallel import processes
 from motionrft.reward.settings import RewardSettings
 from motionrft.text.features import TextCache
+from motionrft.training.processes import processes
 
 
 def run_stage(arguments: argparse.Namespace) -> None:
@@ -163,6 +163,20 @@ def run_import(arguments: argparse.Namespace) -> None:
             save_branch(arguments.out / f"{task}.safetensors", branch, about)
     for entry in reports:
         print(entry)
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    from motionrft.reward.files import load_branch
+    from motionrft.reward.official import export_branch, export_network
+
+    network, _ = load_network(arguments.semantic)
+    export_network(arguments.out / "stage1_retrieval_backbone.pth", network)
+    for task, stem in (("preference", "stage2_critic"), ("authenticity", "stage3_ai_detection")):
+        path = getattr(arguments, task)
+        if path is not None:
+            branch, _ = load_branch(path, network, task)
+            out = arguments.out
+            export_branch(out / f"{stem}_lora.pth", out / f"{stem}_head.pth", branch)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:

@@ -6,13 +6,13 @@ rule records:
     input:
         PLAN.records(),
     output:
-        touch("<results>/.records"),
+        touch("<results>/records.done"),
     localrule: True
 
 
 rule table:
     input:
-        "<results>/.records",
+        "<results>/records.done",
     output:
         csv=report(
             "<results>/tables/{table}.csv",
@@ -41,7 +41,7 @@ rule table:
 
 rule figures:
     input:
-        "<results>/.records",
+        "<results>/records.done",
     output:
         report(
             directory("<results>/figures"),
