@@ -104,6 +104,23 @@ def test_a_consistency_model_embeds_guidance_in_one_call():
     assert not torch.allclose(guided, unguided, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_reward_on_the_motion_reaches_the_denoiser(name):
+    """What every fine-tuning method does: sample with gradient, decode, score, step."""
+    backbone, lengths = make(name).requires_grad_(False), [24, 12]
+    for parameter in backbone.trainable():
+        parameter.requires_grad_(True)
+    condition, shape = condition_of(backbone, lengths), backbone.sample_shape(24)
+    noise = SeededNoise([1, 2], shape, shape[0])
+    *_, last = sampler_of(name, backbone).walk(condition, noise, live=range(4))
+    target = motions(lengths).features
+    (backbone.to_features(last.clean, condition.lengths) - target).square().mean().backward()
+    gradients = {n: p.grad for n, p in backbone.denoiser.named_parameters()}
+    assert all(g is not None and g.isfinite().all() for g in gradients.values())
+    assert all(g.any() for g in gradients.values())
+    assert all(p.grad is None for p in backbone.vae.parameters())
+
+
 @pytest.mark.parametrize("name", ["mld", "mldpp"])
 def test_decoding_is_differentiable(name):
     backbone = make(name).double()

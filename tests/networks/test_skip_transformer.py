@@ -62,7 +62,7 @@ def test_padding_does_not_leak(encoder, decoder):
 def test_initialisation(encoder):
     weight = encoder.middle_block.self_attn.in_proj_weight
     assert weight.abs().max() <= (6 / (4 * HIDDEN)) ** 0.5
-    assert float(weight.std()) == pytest.approx((6 / (4 * HIDDEN)) ** 0.5 / 3**0.5, rel=0.1)
+    assert weight.std().item() == pytest.approx((6 / (4 * HIDDEN)) ** 0.5 / 3**0.5, rel=0.1)
     assert not encoder.middle_block.self_attn.out_proj.bias.any()
     assert not encoder.middle_block.self_attn.in_proj_bias.any()
 
