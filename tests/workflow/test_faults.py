@@ -15,6 +15,11 @@ from tests.workflow.snakemake_run import CI, TEXT, motionrft, planned, snakemake
 
 CORPUS = "results/ci/corpus/corpus.json"
 MODEL = "results/ci/backbones/mdm/denoiser.safetensors"
+# a pre-training of a few seconds with a checkpoint in its first
+SHORT = (
+    "--config",
+    "override={backbones: {mdm: {pretrain: {denoiser: {steps: 40, checkpoint_every: 4}}}}}",
+)
 
 
 def clear_line(text: str) -> str:
@@ -77,7 +82,7 @@ def test_a_read_only_results_folder_is_named(tmp_path):
 def test_a_killed_snakemake_continues_where_the_job_stood(run):
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", run),
-        *("--configfile", CI, "--cores", "1", "--", MODEL),
+        *("--configfile", CI, "--cores", "1", *SHORT, "--", MODEL),
     ]
     process = subprocess.Popen(
         command,
@@ -104,10 +109,10 @@ def test_a_killed_snakemake_continues_where_the_job_stood(run):
         capture_output=True,
     )
     # `rerun-incomplete` stands in the default profile
-    done = snakemake(run, CI, "--cores", "1", "--", MODEL)
+    done = snakemake(run, CI, "--cores", "1", *SHORT, "--", MODEL)
     assert done.returncode == 0, done.stderr
     assert "continues at step" in (run / "results/ci/logs/pretrain/mdm-denoiser.log").read_text()
-    assert planned(snakemake(run, CI, "--dry-run", "--", MODEL)) == {}
+    assert planned(snakemake(run, CI, "--dry-run", *SHORT, "--", MODEL)) == {}
     assert not checkpoint.exists()
 
 
@@ -143,7 +148,7 @@ def test_two_snakemakes_on_one_directory_do_not_mix(run):
     lock = run / ".snakemake" / "locks"
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", run),
-        *("--configfile", CI, "--cores", "1", "--", MODEL),
+        *("--configfile", CI, "--cores", "1", *SHORT, "--", MODEL),
     ]
     first = subprocess.Popen(
         command,
