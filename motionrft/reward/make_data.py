@@ -83,12 +83,13 @@ def corruption_pairs(
 
 
 def sample_motions(store: FeatureStore, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
-    """The three representations of generated motions; a generator's own features are kept as they are."""
+    """The three representations of generated motions, equally long; a generator's own features are kept
+    as they are, without the frame that the others lose."""
     for begin in range(0, len(samples), BATCH):
         part = slice(begin, begin + BATCH)
         joints = [motion.numpy() for motion in samples.joints[part]]
         for found, native in zip(features_of(store, joints), samples.features[part], strict=True):
-            yield {**found, samples.representation: native.numpy()}
+            yield {**found, samples.representation: native.numpy()[: len(found[JOINT])]}
 
 
 def splits_of(store: FeatureStore) -> dict[str, tuple[str, int]]:
@@ -97,9 +98,13 @@ def splits_of(store: FeatureStore) -> dict[str, tuple[str, int]]:
     return dict(zip(names, zip(store.clips["split"], range(len(names)), strict=True), strict=True))
 
 
-def real_features(store: FeatureStore, row: int) -> dict[str, np.ndarray]:
+def real_features(
+    store: FeatureStore, row: int, frames: int | None = None
+) -> dict[str, np.ndarray]:
+    """A clip's features; cut to `frames`, the length of its generated counterpart, so that lengths tell
+    nothing."""
     clip = store.clips.iloc[row]
-    part = slice(clip["start"], clip["start"] + clip["frames"])
+    part = slice(clip["start"], clip["start"] + min(clip["frames"], frames or clip["frames"]))
     return {name: np.array(store.features(name)[part]) for name in (KINEMATIC, JOINT, ROTATION)}
 
 
@@ -109,7 +114,7 @@ def generated_pairs(store: FeatureStore, samples: Sequence[Samples]) -> Iterator
     for entry in samples:
         for clip, found in zip(entry.clips, sample_motions(store, entry), strict=True):
             split, row = _place(known, clip, entry)
-            better = Judged(real_features(store, row), split, clip)
+            better = Judged(real_features(store, row, len(found[JOINT])), split, clip)
             worse = Judged(found, split, clip, entry.generator)
             yield JudgedPair(better, worse, kind=f"generated:{entry.generator}")
 
@@ -171,7 +176,7 @@ def authenticity_items(
             yield Judged(found, split, clip, entry.generator)
             if (split, clip) not in seen:
                 seen.add((split, clip))
-                yield Judged(real_features(store, row), split, clip)
+                yield Judged(real_features(store, row, len(found[JOINT])), split, clip)
     lacking = [split for split in SPLITS if split not in splits]
     if lacking:
         raise InputError(

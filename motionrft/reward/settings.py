@@ -28,6 +28,7 @@ class OfficialBehaviour:
     padded_pairs     stage 2: pairs padded to the longest frame count and attended throughout, no time token
     leaking_mask     stage 3: real clips marked full length behind zero padding, generated ones padded
                      before normalisation and marked with true lengths, no time token
+    unbalanced       stage 3: every motion weighs the same, however many generators stand against the real
     spl_softmax      SPL takes the logarithm of a soft-max, infinite once it underflows
     no_clean_token   retrieval and reward give a clean motion no time token
     """
@@ -39,6 +40,7 @@ class OfficialBehaviour:
     sampled: bool = False
     padded_pairs: bool = False
     leaking_mask: bool = False
+    unbalanced: bool = False
     spl_softmax: bool = False
     no_clean_token: bool = False
 

@@ -1,7 +1,7 @@
 """Stages 2 and 3: a LoRA branch and its head on the frozen semantic network (paper section III-C).
 
 preference     L = -log sigmoid(h(better) - h(worse))            (Bradley-Terry)
-authenticity   L = cross-entropy of [real, generated] logits
+authenticity   L = cross-entropy of [real, generated] logits, both classes weighing one half
 Batches hold one representation each; both motions of a pair share crop, noise level and noise.
 """
 
@@ -54,8 +54,15 @@ def one_representation_batches(
 class TaskObjective(nn.Module):
     """The loss of a batch of one representation, as a module for DistributedDataParallel."""
 
-    def __init__(self, network: RewardNetwork, branch: TaskBranch, official: OfficialBehaviour):
+    def __init__(
+        self,
+        network: RewardNetwork,
+        branch: TaskBranch,
+        official: OfficialBehaviour,
+        class_weights: tuple[float, float] = (1.0, 1.0),
+    ):
         super().__init__()
+        self.class_weights = class_weights
         self.network, self.official = network, official
         self.task = branch.task
         self.adapter, self.head = branch.adapter, branch.head
@@ -79,7 +86,9 @@ class TaskObjective(nn.Module):
             return {"loss": preference_loss(better, worse), "accuracy": accuracy}
         (logits,) = outputs
         accuracy = (logits.argmax(dim=1) == labels).float().mean()
-        return {"loss": F.cross_entropy(logits, labels), "accuracy": accuracy}
+        weights = logits.new_tensor(self.class_weights)[labels]
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        return {"loss": (weights * losses).mean(), "accuracy": accuracy}
 
 
 class TaskData:
@@ -108,6 +117,17 @@ class TaskData:
             )
         self.groups = self.table.groupby("representation", sort=True).size().tolist()
         self.names = sorted(self.table["representation"].unique())
+
+    def class_weights(self) -> tuple[float, float]:
+        """Of real and generated motions, so that both classes weigh one half."""
+        if self.task == "preference" or self.official.unbalanced:
+            return 1.0, 1.0
+        generated = float((self.table["generator"] != "").mean())
+        if generated in (0.0, 1.0):
+            raise InputError(
+                "all motions are of one class", where=self.data.folder, fix="make the data again"
+            )
+        return 0.5 / (1 - generated), 0.5 / generated
 
     @property
     def padded(self) -> bool:
@@ -166,9 +186,9 @@ def train_task(
     official = settings.official
     torch.manual_seed(seed)
     branch = new_branch(network, task, settings.lora)
-    objective = TaskObjective(network, branch, official).to(device)
-    call = wrap(objective, changing=True)
     items = TaskData(data, task, "train", official)
+    objective = TaskObjective(network, branch, official, items.class_weights()).to(device)
+    call = wrap(objective, changing=True)
     size = min(train.batch_size, *items.groups)
     size -= size % world_size()
     share = size // world_size()

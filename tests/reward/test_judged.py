@@ -60,6 +60,20 @@ def test_one_crop_law_for_real_and_generated_and_the_released_leak(tmp_path):
     assert (features[1, 10:] == -1).all()
 
 
+def test_classes_weigh_the_same_however_many_generators(tmp_path):
+    items = [Judged({"joint": motion(9)}, "train", "a", g) for g in ("", "a", "b", "c")]
+    write_judged(tmp_path, items, "authenticity", {})
+    data = JudgedMotions(tmp_path, "authenticity", UNIT)
+    ours, released = (
+        TaskData(data, "authenticity", "train", OfficialBehaviour(unbalanced=switch))
+        for switch in (False, True)
+    )
+    real, generated = ours.class_weights()
+    assert real == pytest.approx(3 * generated)
+    assert real + 3 * generated == pytest.approx(4.0)
+    assert released.class_weights() == (1.0, 1.0)
+
+
 def test_bad_motions_are_named(tmp_path):
     bad = motion(9)
     bad[4] = np.nan
@@ -187,6 +201,8 @@ def test_authenticity_keeps_held_out_generators_out_of_training(bodies, tmp_path
     assert ("train", "mld") not in seen
     assert ("held_out", "mld") in seen
     assert ("train", "mdm") in seen
+    # neither the representation a generator has nor the class shows in a length
+    assert len({len(f) for item in items for f in item.features.values()}) == 1
     assert ("held_out", "") in seen
     for split, names in by_split.items():
         assert {i.clip for i in items if i.split == split and not i.generator} == set(names)
