@@ -83,13 +83,12 @@ def corruption_pairs(
 
 
 def sample_motions(store: FeatureStore, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
-    """The three representations of generated motions, equally long; a generator's own features are kept
-    as they are, without the frame that the others lose."""
+    """The three representations of generated motions; a generator's own features are kept as they are."""
     for begin in range(0, len(samples), BATCH):
         part = slice(begin, begin + BATCH)
         joints = [motion.numpy() for motion in samples.joints[part]]
         for found, native in zip(features_of(store, joints), samples.features[part], strict=True):
-            yield {**found, samples.representation: native.numpy()[: len(found[JOINT])]}
+            yield {**found, samples.representation: native.numpy()}
 
 
 def splits_of(store: FeatureStore) -> dict[str, tuple[str, int]]:
@@ -98,14 +97,21 @@ def splits_of(store: FeatureStore) -> dict[str, tuple[str, int]]:
     return dict(zip(names, zip(store.clips["split"], range(len(names)), strict=True), strict=True))
 
 
-def real_features(
-    store: FeatureStore, row: int, frames: int | None = None
-) -> dict[str, np.ndarray]:
-    """A clip's features; cut to `frames`, the length of its generated counterpart, so that lengths tell
-    nothing."""
+def real_features(store: FeatureStore, row: int) -> dict[str, np.ndarray]:
     clip = store.clips.iloc[row]
-    part = slice(clip["start"], clip["start"] + min(clip["frames"], frames or clip["frames"]))
+    part = slice(clip["start"], clip["start"] + clip["frames"])
     return {name: np.array(store.features(name)[part]) for name in (KINEMATIC, JOINT, ROTATION)}
+
+
+def equally_long(
+    real: dict[str, np.ndarray], generated: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Both cut to the shorter of the two, so that no length tells which is which."""
+    frames = min(len(values) for side in (real, generated) for values in side.values())
+    cut_real, cut_generated = (
+        {name: values[:frames] for name, values in side.items()} for side in (real, generated)
+    )
+    return cut_real, cut_generated
 
 
 def generated_pairs(store: FeatureStore, samples: Sequence[Samples]) -> Iterator[JudgedPair]:
@@ -114,8 +120,9 @@ def generated_pairs(store: FeatureStore, samples: Sequence[Samples]) -> Iterator
     for entry in samples:
         for clip, found in zip(entry.clips, sample_motions(store, entry), strict=True):
             split, row = _place(known, clip, entry)
-            better = Judged(real_features(store, row, len(found[JOINT])), split, clip)
-            worse = Judged(found, split, clip, entry.generator)
+            real, generated = equally_long(real_features(store, row), found)
+            better = Judged(real, split, clip)
+            worse = Judged(generated, split, clip, entry.generator)
             yield JudgedPair(better, worse, kind=f"generated:{entry.generator}")
 
 
@@ -173,10 +180,11 @@ def authenticity_items(
                 continue
             split = HELD_OUT if unseen else split
             splits.add(split)
-            yield Judged(found, split, clip, entry.generator)
+            real, generated = equally_long(real_features(store, row), found)
+            yield Judged(generated, split, clip, entry.generator)
             if (split, clip) not in seen:
                 seen.add((split, clip))
-                yield Judged(real_features(store, row, len(found[JOINT])), split, clip)
+                yield Judged(real, split, clip)
     lacking = [split for split in SPLITS if split not in splits]
     if lacking:
         raise InputError(
