@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from motionrft.finetune.loop import Training
@@ -29,6 +30,7 @@ with processes(torch.device("cpu")) as (device, first):
 """
 
 
+@pytest.mark.slow
 def test_two_processes(tmp_path):
     method = "easytune"
     environment = {

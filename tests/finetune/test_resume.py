@@ -22,6 +22,7 @@ def start(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen([*PROGRAM, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_killed_three_times_equals_uninterrupted(tmp_path):
     method = "chain"  # it has the most to remember
     main(str(tmp_path / "a.pt"), str(tmp_path / "whole.pt"), method)
