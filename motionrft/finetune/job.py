@@ -6,13 +6,12 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from motionrft.artefacts import read_tensors
-from motionrft.backbones import lora
 from motionrft.backbones.assemble import load_backbone
 from motionrft.backbones.base import Backbone
 from motionrft.config import merge
@@ -36,6 +35,9 @@ from motionrft.finetune.validation import (
 )
 from motionrft.reward.objective import MotionReward
 from motionrft.text.features import TextCache
+
+if TYPE_CHECKING:
+    from motionrft.backbones import lora
 
 VALIDATION_NOISE = 2**31  # apart from every training batch
 
@@ -166,6 +168,8 @@ def open_weights(
 ) -> tuple[list[nn.Parameter], lora.LoraSettings | None]:
     """Freezes all but what is tuned: the denoiser, or fresh adapters in it."""
     if settings.tune == "lora":
+        from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
+
         adapters = lora.LoraSettings(**settings.lora)
         torch.manual_seed(seed)
         lora.inject(backbone, adapters)

@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 
 from motionrft.artefacts import provenance, write_json, write_table
-from motionrft.backbones import lora
 from motionrft.backbones.assemble import save_backbone
 from motionrft.finetune.cost import summary, until_level, wide
 from motionrft.finetune.guard import hacking
@@ -38,6 +37,8 @@ def write_results(
     cost = cost_of(job, training, record)
     vars(job.backbone).pop("predict", None)  # the compiled one
     if job.adapters is not None:
+        from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
+
         lora.save_adapters(out / "adapters.safetensors", job.backbone, job.adapters, about)
         lora.merge(job.backbone)
     write_table(out / "record.parquet", record, about)

@@ -18,6 +18,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=cred_expire={requeue_delay}
 CredType=cred/munge
 SlurmctldPort={port}
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -92,7 +93,7 @@ class LocalSlurm:
         for index in range(2):
             os.mknod(self.folder / f"gpu{index}", 0o020666, os.makedev(1, 3))
         ports = {"port": _free_port(), "port0": _free_port(), "port1": _free_port()}
-        text = CONFIGURATION.format(host=host, folder=self.folder, **ports)
+        text = CONFIGURATION.format(host=host, folder=self.folder, requeue_delay=5, **ports)
         (self.folder / "slurm.conf").write_text(text)
         (self.folder / "gres.conf").write_text(
             f"NodeName=n0 Name=gpu File={self.folder}/gpu[0-1]\n"
@@ -100,6 +101,9 @@ class LocalSlurm:
         # in /etc/slurm, since jobs lose SLURM_CONF on their way to a node
         ETC.mkdir(exist_ok=True)
         for name in ("slurm.conf", "gres.conf"):
+            (ETC / name).unlink(
+                missing_ok=True
+            )  # of a run that was killed: reason_to_skip saw no file
             (ETC / name).symlink_to(self.folder / name)
         try:
             self._start()
@@ -109,11 +113,11 @@ class LocalSlurm:
         return self
 
     def _start(self) -> None:
-        if not Path("/run/munge/munge.socket.2").exists():
-            subprocess.run(
-                ["install", "-d", "-o", "munge", "-g", "munge", "/run/munge"], check=True
-            )
-            subprocess.run(["runuser", "-u", "munge", "--", "/usr/sbin/munged"], check=True)
+        if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode != 0:
+            own = ["install", "-d", "-o", "munge", "-g", "munge", "/run/munge"]
+            subprocess.run(own, check=True)
+            munged = ["runuser", "-u", "munge", "--", "/usr/sbin/munged", "--force"]
+            subprocess.run(munged, check=True)
             self.own_munge = True
         subprocess.run(["slurmctld", "-c"], check=True)
         for node in ("n0", "n1"):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,15 @@ def cluster(tmp_path_factory):
         yield running
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+RUN = ("config/ci.yaml", "tests/cluster/ci_on_slurm.yaml")
+
+
+def start(
+    folder: Path, *arguments: str, files: Sequence[str | Path] = RUN
+) -> subprocess.Popen[str]:
     command = [
         *(sys.executable, "-m", "snakemake", "--profile", "slurm", "--directory", folder),
-        *("--nocolor", "--configfile", "config/ci.yaml", "tests/cluster/ci_on_slurm.yaml"),
+        *("--nocolor", "--configfile", *files),
         *arguments,
     ]
     return subprocess.Popen(
@@ -79,7 +85,7 @@ def of_rule(cluster, rule: str) -> list[dict[str, str]]:
 
 
 def test_the_workflow_on_a_cluster(cluster, tmp_path):
-    """The toy DAG to its table: GPUs where asked, and two interruptions that cost nothing."""
+    """The toy DAG to its scores: GPUs where asked, and two interruptions that cost nothing."""
     checkpoint = tmp_path / "results/ci/backbones/mdm/denoiser.checkpoint"
     tuning = tmp_path / "results/ci/finetune/mdm/easytune/seed0/checkpoint.pt"
     states = []
@@ -88,27 +94,31 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
         states.append(checkpoint.stat().st_mtime)
         cluster.call("scancel", job)
 
-    def requeue(job: str) -> None:
+    def lose_the_node(job: str) -> None:
         states.append(job)
-        cluster.call("scontrol", "requeue", job)
+        node = "NodeName=n0"
+        cluster.call("scontrol", "update", node, "State=DOWN", "Reason=test")
+        cluster.call("scontrol", "update", node, "State=RESUME")
 
     watchers = [
         when(cluster, "pretrain", checkpoint.exists, cancel),
-        when(cluster, "finetune", tuning.exists, requeue),
+        when(cluster, "finetune", tuning.exists, lose_the_node),
     ]
     # the corpus and its features as one job, as a site with long queues would have it
     grouped = [f"{rule}=data" for rule in ("corpus", "features", "text_encoder", "text")]
-    output = finish(start(tmp_path, "--groups", *grouped, "--", "table_finetuning"))
-    assert (tmp_path / "results/ci/tables/finetuning.csv").exists(), output[-3000:]
+    output = finish(start(tmp_path, "--groups", *grouped, "--", "backbone_mdm"))
+    scores = "results/ci/evaluate/mdm/{}/seed0/replications.parquet"
+    for method in ("base", "easytune"):
+        assert (tmp_path / scores.format(method)).exists(), output[-3000:]
     for watcher in watchers:
         watcher.join(timeout=5)
-    assert len(states) == 2, "a job was never caught in the middle"
+    assert len(states) == 2, f"a job was never caught in the middle:\n{output[-3000:]}"
 
     for rule in ("pretrain", "train_reward", "finetune"):
         for job in of_rule(cluster, rule):
             assert job["TresPerJob"] == "gres:gpu:1", job
             assert job["Partition"] == "gpu"
-    for rule in ("evaluate", "train_evaluator", "table"):
+    for rule in ("evaluate", "train_evaluator"):
         assert of_rule(cluster, rule)
         for job in of_rule(cluster, rule):
             assert "TresPerJob" not in job
@@ -123,18 +133,20 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
     assert second["MinMemoryNode"] == "1500M"
     history = (tmp_path / "results/ci/logs/pretrain/mdm-denoiser.log").read_text()
     assert "continues at step" in history
-    # requeued: the same job ran twice and ended well
+    # its node lost: the same job ran twice and ended well
     [job] = of_rule(cluster, "finetune")
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
 
 
 def test_a_job_that_must_fail_shows_its_logs(cluster, tmp_path):
-    site = ["corpus={kind: bvh, mocap_dir: /nowhere}", "override={}"]
-    output = finish(
-        start(tmp_path, "--retries", "0", "--config", *site, "--", "results/ci/corpus/corpus.json")
+    run = tmp_path / "run.yaml"
+    run.write_text(
+        "{name: fails, corpus: {kind: bvh, mocap_dir: /nowhere}, backbones: [mdm], methods: []}"
     )
+    target = "results/fails/corpus/corpus.json"
+    output = finish(start(tmp_path, "--retries", "0", "--", target, files=[run]))
     assert "no .bvh file" in output  # the rule's own log, shown
-    assert "results/ci/logs/corpus.log" in output
+    assert "results/fails/logs/corpus.log" in output
     [path] = set(re.findall(r"log: (\S*slurm_logs/rule_corpus/\d+\.log)", output))
     assert Path(path).exists()
-    assert not (tmp_path / "results/ci/corpus/corpus.json").exists()
+    assert not (tmp_path / target).exists()

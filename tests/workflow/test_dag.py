@@ -30,15 +30,17 @@ def test_the_default_run_is_the_toy_run(tmp_path):
 
 
 def test_the_papers_matrix_plans_in_seconds_and_in_hundreds_of_jobs(tmp_path):
-    began = os.times()
-    done = snakemake(tmp_path, "humanml3d", "--dry-run", "--quiet", "rules")
-    spent = os.times().children_user - began.children_user
+    spent = []
+    for _ in range(2):  # the first may still compile Snakemake's own modules
+        began = os.times().children_user
+        done = snakemake(tmp_path, "humanml3d", "--dry-run", "--quiet", "rules")
+        spent.append(os.times().children_user - began)
     jobs = planned(done)
     # 8 backbones x 9 methods x 3 seeds; the replications of a model are one job
     assert jobs["finetune"] == 216
     assert jobs["evaluate"] >= 216 + 8
     assert sum(jobs.values()) < 600
-    assert spent < 5 * slowness()
+    assert min(spent) < 5 * slowness()
 
 
 def slowness() -> float:
