@@ -28,8 +28,9 @@ demo: env
 	$(BIN)/snakemake --cores $(CORES)
 	@echo "open results/toy/report.html"
 
+## a worker a core with one thread each: small tensors gain nothing from more
 test: env
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: env
 	$(BIN)/ruff check .

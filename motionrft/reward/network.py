@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
+from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import LearnedPositions, time_embedding, timestep_sinusoid
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
 from motionrft.reward.latent import Latent
@@ -198,11 +199,6 @@ class RewardNetwork(nn.Module):
     def _time_token(self, embedding: nn.Module, t: Tensor, batch: int) -> Tensor:
         sinusoid = timestep_sinusoid(t.reshape(-1), SINUSOID).to(self.global_motion_token.dtype)
         return embedding(sinusoid)[:, None].expand(batch, -1, -1)
-
-
-def frame_mask(lengths: Tensor, frames: int) -> Tensor:
-    """[B, frames], True before each length."""
-    return torch.arange(frames, device=lengths.device)[None] < lengths[:, None]
 
 
 def _first_output(

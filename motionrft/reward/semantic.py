@@ -8,6 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+from motionrft.networks.masks import frame_mask
 from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import (
@@ -19,7 +20,7 @@ from motionrft.reward.losses import (
     reconstruction_terms,
     smooth_l1,
 )
-from motionrft.reward.network import RewardNetwork, frame_mask
+from motionrft.reward.network import RewardNetwork
 from motionrft.reward.noise import NoiseLaw, cumulative_alphas, draw_levels, noised
 from motionrft.reward.settings import OfficialBehaviour
 from motionrft.text.features import TextBatch

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from motionrft.errors import InputError
 from motionrft.evaluation.classification import authenticity, preference
+from motionrft.networks.masks import frame_mask
 from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.files import TaskBranch, new_branch
 from motionrft.reward.judged import JudgedMotions
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import preference_loss
-from motionrft.reward.network import RewardNetwork, frame_mask
+from motionrft.reward.network import RewardNetwork
 from motionrft.reward.noise import Levels, cumulative_alphas, draw_levels, noised
 from motionrft.reward.parallel import wrap
 from motionrft.reward.settings import OfficialBehaviour, RewardSettings

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import timestep_sinusoid
 from motionrft.reward.files import TaskBranch
 from motionrft.reward.latent import Latent
@@ -18,7 +19,7 @@ from motionrft.reward.losses import (
     preference_loss,
     smooth_l1,
 )
-from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork, frame_mask
+from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
 from motionrft.reward.noise import add_noise, cumulative_alphas
 from motionrft.reward.objective import MotionReward
 from motionrft.reward.official import official_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from motionrft.networks.masks import frame_mask
 from motionrft.reward.files import TaskBranch
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import (
@@ -13,7 +14,7 @@ from motionrft.reward.losses import (
     alignment_total,
     preference_loss,
 )
-from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork, frame_mask
+from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
 from motionrft.reward.objective import MotionReward, RewardContext
 from motionrft.reward.official import network_settings, official_branch
 from motionrft.reward.semantic import semantic_terms
