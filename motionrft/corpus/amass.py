@@ -38,6 +38,7 @@ from motionrft.training.progress import progress
 
 FPS = OFFICIAL_FPS
 JOINTS = 52  # of SMPL+H: the body's 22 and both hands
+FRAMES = 256  # of a motion at once: the skinning of 6,890 vertices takes 1 MB a frame
 # frames cut from the start of every motion of a subset (a T-pose, a count-in)
 PREFIX = {
     "Eyes_Japan_Dataset": 60,
@@ -128,19 +129,21 @@ def smplh(folder: Path) -> BodyModel:
                 flat_hand_mean=True,
                 num_betas=10,
             )
-        pose = torch.from_numpy(poses).float()
-        count = len(pose)
-        with torch.no_grad():
-            output = models[gender](
-                betas=torch.from_numpy(betas).float()[None].expand(count, -1),
-                global_orient=pose[:, :3],
-                body_pose=pose[:, 3:66],
-                left_hand_pose=pose[:, 66:111],
-                right_hand_pose=pose[:, 111:156],
-                transl=torch.from_numpy(translations).float(),
-                return_verts=True,
-            )
-        return output.joints[:, :JOINTS].numpy()
+        shape = torch.from_numpy(betas).float()[None]
+        parts = []
+        for begin in range(0, len(poses), FRAMES):
+            pose = torch.from_numpy(poses[begin : begin + FRAMES]).float()
+            with torch.no_grad():
+                output = models[gender](
+                    betas=shape.expand(len(pose), -1),
+                    global_orient=pose[:, :3],
+                    body_pose=pose[:, 3:66],
+                    left_hand_pose=pose[:, 66:111],
+                    right_hand_pose=pose[:, 111:156],
+                    transl=torch.from_numpy(translations[begin : begin + FRAMES]).float(),
+                )
+            parts.append(output.joints[:, :JOINTS].numpy())
+        return np.concatenate(parts)
 
     return joints
 

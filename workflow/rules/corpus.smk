@@ -48,4 +48,4 @@ rule features:
         out=subpath(output.clips, parent=True),
     shell:
         "python -m motionrft features --config {params.config:q} --corpus {params.corpus:q} "
-        "--out {params.out:q} > {log:q} 2>&1"
+        "--out {params.out:q} --workers {threads} > {log:q} 2>&1"
