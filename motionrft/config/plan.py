@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from motionrft.artefacts import digest
+from motionrft.reward.switches import SWITCHES, readings
 
 # what only fine-tuning reads of a backbone: a change to these re-trains no backbone
 FINETUNING_KEYS = ("reward_form", "tune", "lora", "source")
@@ -30,6 +31,7 @@ TABLES = (
     "preference",
     "authenticity",
     "faithfulness",
+    "reward_switches",
 )
 ANALYSES = ("gradients", "similarity", "memory")
 # reward stages that learn from judged motions
@@ -153,6 +155,51 @@ class Plan:
         options += [f"--{n}-data {path}" for n, path in zip(names, self.judged_data(), strict=True)]
         return " ".join(options)
 
+    def switched_stages(self) -> list[tuple[str, str]]:
+        """(switch, stage) of every stage that is trained once more with one switch as released."""
+        scored = self.reward_stages + self.refined_stages
+        chosen = self.run["analyse"].get("switches", [])
+        return [
+            (switch, stage)
+            for switch, stages in SWITCHES.items()
+            for stage in stages
+            if (chosen == "all" or switch in chosen) and stage in scored
+        ]
+
+    def switched_scores(self) -> list[str]:
+        return [
+            f"{self.results}/reward/switches/{switch}/{stage}.{reading}.parquet"
+            for switch, stage in self.switched_stages()
+            for reading in readings(switch)
+        ]
+
+    def start_and_data(self, wildcards: Wildcards) -> dict[str, str]:
+        """What a switched stage is trained from, and what scores of it need: the run's own files."""
+        files = {}
+        if wildcards.switched != "semantic":
+            files["start"] = self.reward_file("semantic")
+        if wildcards.switched in JUDGED_STAGES:
+            files["data"] = f"{self.results}/reward/data/{wildcards.switched}"
+        return files
+
+    def switched_training_options(self, wildcards: Wildcards) -> str:
+        """--from and --data of `train-reward`."""
+        files = self.start_and_data(wildcards)
+        names = {"start": "--from", "data": "--data"}
+        return " ".join(f"{names[name]} {path}" for name, path in files.items())
+
+    def switched_scoring_options(self, wildcards: Wildcards, input: Any) -> str:
+        """The switched stage and what it stands on, as `evaluate-reward` takes them."""
+        stage, files = wildcards.switched, self.start_and_data(wildcards)
+        options = [f"--{stage} {input.model}"]
+        if "start" in files:
+            options.append(f"--semantic {files['start']}")
+        if "data" in files:
+            options.append(f"--{stage}-data {files['data']}")
+        if wildcards.reading == "released":
+            options.append(f"--set reward.official.{wildcards.switch}=true")
+        return " ".join(options)
+
     def samples(self) -> list[str]:
         """Samples of every pre-trained backbone."""
         return [f"{self.results}/backbones/{name}/samples.safetensors" for name in self.backbones]
@@ -199,7 +246,8 @@ class Plan:
         ]
         real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
         scores = f"{self.results}/reward/scores.parquet"
-        return [real, scores, *self.evaluations(), *finetuned, *self.analyses()]
+        made = [*self.switched_scores(), *self.analyses()]
+        return [real, scores, *self.evaluations(), *finetuned, *made]
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from motionrft.reporting.reward_tables import (
     retrieval,
     self_refinement,
 )
+from motionrft.reporting.switch_table import reward_switches
 from motionrft.reporting.table import Table
 
 # motionrft/config/plan.py keeps the same names for the workflow's targets
@@ -29,4 +30,5 @@ TABLES: dict[str, Callable[[Records], Table]] = {
     "preference": preference,
     "authenticity": authenticity,
     "faithfulness": faithfulness,
+    "reward_switches": reward_switches,
 }

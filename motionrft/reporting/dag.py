@@ -10,7 +10,9 @@ import pandas as pd
 from motionrft.reporting.records import Records
 
 # what tables, figures and the page are made from
-RECORDS = ("evaluate", "evaluate_real", "evaluate_reward", "finetune", "analyse")
+RECORDS = (
+    "evaluate", "evaluate_real", "evaluate_reward", "evaluate_reward_switched", "finetune", "analyse",
+)  # fmt: skip
 # rule -> rules it reads from; a test holds this to the rules themselves
 FEEDS: dict[str, tuple[str, ...]] = {
     "corpus": (),
@@ -27,6 +29,10 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "evaluate_reward": (
         "features", "text", "train_evaluator", "train_reward", "train_reward_judged",
         "train_reward_spl", "reward_data",
+    ),
+    "train_reward_switched": ("features", "text", "train_reward", "reward_data"),
+    "evaluate_reward_switched": (
+        "features", "text", "train_reward", "reward_data", "train_reward_switched",
     ),
     "finetune": (
         "features", "text", "train_evaluator", "pretrain", "train_reward", "train_reward_judged",
@@ -53,8 +59,9 @@ def counts(records: Records) -> dict[str, int]:
         "train_evaluator": 1, "pretrain": sum(len(plan.stages(name)) for name in plan.backbones),
         "train_reward": 1, "sample": len(plan.backbones) if judged else 0, "reward_data": judged,
         "train_reward_judged": judged, "train_reward_spl": len(plan.refined_stages),
-        "evaluate_reward": 1, "finetune": len(plan.cells), "analyse": len(plan.analyses()), "evaluate_real": 1,
-        "evaluate": len(plan.evaluations()), "table": len(plan.tables), "figures": 1, "page": 1,
+        "evaluate_reward": 1, "train_reward_switched": len(plan.switched_stages()),
+        "evaluate_reward_switched": len(plan.switched_scores()), "finetune": len(plan.cells), "analyse": len(plan.analyses()),
+        "evaluate_real": 1, "evaluate": len(plan.evaluations()), "table": len(plan.tables), "figures": 1, "page": 1,
     }  # fmt: skip
     return {rule: number for rule, number in total.items() if number}
 

@@ -9,6 +9,7 @@
 | reward | reward/scores.parquet | table, model, representation, setting, metric, value, count |
 | calibration | reward/scores.calibration.parquet | table, model, predicted, observed, count |
 | faithfulness | reward/scores.faithfulness.parquet | kind, representation, dimension, against, spearman |
+| switched(switch, stage) | reward/switches/<switch>/<stage>.<reading>.parquet, as reward | by reading |
 | analysis(name) | analyse/<name>/….parquet | see figures/analysis.py |
 
 Recorded motions stand under the backbone `real`, method `base`.
@@ -28,6 +29,7 @@ import pandas as pd
 from motionrft.artefacts import read_json, read_table
 from motionrft.config import load_run
 from motionrft.errors import InputError
+from motionrft.reward.switches import readings
 
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
@@ -132,6 +134,21 @@ class Records:
         """Where the judged motions of each task come from: human labels, or made."""
         path = self.folder / "reward/scores.parquet"
         return read_table(path)[1].get("labels", {}) if path.exists() else {}
+
+    def switched(self, switch: str, stage: str) -> dict[str, pd.DataFrame]:
+        """Scores of a stage trained with one switch as released, by reading; empty before the first."""
+        folder = self.folder / "reward/switches" / switch
+        paths = {reading: folder / f"{stage}.{reading}.parquet" for reading in readings(switch)}
+        return {reading: read_table(path)[0] for reading, path in paths.items() if path.exists()}
+
+    def diverged(self, switch: str, stage: str) -> int | None:
+        """The step at which the training of a switched stage diverged, if it did."""
+        path = self.folder / "reward/switches" / switch / f"{stage}.history.parquet"
+        if not path.exists():
+            return None
+        history = read_table(path)[0]
+        steps = history.loc[history["name"].eq("diverged"), "step"]
+        return None if steps.empty else int(steps.iloc[0])
 
     def _reward_table(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.folder / "reward" / name

@@ -111,6 +111,9 @@ def _add_evaluate(stages: argparse._SubParsersAction) -> None:
             f"--{name}-data", type=Path, help=f"judged motions of the {name} stage"
         )
     evaluate.add_argument("--evaluator", type=Path, help="independent evaluator (for faithfulness)")
+    evaluate.add_argument(
+        "--only-scores", action="store_true", help="neither calibration nor faithfulness"
+    )
     evaluate.add_argument("--split", default="test", choices=("val", "test"))
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.add_argument(

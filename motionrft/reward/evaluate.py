@@ -37,13 +37,18 @@ TASKS = ("preference", "authenticity")
 
 
 def evaluate_reward(arguments: argparse.Namespace) -> None:
-    """Writes <out>, and beside it <stem>.calibration.parquet and <stem>.faithfulness.parquet."""
+    """Writes <out>, and unless `only_scores` beside it <stem>.calibration.parquet and <stem>.faithfulness.parquet.
+
+    With `official.sampled` everything but faithfulness reads draws, one stream for the whole evaluation.
+    """
     section = load_run(arguments.config, arguments.set)["reward"]
     settings = RewardSettings.read(section, str(arguments.config))
     official = settings.official
     device = pick_device(arguments.device)
+    draws = torch.Generator().manual_seed(arguments.seed) if official.sampled else None
     text, store = TextCache(arguments.text), FeatureStore(arguments.features)
     network, about = load_network(arguments.semantic, device)
+    torch.manual_seed(arguments.seed)
     random = RewardNetwork(network.settings).to(device).eval()
     clips = AlignedClips(arguments.features, network.representations, arguments.split)
     clean_token = not about["official"].get("no_clean_token", False)
@@ -52,7 +57,8 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
     if arguments.spl:
         models["spl"] = load_network(arguments.spl, device)[0]
     for model, entry in models.items():
-        rows += retrieval_rows(model, embed(entry, clips, text, clean_token=clean_token))
+        found = embed(entry, clips, text, clean_token=clean_token, generator=draws)
+        rows += retrieval_rows(model, found)
     curves: list[pd.DataFrame] = []
     branches: dict[str, TaskBranch] = {}
     data: dict[str, str] = {}
@@ -71,15 +77,13 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
             "MotionReward": _objective(network, branches[task], official),
             "random": _objective(random, new_branch(random, task, settings.lora), official),
         }
-        found, drawn = _task_tables(task, objectives, judged, official, arguments.split)
-        rows, curves = rows + found, curves + drawn
+        scores, reliability = _task_tables(
+            task, objectives, judged, official, arguments.split, draws
+        )
+        rows, curves = rows + scores, curves + reliability
     weights = dict.fromkeys(("semantic", "m2m", *branches), 1.0)
     reward = MotionReward(network, branches, weights, clean_token=clean_token)
     rows += real_rows(reward, clips, text)
-    evaluator = _evaluator(arguments.evaluator, device)
-    blind = faithfulness(
-        reward, store, text, split=arguments.split, seed=arguments.seed, evaluator=evaluator
-    )
     facts: dict[str, Any] = {
         "split": arguments.split,
         "labels": data,
@@ -88,6 +92,12 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
     }
     out: Path = arguments.out
     write_table(out, pd.DataFrame(rows, columns=list(COLUMNS)), facts)
+    if arguments.only_scores:
+        return
+    evaluator = _evaluator(arguments.evaluator, device)
+    blind = faithfulness(
+        reward, store, text, split=arguments.split, seed=arguments.seed, evaluator=evaluator
+    )
     empty = pd.DataFrame(
         columns=["table", "model", "lower", "upper", "predicted", "observed", "count"]
     )
@@ -109,11 +119,12 @@ def _task_tables(
     judged: JudgedMotions,
     official: OfficialBehaviour,
     split: str,
+    draws: torch.Generator | None,
 ) -> tuple[Rows, list[pd.DataFrame]]:
     if task == "preference":
-        return preference_tables(objectives, TaskData(judged, task, split, official))
+        return preference_tables(objectives, TaskData(judged, task, split, official), draws)
     return authenticity_tables(
-        objectives, lambda name: TaskData(judged, task, name, official, empty_ok=True)
+        objectives, lambda name: TaskData(judged, task, name, official, empty_ok=True), draws
     )
 
 

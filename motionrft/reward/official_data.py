@@ -120,9 +120,16 @@ def official_pairs(paths: Sequence[Path]) -> Iterator[JudgedPair]:
     for path in paths:
         name, split = representation_of(path), split_of(path)
         for index, motions in enumerate(pairs_in(path, name)):
+            better, worse = map(len, motions)
+            if better != worse:
+                # the longer one could be told from its length, and no crop and noise would fit both
+                raise InputError(
+                    f"{better} frames against {worse}",
+                    where=path, field=f"[{index}]", fix="cut both motions of the pair to the shorter",
+                )  # fmt: skip
             clip = f"{path.stem}_{index}"
-            better, worse = (Judged({name: motion}, split, clip) for motion in motions)
-            yield JudgedPair(better, worse, "human")
+            first, second = (Judged({name: motion}, split, clip) for motion in motions)
+            yield JudgedPair(first, second, "human")
 
 
 def official_generated(paths: Sequence[Path], held_out: Sequence[str] = ()) -> Iterator[Judged]:
@@ -149,6 +156,11 @@ def official_generated(paths: Sequence[Path], held_out: Sequence[str] = ()) -> I
                     where=path, field=f"{official}.lengths", fix="pass a complete file",
                 )  # fmt: skip
             sources = entry.get("sources") or ["unknown"] * len(motions)
+            if len(sources) != len(motions):
+                raise InputError(
+                    f"{len(motions)} motions but {len(sources)} sources",
+                    where=path, field=f"{official}.sources", fix="pass a complete file",
+                )  # fmt: skip
             for index in range(len(motions)):
                 field = f"{official}.motions[{index}]"
                 frames = frames_of(motions[index], OURS[official], path, field)[

@@ -110,9 +110,9 @@ class SplObjective(nn.Module):
         else:
             z_best = self._clean(mined.features, mined.lengths, name)
             best, solved = F.cosine_similarity(z_text, z_best, dim=-1), mined.solved
-        term = spl_loss(
-            own, best, solved, self.spl.temperature, log_space=not self.official.spl_softmax
-        )
+        released = self.official.spl_softmax
+        temperature = self.spl.temperature ** (2 if released else 1)
+        term = spl_loss(own, best, solved, temperature, log_space=not released)
         losses["spl"] = term
         losses["solved"] = solved.float().mean()
         losses["loss"] = losses["loss"] + self.spl.weight * term

@@ -29,21 +29,22 @@ def row(*values: Any) -> dict[str, Any]:
 def retrieval_rows(model: str, embeddings: Embeddings) -> Rows:
     """R@k both ways for each representation and their mean, and between representations."""
     count = len(embeddings.text)
+    group = min(GROUP, count)
+    scored = count - count % group  # the last partial group is left out
     rows: Rows = []
     by_direction: dict[tuple[str, str], list[float]] = {}
     for key, scores in retrieval_scores(embeddings).items():
         direction, name = key.split("/")
         for metric, value in scores.items():
-            rows.append(row("retrieval", model, name, direction, metric, value, count))
+            rows.append(row("retrieval", model, name, direction, metric, value, scored))
             by_direction.setdefault((direction, metric), []).append(value)
     for (direction, metric), values in by_direction.items():
         mean = float(np.mean(values))
-        rows.append(row("retrieval", model, "mean", direction, metric, mean, count))
+        rows.append(row("retrieval", model, "mean", direction, metric, mean, scored))
     order = shuffled(count)
-    group = min(GROUP, count)
     for a, b in permutations(embeddings.motion, 2):
         scores = recall(embeddings.motion[a][order], embeddings.motion[b][order], group=group)
-        rows += [row("agreement", model, a, f"to {b}", *item, count) for item in scores.items()]
+        rows += [row("agreement", model, a, f"to {b}", *item, scored) for item in scores.items()]
     return rows
 
 
@@ -96,12 +97,11 @@ def _groups(table: pd.DataFrame, kind: str | None) -> Iterable[tuple[str, str, T
 
 
 def length_only(items: TaskData, split: TaskData) -> Tensor:
-    """Logits [N, 2] of a detector that reads nothing but the length: a logistic fit on `split`. What it
-    scores is what the masks give away."""
+    """Logits [N, 2] of a detector that reads nothing but the length a mask shows: a logistic fit on `split`.
+    What it scores is what the masks give away."""
 
     def lengths(data: TaskData) -> Tensor:
-        frames = data.table["frames"].to_numpy().astype(np.float64)
-        return torch.from_numpy(frames / 100.0)
+        return torch.from_numpy(data.shown_lengths() / 100.0)
 
     x, y = lengths(split), torch.from_numpy((split.table["generator"] != "").to_numpy(np.float64))
     design = torch.stack([torch.ones_like(x), x], dim=1)
@@ -139,12 +139,12 @@ def calibration(
 
 
 def preference_tables(
-    models: dict[str, TaskObjective], items: TaskData
+    models: dict[str, TaskObjective], items: TaskData, draws: torch.Generator | None = None
 ) -> tuple[Rows, list[pd.DataFrame]]:
     rows: Rows = []
     curves = []
     for model, objective in models.items():
-        _, outputs, _ = outputs_of(objective, items)
+        _, outputs, _ = outputs_of(objective, items, generator=draws)
         better, worse = outputs[:, 0, 0], outputs[:, 1, 0]
         rows += preference_rows(model, items, better, worse)
         # each pair in both orders, so that "the second is better" has a frequency of one half
@@ -155,7 +155,9 @@ def preference_tables(
 
 
 def authenticity_tables(
-    models: dict[str, TaskObjective], load: Callable[[str], TaskData]
+    models: dict[str, TaskObjective],
+    load: Callable[[str], TaskData],
+    draws: torch.Generator | None = None,
 ) -> tuple[Rows, list[pd.DataFrame]]:
     """In-distribution generators (`test`), generators never trained on (`held_out`), and the length alone."""
     rows: Rows = []
@@ -166,7 +168,7 @@ def authenticity_tables(
             continue
         labels = torch.from_numpy((items.table["generator"] != "").to_numpy(np.int64))
         for model, objective in models.items():
-            _, outputs, _ = outputs_of(objective, items)
+            _, outputs, _ = outputs_of(objective, items, generator=draws)
             logits = outputs[:, 0]
             rows += authenticity_rows(model, split, items, logits, labels)
             probability = logits.softmax(dim=-1)[:, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from motionrft.errors import InputError
@@ -29,7 +29,8 @@ class OfficialBehaviour:
     leaking_mask     stage 3: real clips marked full length behind zero padding, generated ones padded
                      before normalisation and marked with true lengths, no time token
     unbalanced       stage 3: every motion weighs the same, however many generators stand against the real
-    spl_softmax      SPL takes the logarithm of a soft-max, infinite once it underflows
+    spl_softmax      SPL divides by its temperature twice and takes the logarithm of a soft-max, infinite once
+                     it underflows
     no_clean_token   retrieval and reward give a clean motion no time token
     """
 
@@ -106,6 +107,8 @@ class RewardSettings:
             ("official", OfficialBehaviour),
         ):
             values[name] = build(kind, values.get(name, {}), where, f"reward.{name}")
+        if values["official"].noise:
+            values["noise"] = replace(values["noise"], official=True)
         return cls(**values)
 
     def train(self, stage: str, **extra: Any) -> TrainSettings:

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
 from motionrft.evaluation.classification import authenticity, preference
 from motionrft.networks.masks import frame_mask
@@ -155,6 +156,13 @@ class TaskData:
         if self.task == "authenticity":
             labels = torch.tensor((rows["generator"] != "").to_numpy(np.int64))
         return views, labels, name
+
+    def shown_lengths(self) -> np.ndarray:
+        """[N] float64: the length that each motion of authenticity data is marked with in a mask."""
+        frames = self.table["frames"].to_numpy().astype(np.float64)
+        if self.padded:
+            return np.where(self.table["generator"] == "", MAX_FRAMES, frames.clip(max=MAX_FRAMES))
+        return frames.clip(max=MAX_FRAMES) // UNIT * UNIT
 
     def batches(self, size: int) -> Iterator[list[int]]:
         """All items in order, each batch of one representation."""

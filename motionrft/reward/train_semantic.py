@@ -18,7 +18,7 @@ from motionrft.reward.retrieval import embed, mean_r1
 from motionrft.reward.semantic import SemanticObjective
 from motionrft.reward.settings import RewardSettings
 from motionrft.text.features import TextCache
-from motionrft.training.loop import Validation, fit
+from motionrft.training.loop import DivergenceError, Validation, fit
 
 
 def new_network(settings: RewardSettings, clips: AlignedClips, text: TextCache) -> RewardNetwork:
@@ -100,7 +100,9 @@ def train_spl(
 ) -> tuple[RewardNetwork, pd.DataFrame]:
     """Self-refinement of a semantic network: its own loss plus `weight` times the SPL term.
 
-    The history holds retrieval before (step -1) and after; the best step by validation is kept.
+    The history holds retrieval before (step -1) and after; the best step by validation is kept. The
+    released formula (`official.spl_softmax`) may diverge: the history then says so, at the step it happened,
+    and the weights are those before it.
     """
     train, spl = settings.train("spl", seed=seed), settings.spl()
     if train.checkpoint_every % spl.every:
@@ -127,10 +129,15 @@ def train_spl(
         batch = batch.to(device)
         return call(batch.features, batch.lengths, words, mined, generator)
 
-    history = fit(
-        network, list(network.parameters()), loss, train, checkpoint,
-        label="reward spl", validation=validation,
-    )  # fmt: skip
+    try:
+        history = fit(
+            network, list(network.parameters()), loss, train, checkpoint,
+            label="reward spl", validation=validation,
+        )  # fmt: skip
+    except DivergenceError as problem:
+        if not settings.official.spl_softmax:
+            raise
+        history = pd.DataFrame([{"step": problem.step, "name": "diverged", "value": 1.0}])
     first = pd.DataFrame(
         {"step": -1, "name": f"val/{key}", "value": value} for key, value in before.items()
     )

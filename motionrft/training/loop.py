@@ -30,6 +30,15 @@ LossFunction = Callable[[int, torch.Generator], dict[str, Tensor]]
 Validation = Callable[[int], dict[str, float]]
 
 
+class DivergenceError(InputError):
+    """The gradient of `step` is not finite; the weights are those before it."""
+
+    def __init__(self, step: int, label: str):
+        fix = "lower the learning rate or set `clip`"
+        super().__init__(f"the gradient is not finite at step {step}", where=label, fix=fix)
+        self.step = step
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """steps, batch_size and optimiser of one training stage; the defaults are the schema's."""
@@ -163,11 +172,7 @@ def fit(
         losses["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(trained, settings.clip or math.inf)
         if not torch.isfinite(norm):
-            raise InputError(
-                f"the gradient is not finite at step {step}",
-                where=label,
-                fix="lower the learning rate or set `clip`",
-            )
+            raise DivergenceError(step, label)
         optimizer.step()
         if average is not None:
             average.update()

@@ -180,7 +180,13 @@ def score_reward(folder: Path) -> None:
             rows += [("preference", model, "all", kind, *item, 20) for item in here.items()]
     columns = ["table", "model", "representation", "setting", "metric", "value", "count"]
     about = {"labels": {"preference": "made, not human", "authenticity": "made, not human"}}
-    write_table(folder / "scores.parquet", pd.DataFrame(rows, columns=columns), about)
+    shown = ("authenticity", "length only", "all", "test", "auroc", 0.5, 50)
+    scores = pd.DataFrame([*rows, shown], columns=columns)
+    write_table(folder / "scores.parquet", scores, about)
+    # a mask that leaks: everything is seen through as released, and less than before as used
+    for reading, value in (("released", 1.0), ("used", 0.6)):
+        changed = scores.assign(value=scores["value"].where(scores["metric"].ne("auroc"), value))
+        write_table(folder / f"switches/leaking_mask/authenticity.{reading}.parquet", changed)
     curve = [
         (table, model, low, low + 0.1, low + 0.05, (low + 0.05) ** power, 30)
         for table in ("preference", "authenticity test")

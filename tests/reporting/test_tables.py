@@ -20,6 +20,7 @@ from motionrft.reporting.reward_tables import (
     retrieval,
     self_refinement,
 )
+from motionrft.reporting.switch_table import reward_switches
 from motionrft.reporting.table import Cell
 from tests.reporting.made_run import make_run
 
@@ -157,6 +158,27 @@ def test_faithfulness_tells_blind_from_constant(records):
     table = faithfulness(records)
     assert find(table, "kinematic", "jitter").cells["semantic|grade"].absent == "constant"
     assert -1 <= find(table, "joint", "jitter").cells["total|grade"].mean <= 0.2
+
+
+def test_a_switch_stands_beside_the_sound_stage(records):
+    table = reward_switches(records)
+    labels = ("leaking_mask", "authenticity", "AUROC")
+    found = find(table, *labels, "as released").cells
+    assert [found[key].mean for key in ("sound", "official")] == [pytest.approx(85), 100]
+    assert found["difference"].mean == pytest.approx(15)
+    assert find(table, *labels, "as used in fine-tuning").cells["difference"].mean == pytest.approx(
+        -25
+    )
+    given_away = find(table, "leaking_mask", "authenticity", "AUROC length only", "as released")
+    assert given_away.cells["sound"].mean == 50
+    assert given_away.cells["official"].mean == 100
+    missing = {entry.labels[:2] for entry in table.missing()}
+    assert ("padded_pairs", "preference") in missing
+    assert ("leaking_mask", "authenticity") not in missing
+    [command] = {entry.command for entry in table.missing()}
+    assert command.startswith("snakemake --cores all --configfile config/made.yaml table_reward_s")
+    assert "--config 'analyse={switches: [noise, reconstruction, alignment," in command
+    assert "leaking_mask" not in command
 
 
 def test_cost_until_quarters_of_the_way(records):

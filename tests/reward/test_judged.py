@@ -91,12 +91,16 @@ def test_released_preference_files(tmp_path):
     path = tmp_path / "critic_train_22x3.pth"
     better, worse = torch.randn(1, 6, 22, 3), torch.randn(8, 22, 3)
     torch.save([{"motion_better": better, "motion_worse": worse.numpy()}], path)
+    with pytest.raises(InputError, match=r"\[0\]: 6 frames against 8"):
+        list(official_pairs([path]))
+    worse = worse[:6]
+    torch.save([{"motion_better": better, "motion_worse": worse.numpy()}], path)
     (pair,) = official_pairs([path])
     assert pair.better.split == "train"
     assert pair.better.features["joint"].shape == (6, 66)
     assert np.array_equal(pair.worse.features["joint"], worse.flatten(1).numpy())
     stacked = {"motion_better": torch.randn(2, 9, 22, 3), "motion_worse": torch.randn(2, 9, 22, 3)}
-    stacked["length_worse"] = torch.tensor([5, 7])
+    stacked |= {"length_better": torch.tensor([5, 7]), "length_worse": torch.tensor([5, 7])}
     torch.save(stacked, path)
     assert [len(p.worse.features["joint"]) for p in official_pairs([path])] == [5, 7]
 
@@ -131,6 +135,9 @@ def test_released_authenticity_files(tmp_path):
     assert (second.generator, second.split) == ("acmdm", "held_out")
     torch.save({"22x3": {**entry, "lengths": torch.tensor([8])}}, path)
     with pytest.raises(InputError, match="2 motions but 1 lengths"):
+        list(official_generated([path]))
+    torch.save({"22x3": {**entry, "sources": ["mld"]}}, path)
+    with pytest.raises(InputError, match="2 motions but 1 sources"):
         list(official_generated([path]))
     torch.save({"201": entry}, path)
     with pytest.raises(InputError, match="unknown representation '201'"):

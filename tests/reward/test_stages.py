@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,14 +13,16 @@ import yaml
 from motionrft.artefacts import read_table, read_tensors
 from motionrft.cli import main
 from motionrft.errors import InputError
+from motionrft.evaluation.classification import auroc
 from motionrft.reward.clips import AlignedClips
 from motionrft.reward.judged import Judged, JudgedMotions, JudgedPair, write_judged
 from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.objective import MotionReward
 from motionrft.reward.refine import Refinement
 from motionrft.reward.retrieval import embed, retrieval_scores
+from motionrft.reward.scores import length_only
 from motionrft.reward.settings import OfficialBehaviour, RewardSettings
-from motionrft.reward.tasks import one_representation_batches, train_task
+from motionrft.reward.tasks import TaskData, one_representation_batches, train_task
 from motionrft.reward.train_semantic import new_network, train_semantic, train_spl
 from motionrft.text.features import TextCache
 from motionrft.training.loop import TrainSettings
@@ -131,6 +135,27 @@ def test_self_refinement_reports_before_and_after(corpus, trained, tmp_path, poo
     network.load_state_dict(start)
 
 
+def test_the_released_self_refinement_diverges_and_says_where(corpus, trained, tmp_path):
+    """A temperature divided by twice soon underflows; the sound form at the same temperature does not."""
+    text = TextCache(corpus / "text.safetensors")
+    ends = {}
+    for released in (False, True):
+        value = section(official={"spl_softmax": released})
+        value["stages"]["spl"]["temperature"] = 1e-3
+        value["stages"]["spl"]["k"] = 1
+        network, history = train_spl(
+            RewardSettings.read(value),
+            copy.deepcopy(trained[0]),
+            clips_of(corpus, "train", "val"),
+            text,
+            tmp_path / str(released),
+        )
+        ends[released] = history[history["name"].eq("diverged")]["step"].tolist()
+        assert all(bool(torch.isfinite(v).all()) for v in network.state_dict().values())
+    assert ends[False] == []
+    assert len(ends[True]) == 1
+
+
 def test_mining_leaves_out_motions_of_the_same_caption(corpus, settings, trained):
     network, _ = trained
     clips = clips_of(corpus, "train")["train"]
@@ -199,6 +224,22 @@ def test_task_stage_learns_and_leaves_the_backbone(corpus, trained, tmp_path, ta
     assert len(branch.trained()) == len(branch.tensors())
 
 
+def test_what_a_mask_gives_away(corpus, tmp_path):
+    """As released, real motions are marked full length; under one law, no length tells the classes apart."""
+    _, data = judged_folder(tmp_path, corpus, "authenticity")
+    found = {}
+    for leaking in (False, True):
+        official = OfficialBehaviour(leaking_mask=leaking)
+        items, fitted = (TaskData(data, "authenticity", s, official) for s in ("test", "train"))
+        labels = torch.tensor((items.table["generator"] != "").to_numpy(int))
+        logits = length_only(items, fitted)
+        found[leaking] = auroc(logits[:, 1] - logits[:, 0], labels)
+        batch = list(range(4))
+        ((_, lengths),), _, _ = items.batch(batch)
+        assert lengths.tolist() == items.shown_lengths()[batch].tolist()
+    assert found == {False: 0.5, True: 1.0}
+
+
 def test_batches_hold_one_representation_and_drop_the_rest():
     batches = one_representation_batches([11, 9, 7], 4, seed=1, epoch=0)
     assert len(batches) == 5
@@ -263,6 +304,16 @@ def test_commands_end_to_end(corpus, tmp_path, capsys):
     assert len(set(blind["kind"])) == 8
     curve, _ = read_table(tmp_path / "scores.calibration.parquet")
     assert curve.groupby(["table", "model"])["count"].sum().min() > 0
+    drawn = ["--set", "reward.official.sampled=true", "--only-scores"]
+    out = tmp_path / "drawn.parquet"
+    assert main(["evaluate-reward", *common, *options, *drawn, "--out", str(out)]) == 0
+    assert not out.with_suffix(".faithfulness.parquet").exists()
+    means, draws = (
+        frame[frame["metric"].isin(["R@1", "loss"]) & frame["model"].ne("random")]["value"]
+        for frame in (scores, read_table(out)[0])
+    )
+    assert len(means) == len(draws)
+    assert means.tolist() != draws.tolist()
     reward = MotionReward.load(
         files["semantic"], files["preference"], files["authenticity"], value["weights"]
     )
@@ -289,3 +340,8 @@ def test_settings_mistakes_are_named():
     with pytest.raises(InputError, match=r"reward\.stages\.spl\.train"):
         RewardSettings.read(section(stages={"semantic": {}})).train("spl")
     assert isinstance(RewardSettings.read(section()).train("spl"), TrainSettings)
+
+
+def test_the_released_step_law_comes_with_the_noise_switch():
+    assert not RewardSettings.read(section()).noise.official
+    assert RewardSettings.read(section(official={"noise": True})).noise.official

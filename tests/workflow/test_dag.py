@@ -10,6 +10,7 @@ import pytest
 
 from motionrft.config import ROOT
 from motionrft.config.plan import TABLES
+from motionrft.reporting.dag import FEEDS
 from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
 
 RUNS = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
@@ -117,6 +118,18 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     pretend_finished(folder, "ci")
     return folder
+
+
+def test_switches_run_only_when_asked(tmp_path):
+    quiet = planned(snakemake(tmp_path, "ci", "--dry-run", "--", "table_reward_switches"))
+    assert not [rule for rule in quiet if rule.endswith("_switched")]
+    switches = "analyse={switches: [leaking_mask, noise], backbones: []}"
+    arguments = ("--dry-run", "--config", switches, "--", "table_reward_switches")
+    jobs = planned(snakemake(tmp_path, "ci", *arguments))
+    assert jobs["train_reward_switched"] == 2
+    # authenticity is read as released and as used in fine-tuning
+    assert jobs["evaluate_reward_switched"] == 3
+    assert {rule for rule in jobs if rule.endswith("_switched")} <= set(FEEDS)
 
 
 @pytest.mark.parametrize("name", CHANGES)

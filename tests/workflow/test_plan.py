@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
 
-from motionrft.config import resolve
+from motionrft.config import ROOT, read_yaml, resolve
 from motionrft.config.plan import TABLES, Plan
 
 
@@ -122,6 +123,53 @@ def test_table_names_are_those_of_the_reporting_room():
     from motionrft.reporting import build
 
     assert set(TABLES) == set(build.TABLES)
+
+
+def test_switches_are_measured_only_where_asked_and_only_of_stages_that_are_scored():
+    assert plan().switched_stages() == []
+    asked = plan(analyse={"switches": ["leaking_mask", "alignment"]}, methods=["motionrft"])
+    assert asked.switched_stages() == [
+        ("alignment", "semantic"),
+        ("alignment", "authenticity"),
+        ("leaking_mask", "authenticity"),
+    ]
+    folder = "results/t/reward/switches"
+    assert f"{folder}/leaking_mask/authenticity.released.parquet" in asked.records()
+    assert f"{folder}/leaking_mask/authenticity.used.parquet" in asked.records()
+    assert f"{folder}/alignment/semantic.used.parquet" in asked.records()
+    silent = {"weights": {"preference": 0, "authenticity": 0}}
+    alone = plan(analyse={"switches": "all"}, reward=silent)
+    assert {stage for _, stage in alone.switched_stages()} == {"semantic", "spl"}
+
+
+def test_a_switched_stage_stands_on_the_runs_own_files():
+    p = plan(methods=["motionrft"])
+    cell = Wildcards(switch="padded_pairs", switched="preference", reading="released")
+    made = SimpleNamespace(model="m.safetensors")
+    folder = "results/t/reward"
+    assert p.start_and_data(cell) == {
+        "start": f"{folder}/semantic.safetensors",
+        "data": f"{folder}/data/preference",
+    }
+    assert "--set reward.official.padded_pairs=true" in p.switched_scoring_options(cell, made)
+    cell.reading = "used"
+    assert p.switched_scoring_options(cell, made) == (
+        f"--preference m.safetensors --semantic {folder}/semantic.safetensors "
+        f"--preference-data {folder}/data/preference"
+    )
+    assert p.start_and_data(Wildcards(switched="semantic")) == {}
+
+
+def test_every_switch_is_measured():
+    from motionrft.reward.settings import OfficialBehaviour
+    from motionrft.reward.switches import READINGS, SWITCHES
+
+    schemas = ROOT / "workflow/schemas"
+    known = read_yaml(schemas / "reward.schema.yaml")["properties"]["official"]["properties"]
+    asked = read_yaml(schemas / "run.schema.yaml")["properties"]["analyse"]["properties"]
+    assert set(SWITCHES) == {field.name for field in fields(OfficialBehaviour)} == set(known)
+    assert set(SWITCHES) == set(asked["switches"]["anyOf"][1]["items"]["enum"])
+    assert set(READINGS) <= set(SWITCHES)
 
 
 def test_planning_and_light_stages_import_no_torch():

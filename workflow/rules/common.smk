@@ -3,6 +3,7 @@ from motionrft.artefacts import atomic
 from motionrft.config import dump, merge, resolve, typed
 from motionrft.config.plan import Plan
 from motionrft.errors import InputError, storage_error
+from motionrft.reward.switches import SWITCHES
 
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])
@@ -28,6 +29,9 @@ wildcard_constraints:
     seed=r"\d+",
     what="gradients|similarity|memory",
     judged="preference|authenticity",
+    switch="|".join(SWITCHES),
+    switched="semantic|preference|authenticity|spl",
+    reading="released|used",
     table="[^/.]+",
 
 

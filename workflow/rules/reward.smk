@@ -1,4 +1,5 @@
-# MotionReward: the semantic stage, what the later stages learn from, the later stages, its scores.
+# MotionReward: the semantic stage, what the later stages learn from, the later stages, its scores, and what the
+# released code's ways (`reward.official`) change in them.
 
 
 rule train_reward:
@@ -155,4 +156,58 @@ rule evaluate_reward:
     shell:
         "python -m motionrft evaluate-reward --config {params.config:q} {params.stages} "
         "--features {params.features:q} --text {input.text:q} --evaluator {input.evaluator:q} "
+        "--device {resources.device} --out {output:q} > {log:q} 2>&1"
+
+
+rule train_reward_switched:
+    input:
+        unpack(PLAN.start_and_data),
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_file(PLAN.run["reward"]["text"]),
+    output:
+        "<results>/reward/switches/{switch}/{switched}.safetensors",
+    log:
+        "<logs>/reward/switches/{switch}-{switched}.log",
+    benchmark:
+        "<benchmarks>/reward/switches/{switch}-{switched}.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("train_reward")
+    resources:
+        **PLAN.resources("train_reward"),
+    params:
+        settings=lambda wildcards: PLAN.reward_settings(wildcards.switched),
+        config=CONFIG,
+        features=subpath(input.features, parent=True),
+        options=PLAN.switched_training_options,
+    shell:
+        "python -m motionrft train-reward --config {params.config:q} --set reward.official.{wildcards.switch}=true "
+        "--stage {wildcards.switched} {params.options} --features {params.features:q} --text {input.text:q} "
+        "--device {resources.device} --processes {resources.gpu} --out {output:q} > {log:q} 2>&1"
+
+
+rule evaluate_reward_switched:
+    input:
+        unpack(PLAN.start_and_data),
+        model="<results>/reward/switches/{switch}/{switched}.safetensors",
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_file(PLAN.run["reward"]["text"]),
+    output:
+        "<results>/reward/switches/{switch}/{switched}.{reading}.parquet",
+    log:
+        "<logs>/reward/switches/{switch}-{switched}-{reading}.log",
+    benchmark:
+        "<benchmarks>/reward/switches/{switch}-{switched}-{reading}.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("evaluate_reward")
+    resources:
+        **PLAN.resources("evaluate_reward"),
+    params:
+        config=CONFIG,
+        features=subpath(input.features, parent=True),
+        options=PLAN.switched_scoring_options,
+    shell:
+        "python -m motionrft evaluate-reward --config {params.config:q} {params.options} "
+        "--features {params.features:q} --text {input.text:q} --only-scores "
         "--device {resources.device} --out {output:q} > {log:q} 2>&1"
