@@ -25,7 +25,7 @@ from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.generate import generate
 from motionrft.config import load_run
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluator import Evaluator, Widths, corpus_digest, save_evaluator
+from motionrft.evaluation.evaluator import TextMotionMatch, Widths, corpus_digest, save_evaluator
 from motionrft.evaluation.judge import Judge
 from motionrft.evaluation.protocol import protocol
 from motionrft.motion.representation import representation
@@ -87,7 +87,7 @@ def write_text(path: Path, store: Path, width: int = 64, words: int = 12) -> Tex
 
 def write_evaluator(path: Path, store: FeatureStore, word: int, official: bool) -> Path:
     widths = Widths() if official else Widths(96, 96, 96, 96, 64)
-    evaluator = Evaluator(widths, store.normaliser("kinematic"), word=word)
+    evaluator = TextMotionMatch(widths, store.normaliser("kinematic"), word=word)
     about = {
         "label": "self-trained", "corpus": corpus_digest(store), "text": {"encoder": {"width": word}},
         "build": {"widths": vars(widths), "word": word},

@@ -79,6 +79,8 @@ class Backbone(nn.Module, ABC):
     prediction: str = "epsilon"
     stages: tuple[str, ...] = ("denoiser",)
     max_frames: int = 196
+    # x is frames, each decoded alone, so that those after a sample's length can be seen
+    emits_padding: bool = False
     # regular expression over module names that LoRA adapts; empty: every linear layer of `trainable()`
     lora_targets: str = ""
     # what official adapter files leave off the front of a layer's name

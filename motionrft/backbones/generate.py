@@ -34,11 +34,14 @@ def generate(
     text: TextCache,
     batch_size: int = 128,
     label: str = "sample",
+    beyond: int = 0,
 ) -> list[Tensor]:
     """Raw (de-normalised) features [T_i, dim] of each caption, in the backbone's representation, on the CPU.
 
-    Captions are batched by length, which changes speed and not results.
+    Captions are batched by length, which changes speed and not results. `beyond`: so many frames more,
+    as the network emits them after the length, from backbones that do (`emits_padding`).
     """
+    beyond = beyond if backbone.emits_padding else 0
     sampler = sampler_of(backbone, settings)
     device = next(backbone.parameters()).device
     empty = text.empty().to(device)
@@ -51,12 +54,14 @@ def generate(
         condition = backbone.condition(
             text([captions[row] for row in rows]).to(device), empty, batch_lengths
         )
-        shape = backbone.sample_shape(int(batch_lengths.max()))
+        frames = min(int(batch_lengths.max()) + beyond, backbone.max_frames)
+        shape = backbone.sample_shape(frames)
         full = backbone.width(backbone.max_frames)
         x = sampler.sample(
             condition, SeededNoise([seeds[row] for row in rows], shape, full, device)
         )
-        features = backbone.normaliser.denormalise(backbone.to_features(x, batch_lengths)).cpu()
+        shown = torch.full_like(batch_lengths, frames) if beyond else batch_lengths
+        features = backbone.normaliser.denormalise(backbone.to_features(x, shown)).cpu()
         for index, row in enumerate(rows):
-            results[row] = features[index, : int(lengths[row])].clone()
+            results[row] = features[index, : int(lengths[row]) + beyond].clone()
     return [result for result in results if result is not None]

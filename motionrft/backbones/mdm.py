@@ -42,6 +42,7 @@ TABLES = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
 
 class MDM(Backbone):
     prediction = "sample"
+    emits_padding = True
     pe: Tensor
 
     def __init__(self, options: MDMOptions, dim: int, text: dict[str, int], normaliser: Normaliser):

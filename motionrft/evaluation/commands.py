@@ -68,32 +68,14 @@ def run_train(arguments: argparse.Namespace) -> None:
 
 def _import_official(arguments: argparse.Namespace, settings: dict) -> None:
     from motionrft.artefacts import provenance
-    from motionrft.errors import InputError
-    from motionrft.evaluation.evaluator import OFFICIAL, save_evaluator
-    from motionrft.evaluation.official import load_official, read_statistics, table_tensors
-    from motionrft.evaluation.words import read_glove
+    from motionrft.evaluation.evaluator import save_evaluator
+    from motionrft.evaluation.released import read_released
 
-    for key in ("mean", "std", "glove"):
-        if not settings.get(key):
-            raise InputError(
-                "needed with evaluator.checkpoint",
-                where=arguments.config,
-                field=f"evaluator.{key}",
-                fix="name the file or folder of the official release",
-            )
-    normaliser = read_statistics(settings["mean"], settings["std"])
-    evaluator, build, report = load_official(
-        settings["checkpoint"], normaliser, settings["channels"]
+    evaluator, about, extra = read_released(
+        settings, arguments.features, arguments.text, str(arguments.config)
     )
-    print(report)
-    about = {
-        "label": OFFICIAL,
-        "corpus": "",
-        "build": build,
-        "settings": settings,
-        "provenance": provenance(settings),
-    }
-    save_evaluator(arguments.out, evaluator, about, table_tensors(read_glove(settings["glove"])))
+    about["provenance"] = provenance(settings)
+    save_evaluator(arguments.out, evaluator, about, extra)
 
 
 def add_evaluate(stages: argparse._SubParsersAction) -> None:

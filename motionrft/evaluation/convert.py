@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from motionrft.motion import acmdm
-from motionrft.motion.representation import KINEMATIC, representation
+from motionrft.motion.representation import KINEMATIC, ROTATION, representation
+from motionrft.motion.rotation135 import Rotation
 from motionrft.motion.skeleton import SKELETONS, Skeleton
 from motionrft.motion.variant import HUMANML3D
 
@@ -27,6 +29,7 @@ class Converter:
         self.bone_lengths = None if bones is None else torch.tensor(bones)
         self.kinematic = representation(KINEMATIC, **built)
         self.own = representation(name, **built)
+        self.rotation = cast(Rotation, representation(ROTATION, **built))
         self.skeleton: Skeleton = SKELETONS[facts.get("skeleton", "smpl22")]
         self.fps = float(facts.get("fps", 20.0))
 
@@ -34,16 +37,27 @@ class Converter:
         """Raw features, N tensors [T_i, dim] -> N tensors [T_i, J, 3]; NaN stays NaN."""
         return _ragged(motions, lambda batch, lengths: (self.own.decode(batch), lengths))
 
-    def evaluator_input(self, motions: Sequence[Tensor], channels: str) -> list[Tensor]:
-        """Raw features -> raw kinematic features (or ACMDM's 67 channels) of the same motions.
+    def evaluator_input(
+        self, motions: Sequence[Tensor], channels: str, padded_to: int = 0
+    ) -> list[Tensor]:
+        """Raw features -> what an evaluator that reads `channels` sees of the same motions, raw.
 
-        Kinematic features pass as they are. Joint and rotation motions are extracted anew from their
-        joints; one frame is extrapolated at the end, so that T frames give T rows as the corpus's own
-        features have. ACMDM's input is extracted without retargeting, T frames giving T - 1 rows.
-        Motions that are not finite come back as they are, NaN in the evaluator's width.
+        Kinematic features, and rotations for an evaluator of rotations, pass as they are. Kinematic
+        features of joint and rotation motions are extracted anew from their joints; one frame is
+        extrapolated at the end, so that T frames give T rows as the corpus's own features have. ACMDM's
+        input is extracted without retargeting, T frames giving T - 1 rows; with `padded_to` frames it is
+        extracted as there, from joints padded to them. Motions that are not finite come back as they
+        are, NaN in the evaluator's width.
         """
         if channels == "first 67":
-            return self._extracted(self.joints(motions), acmdm.features, acmdm.CHANNELS)
+            encode = acmdm.features
+            if padded_to:
+                encode = partial(_leaking, frames=padded_to)
+            return self._extracted(self.joints(motions), encode, acmdm.CHANNELS)
+        if channels == ROTATION:
+            if self.name == ROTATION:
+                return list(motions)
+            return self._extracted(self.joints(motions), self._rotations, self.rotation.dim)
         if self.name == KINEMATIC:
             return list(motions)
         longer = [
@@ -51,6 +65,9 @@ class Converter:
             for clip in self.joints(motions)
         ]
         return self._extracted(longer, self.kinematic.encode, self.kinematic.dim)
+
+    def _rotations(self, joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.rotation.from_canonical(joints, lengths), lengths
 
     @staticmethod
     def _extracted(
@@ -64,6 +81,13 @@ class Converter:
         ):
             result[row] = features
         return result
+
+
+def _leaking(joints: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """ACMDM's features of joints padded to `frames`, which their smoothing sees."""
+    missing = max(0, frames - joints.shape[1])
+    wide = torch.nn.functional.pad(joints, (0, 0, 0, 0, 0, missing))
+    return acmdm.features_padded(wide, lengths), lengths - 1
 
 
 def _ragged(

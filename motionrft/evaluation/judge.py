@@ -18,13 +18,11 @@ from motionrft.backbones.generate import generate
 from motionrft.corpus.dataset import MotionDataset
 from motionrft.corpus.samples import Samples
 from motionrft.errors import InputError
+from motionrft.evaluation.clipscore import PREFIX, ClipScore
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.evaluator import (
-    CacheReader,
-    Reader,
-    corpus_digest,
-    load_evaluator,
-)
+from motionrft.evaluation.embedding import Evaluator, Reader
+from motionrft.evaluation.evaluator import CacheReader, corpus_digest, load_evaluator
+from motionrft.evaluation.networks import UNIT
 from motionrft.evaluation.official import table_of
 from motionrft.evaluation.protocol import NONE, SAME, SECOND, Draw, Protocol, draw
 from motionrft.evaluation.scores import score_embeddings, score_repeats
@@ -33,7 +31,8 @@ from motionrft.motion.realism import contact_speed, realism, self_consistency
 from motionrft.motion.representation import KINEMATIC
 from motionrft.text.features import TextCache
 
-# captions, lengths [N], noise seeds -> raw features, N tensors [T_i, dim]
+# captions, lengths [N], noise seeds -> raw features, N tensors [T_i, dim]; where the protocol's padding is
+# what the model emits, frames may follow those of the length
 Source = Callable[[Sequence[str], Tensor, Sequence[int]], list[Tensor]]
 REAL = "real"
 
@@ -67,19 +66,25 @@ class Judge:
             features, KINEMATIC, split, max_frames=rules.max_frames, min_frames=rules.min_frames
         )
         self.corpus = corpus_digest(self.data.store)
-        self.evaluator, self.about, words = load_evaluator(
+        self.evaluator: Evaluator
+        self.evaluator, self.about, extra = load_evaluator(
             evaluator, corpus=None if any_corpus else self.corpus, device=device
         )
-        self.reader = _reader(self.about, words, text, self.data, evaluator)
-        clips = self.data.clips
-        self._clips, self._captions = clips["clip"].tolist(), clips["captions"].tolist()
+        self.reader = _reader(self.about, extra, text, self.data, evaluator)
+        self.clip_score = None
+        if f"{PREFIX}ids" in extra:
+            self.clip_score = ClipScore.read(extra, self.evaluator.normaliser)
+            self.clip_score.network.to(device)
+        self.clips = _whole(self.data.clips) if rules.whole else self.data.clips
+        self._clips = self.clips["clip"].tolist()
+        self._captions = self.clips["captions"].tolist()
         distinct = sorted({caption for several in self._captions for caption in several})
         self._row = {caption: row for row, caption in enumerate(distinct)}
         self._texts = self.evaluator.embed_texts(distinct, self.reader)
 
     def draw(self, replication: int, second: bool = False) -> Draw:
         counts = np.array([len(captions) for captions in self._captions])
-        frames = self.data.clips["frames"].to_numpy()
+        frames = self.clips["frames"].to_numpy()
         return draw(frames, counts, self.rules, self.seed, replication, second)
 
     def prompts(self, drawn: Draw) -> tuple[list[str], list[str]]:
@@ -93,7 +98,7 @@ class Judge:
 
     def real(self, drawn: Draw) -> list[Tensor]:
         """The draw's recorded motions, raw kinematic features."""
-        starts = self.data.clips["start"].to_numpy()[drawn.rows] + drawn.begins
+        starts = self.clips["start"].to_numpy()[drawn.rows] + drawn.begins
         return [
             torch.from_numpy(np.array(self.data.array[start : start + length]))
             for start, length in zip(starts, drawn.lengths, strict=True)
@@ -126,8 +131,12 @@ class Judge:
     ) -> Result:
         """A backbone in memory, as it samples: what a fine-tuning loop calls on the validation split."""
 
+        beyond = UNIT if self.rules.padding == "emitted" else 0
+
         def source(captions: Sequence[str], lengths: Tensor, seeds: Sequence[int]) -> list[Tensor]:
-            return generate(backbone, sampler, captions, lengths, seeds, text, batch_size)
+            return generate(
+                backbone, sampler, captions, lengths, seeds, text, batch_size, beyond=beyond
+            )
 
         training = backbone.training
         backbone.eval()
@@ -135,15 +144,30 @@ class Judge:
         backbone.train(training)
         return result
 
-    def embed(self, motions: Sequence[Tensor], converter: Converter) -> Tensor:
-        """Embeddings [N, E] of raw features in the converter's representation."""
-        channels = self.about["build"].get("channels", "all but contacts")
+    def embed(
+        self,
+        motions: Sequence[Tensor],
+        converter: Converter,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Embeddings [N, E] of raw features in the converter's representation (`generator`: `Evaluator.points`)."""
+        return self._embed(self._inputs(motions, converter), generator)
+
+    def _inputs(self, motions: Sequence[Tensor], converter: Converter) -> list[Tensor]:
+        padded = self.rules.max_frames if self.rules.padding == "joints" else 0
+        return converter.evaluator_input(motions, self.evaluator.reads, padded)
+
+    def _embed(
+        self,
+        inputs: Sequence[Tensor],
+        generator: torch.Generator | None,
+        lengths: Sequence[int] | None = None,
+    ) -> Tensor:
         padding = None
-        if self.rules.padding == "training" and channels == "all but contacts":
+        if self.rules.padding == "training" and self.evaluator.reads == "all but contacts":
             padding = self.data.normaliser.mean
-        return self.evaluator.embed_motions(
-            converter.evaluator_input(motions, channels), padding=padding
-        )
+        rows = self.evaluator.embed_motions(inputs, padding=padding, lengths=lengths)
+        return self.evaluator.points(rows, generator)
 
     def _score(
         self,
@@ -157,19 +181,25 @@ class Judge:
         captions, clips = (part[: len(motions)] for part in self.prompts(drawn))
         facts = self.data.store.about
         converter, recorded = Converter(representation, facts), Converter(KINEMATIC, facts)
-        embedded = self.embed(motions, converter)
-        texts = self._texts[[self._row[caption] for caption in captions]]
+        draws = self._draws(drawn)
+        motions, inputs, embedded = self._read(motions, drawn.lengths, converter, draws)
+        texts = self.evaluator.points(
+            self._texts[[self._row[caption] for caption in captions]], draws
+        )
         against = None
         if reference == SAME:
-            against = embedded if source is None else self.embed(self.real(drawn), recorded)
+            against = embedded if source is None else self.embed(self.real(drawn), recorded, draws)
         elif reference == SECOND:
-            against = self.embed(self.real(self.draw(drawn.replication, second=True)), recorded)
+            second = self.real(self.draw(drawn.replication, second=True))
+            against = self.embed(second, recorded, draws)
         elif reference != NONE:
             raise ValueError(f"unknown reference {reference!r}")
         metrics, rows = score_embeddings(texts, embedded, against, drawn, self.rules)
         plan = self.rules.multimodality
         if source is not None and plan.texts and drawn.replication < plan.replications:
             metrics["MultiModality"] = self._repeats(drawn, captions, source, converter)
+        if self.clip_score is not None:
+            metrics["CLIP-score"] = self.clip_score(captions, inputs)
         joints = converter.joints(motions)
         metrics |= physics(motions, joints, converter)
         prompts = pd.DataFrame(
@@ -190,8 +220,42 @@ class Judge:
         seeds = [seed for position in drawn.texts for seed in drawn.repeat_seeds(position, repeats)]
         lengths = torch.tensor([int(drawn.lengths[position]) for position in wanted])
         motions = source([captions[position] for position in wanted], lengths, seeds)
-        embedded = self.embed(motions, converter)
+        _, _, embedded = self._read(motions, lengths.tolist(), converter, self._draws(drawn))
         return score_repeats(embedded.unflatten(0, (len(drawn.texts), repeats)), drawn, self.rules)
+
+    def _read(
+        self,
+        generated: list[Tensor],
+        lengths: Sequence[int] | np.ndarray,
+        converter: Converter,
+        draws: torch.Generator | None,
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Generated motions without what follows their lengths, what the evaluator reads of them, embeddings."""
+        motions = [
+            motion[: int(length)] for motion, length in zip(generated, lengths, strict=False)
+        ]
+        inputs = self._inputs(motions, converter)
+        frames = converter.name == KINEMATIC and self.evaluator.reads == "all but contacts"
+        if self.rules.padding == "emitted" and frames:
+            counted = [len(motion) for motion in motions]
+            return motions, inputs, self._embed(generated, draws, counted)
+        return motions, inputs, self._embed(inputs, draws)
+
+    def _draws(self, drawn: Draw) -> torch.Generator | None:
+        """The same draws of embeddings for every model compared."""
+        if not self.rules.sampled:
+            return None
+        state = np.random.SeedSequence([self.seed, drawn.replication, 5]).generate_state(1)
+        return torch.Generator().manual_seed(int(state[0]))
+
+
+def _whole(clips: pd.DataFrame) -> pd.DataFrame:
+    """Clips without the captioned parts (`A_NAME`) of others."""
+    part = [
+        bool(source) and name != source and name.endswith(f"_{source}")
+        for name, source in zip(clips["clip"], clips["source"], strict=True)
+    ]
+    return clips[~np.array(part)].reset_index(drop=True)
 
 
 def physics(motions: list[Tensor], joints: list[Tensor], converter: Converter) -> dict[str, float]:
@@ -221,13 +285,13 @@ def physics(motions: list[Tensor], joints: list[Tensor], converter: Converter) -
 
 def _reader(
     about: dict[str, Any],
-    words: dict[str, Tensor],
+    extra: dict[str, Tensor],
     text: TextCache | None,
     data: MotionDataset,
     where: str | Path,
 ) -> Reader:
-    if words:
-        return GloveReader(table_of(words), caption_tokens(data.store.clips))
+    if "words.text" in extra:
+        return GloveReader(table_of(extra), caption_tokens(data.store.clips))
     if text is None:
         raise InputError(
             "this evaluator reads a text cache",

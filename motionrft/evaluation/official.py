@@ -12,7 +12,7 @@ from torch import Tensor
 
 from motionrft.backbones.base import LoadReport
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import Evaluator, Widths
+from motionrft.evaluation.evaluator import TextMotionMatch, Widths
 from motionrft.evaluation.words import POS, WordTable
 from motionrft.motion.normaliser import Normaliser
 
@@ -79,7 +79,7 @@ def read_statistics(mean: str | Path, std: str | Path) -> Normaliser:
 
 def load_official(
     checkpoint: str | Path, normaliser: Normaliser, channels: str = "all but contacts"
-) -> tuple[Evaluator, dict[str, Any], LoadReport]:
+) -> tuple[TextMotionMatch, dict[str, Any], LoadReport]:
     """The evaluator in eval mode, its `build` arguments, and what was read. Any mismatch is an error."""
     state = read_checkpoint(checkpoint)
     for name, keys in SHAPES.items():
@@ -93,7 +93,7 @@ def load_official(
                 )
     widths, inputs, word = widths_of(state)
     build = {"widths": vars(widths), "word": word, "pos": len(POS), "channels": channels}
-    evaluator = Evaluator(widths, normaliser, word=word, pos=len(POS), channels=channels)
+    evaluator = TextMotionMatch(widths, normaliser, word=word, pos=len(POS), channels=channels)
     if evaluator.channels.stop != inputs:
         raise InputError(
             f"the motion network reads {inputs} channels, {len(normaliser.mean)} statistics give "

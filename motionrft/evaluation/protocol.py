@@ -2,7 +2,23 @@
 
 The field's numbers come from protocols that differ quietly (crops, groups, which motions FID compares).
 `sound` is the default; the others reproduce a paper's rules so that its own table can be read, and the
-record says which one made a number. What of the originals is not reproduced is said at each.
+record says which one made a number.
+
+| protocol | reproduced | not reproduced |
+| t2m | shuffled batches of 32 as groups, the tail dropped; a second pass over the real motions for FID | lengths
+  drawn by a trained length estimator (its network is not published in the papers): the reference's length |
+| mdm | as t2m; 1,000 generated against all real; MultiModality on 128 texts in five replications; frames after a
+  motion's length are what the model emits (MDM), and its last token sees them | |
+| mld | permuted groups, FID against the same pass (Real 0), padding that is zero in the training space | |
+| acmdm | as t2m with one pass (Real 0); with its 67-channel evaluator, the padding that its smoothed heading sees;
+  CLIP-score, with its MotionCLIP; MultiModality on 96 texts | its NaN CLIP-scores: there padding 80 frames after a
+  clip is undefined, here padding is masked and never undefined |
+| hymotion | one entry a file, whole motions up to 196 frames, the first caption, in order, the short last group
+  kept; embeddings drawn from their normals (`spm.py`), then of unit length; Diversity on at most half as many pairs
+  as motions; Real's FID 0 by decree | a caption of a part for the whole motion, where it is a file's first;
+  real motions scored as generated ones when sampling fails |
+
+What belongs to one evaluator (67 channels, normals) shows with that evaluator only.
 """
 
 from __future__ import annotations
@@ -46,8 +62,13 @@ class Protocol:
                   second, independent draw
     real_reference  the same for the row of real motions; "same pass" makes its FID exactly 0
     padding       "evaluator": zero in the evaluator's space; "training": zero in the training space,
-                  then renormalised, which moves the last token of official evaluators
+                  then renormalised, which moves the last token of official evaluators; "emitted": what
+                  the model made after a motion's length, real motions as "evaluator"; "joints": ACMDM's
+                  joints padded with their mean before features are extracted, for its evaluator
     normalised    embeddings are scaled to unit length first
+    sampled       embeddings that are distributions are drawn from, not represented by their means
+    whole         clips that are a captioned part of another are left out
+    diversity_share  at most this share of the motions makes pairs of Diversity
     """
 
     name: str
@@ -59,33 +80,34 @@ class Protocol:
     real_reference: str = SECOND
     padding: str = "evaluator"
     normalised: bool = False
+    sampled: bool = False
+    whole: bool = False
     min_frames: int = 40
     max_frames: int = 196
     group: int = GROUP
     diversity_pairs: int = 300
+    diversity_share: float = 1.0
     multimodality: MultiModalityPlan = field(default_factory=MultiModalityPlan)
 
 
 PROTOCOLS = {
     "sound": Protocol("sound"),
-    # Guo et al.: lengths come from a sampled length estimator there, from the reference motion here
+    # Guo et al.
     "t2m": Protocol("t2m", grouping="batches", reference=SECOND),
-    # MDM: 1000 generated against all real ones; MultiModality on 128 texts in 5 replications.
-    # Frames after a generated motion's length are whatever the model emits there; here they are padding.
     "mdm": Protocol(
-        "mdm", grouping="batches", limit=1000, reference=SECOND,
+        "mdm", grouping="batches", limit=1000, reference=SECOND, padding="emitted",
         multimodality=MultiModalityPlan(texts=128, replications=5),
     ),
     # MLD, MotionLCM, MotionRFT-MLD
     "mld": Protocol("mld", padding="training", real_reference=SAME),
-    # ACMDM: use its 67-channel evaluator; the padded-smoothing leak of its features is not reproduced
     "acmdm": Protocol(
-        "acmdm", grouping="batches", real_reference=SAME, multimodality=MultiModalityPlan(texts=96)
+        "acmdm", grouping="batches", real_reference=SAME, padding="joints",
+        multimodality=MultiModalityPlan(texts=96),
     ),
-    # RFT_HY: the first caption even of a sub-clip, no crop, five replications, Real's FID 0 by decree
+    # MotionRFT-HY; five replications there
     "hymotion": Protocol(
         "hymotion", caption="first", crop=False, grouping="in order", real_reference=NONE,
-        normalised=True,
+        normalised=True, sampled=True, whole=True, diversity_share=0.5,
     ),
 }  # fmt: skip
 
@@ -171,7 +193,7 @@ def draw(
     if rules.grouping == "batches":
         generated = generated // rules.group * rules.group
     order = np.arange(generated) if rules.grouping != "permuted" else rng.permutation(generated)
-    pairs = min(rules.diversity_pairs, generated)
+    pairs = min(rules.diversity_pairs, int(rules.diversity_share * generated))
     plan = rules.multimodality
     columns = min(plan.pairs, plan.repeats)
     return Draw(

@@ -14,7 +14,7 @@ from motionrft.errors import InputError
 from motionrft.evaluation.evaluator import (
     SELF_TRAINED,
     CacheReader,
-    Evaluator,
+    TextMotionMatch,
     Widths,
     corpus_digest,
 )
@@ -33,7 +33,7 @@ def train_evaluator(
     checkpoint: str | Path,
     device: torch.device | str,
     seed: int = 0,
-) -> tuple[Evaluator, dict[str, Any], pd.DataFrame]:
+) -> tuple[TextMotionMatch, dict[str, Any], pd.DataFrame]:
     """The evaluator a resolved `evaluator:` section describes, its `about`, and the history.
 
     Trained on the train split; the weights kept are those with the best R-Precision on the
@@ -51,9 +51,9 @@ def train_evaluator(
     reader = CacheReader(text)
     build = {"widths": settings["widths"], "word": text.token_dim}
     torch.manual_seed(seed)
-    evaluator = Evaluator(Widths(**settings["widths"]), train.normaliser, word=text.token_dim).to(
-        device
-    )
+    evaluator = TextMotionMatch(
+        Widths(**settings["widths"]), train.normaliser, word=text.token_dim
+    ).to(device)
     plan = TrainSettings.read(settings["train"], "evaluator.train", seed=seed)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -95,7 +95,9 @@ def train_evaluator(
     return evaluator.eval(), about, history
 
 
-def embed_batch(evaluator: Evaluator, reader: CacheReader, batch: Batch) -> tuple[Tensor, Tensor]:
+def embed_batch(
+    evaluator: TextMotionMatch, reader: CacheReader, batch: Batch
+) -> tuple[Tensor, Tensor]:
     """Text and motion embeddings [B, E] of a training batch, differentiable."""
     words, pos, lengths = reader(batch.captions)
     texts = evaluator.encode_texts(words.to(batch.features.device), pos, lengths)

@@ -137,6 +137,15 @@ def test_a_sample_depends_on_its_caption_length_and_seed_alone(run, tmp_path):
             text,
         )[0]
         torch.testing.assert_close(alone, together[row], atol=1e-5, rtol=1e-4)
+    further = generate(
+        backbone, about["backbone"]["sampler"], captions, lengths, seeds, text, beyond=4
+    )
+    for row, motion in enumerate(
+        further
+    ):  # what MDM emits after a length, and nothing else changes
+        assert len(motion) == lengths[row] + 4
+        torch.testing.assert_close(motion[:-4], together[row], atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(motion[-4:], backbone.normaliser.mean, atol=1e-3)
     other = generate(backbone, about["backbone"]["sampler"], captions, lengths, [7, 8, 10], text)
     assert torch.equal(other[0], together[0])
     assert not torch.allclose(other[2], together[2])

@@ -11,7 +11,7 @@ from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluator import (
     CacheReader,
-    Evaluator,
+    TextMotionMatch,
     Widths,
     corpus_digest,
     load_evaluator,
@@ -92,7 +92,9 @@ def test_a_foreign_file_and_another_shape_are_one_clear_error(trained, text, tmp
     with pytest.raises(InputError, match="not an evaluator file"):
         load_evaluator(text.path)
     _, about, _ = load_evaluator(trained[0])
-    wrong = Evaluator(Widths(8, 8, 8, 8, 4), Normaliser(torch.zeros(263), torch.ones(263)), word=8)
+    wrong = TextMotionMatch(
+        Widths(8, 8, 8, 8, 4), Normaliser(torch.zeros(263), torch.ones(263)), word=8
+    )
     save_evaluator(tmp_path / "wrong.safetensors", wrong, about)
     with pytest.raises(InputError, match="shape"):
         load_evaluator(tmp_path / "wrong.safetensors")
@@ -113,7 +115,7 @@ def test_same_caption():
 def release(tmp_path):
     """A small checkpoint in the official layout, with its statistics."""
     torch.manual_seed(0)
-    source = Evaluator(
+    source = TextMotionMatch(
         Widths(6, 5, 7, 4, 3), Normaliser(torch.randn(20), torch.rand(20) + 0.5), word=9, pos=15
     ).eval()
     state = {

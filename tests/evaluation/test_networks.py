@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import Evaluator, Widths
+from motionrft.evaluation.evaluator import TextMotionMatch, Widths
 from motionrft.evaluation.losses import infonce_loss, margin_loss
 from motionrft.evaluation.motionclip import MotionCLIP, MotionTower, clip_score
 from motionrft.evaluation.networks import MovementEncoder, TextEncoder
@@ -16,9 +16,9 @@ from motionrft.motion.normaliser import Normaliser
 SMALL = Widths(8, 8, 8, 8, 6)
 
 
-def small(dim: int = 20, **options) -> Evaluator:
+def small(dim: int = 20, **options) -> TextMotionMatch:
     torch.manual_seed(0)
-    return Evaluator(
+    return TextMotionMatch(
         SMALL, Normaliser(torch.randn(dim), torch.rand(dim) + 0.5), word=5, **options
     ).eval()
 
@@ -29,7 +29,9 @@ def count(module: torch.nn.Module) -> int:
 
 def test_official_sizes_have_the_official_number_of_parameters():
     with torch.device("meta"):
-        t2m = Evaluator(Widths(), Normaliser(torch.zeros(263), torch.ones(263)), word=300, pos=15)
+        t2m = TextMotionMatch(
+            Widths(), Normaliser(torch.zeros(263), torch.ones(263)), word=300, pos=15
+        )
         kit = MovementEncoder(251 - 4, 512, 512)
         acmdm = MovementEncoder(67, 512, 512)
         clip = MotionCLIP()
