@@ -30,6 +30,7 @@ TABLES = (
     "self_refinement",
     "preference",
     "authenticity",
+    "real_motions",
     "faithfulness",
     "reward_switches",
 )

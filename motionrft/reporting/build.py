@@ -11,6 +11,7 @@ from motionrft.reporting.reward_tables import (
     authenticity,
     faithfulness,
     preference,
+    real_motions,
     retrieval,
     self_refinement,
 )
@@ -29,6 +30,7 @@ TABLES: dict[str, Callable[[Records], Table]] = {
     "self_refinement": self_refinement,
     "preference": preference,
     "authenticity": authenticity,
+    "real_motions": real_motions,
     "faithfulness": faithfulness,
     "reward_switches": reward_switches,
 }

@@ -110,7 +110,15 @@ def model_row(
         )
         for metric in metrics
     }
-    return Row(labels, cells, group, method == "base", command(records, targets), comparable)
+    return Row(
+        labels,
+        cells,
+        group,
+        method == "base",
+        command(records, targets),
+        comparable,
+        backbone != "real",
+    )
 
 
 def real_row(

@@ -15,12 +15,13 @@ from motionrft.evaluation.statistics import interval95
 @dataclass(frozen=True)
 class Comparison:
     """Mean paired difference (model - base), two-sided p, and on how many seeds it lies beyond the
-    replications' interval on the good side."""
+    replications' interval on the good side and on the bad one."""
 
     difference: float
     p: float
     seeds: int
-    seeds_beyond: int
+    seeds_better: int
+    seeds_worse: int
 
 
 def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
@@ -56,14 +57,15 @@ def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Com
     if base.empty or other.empty or direction == 0:
         return None
     reference = base.groupby("replication")["value"].mean()
-    differences, beyond = [], 0
+    differences, better, worse = [], 0, 0
     for _, frame in other.groupby("seed"):
         paired = frame.set_index("replication")["value"].sub(reference).dropna()
         if paired.empty:
             continue
         differences.append(paired)
         mean, half = interval95(paired)
-        beyond += bool(direction * mean > half)
+        better += bool(direction * mean > half)
+        worse += bool(-direction * mean > half)
     if not differences:
         return None
     seed_means = np.array([float(paired.mean()) for paired in differences])
@@ -72,7 +74,7 @@ def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Com
         p = 1.0 if len(sample) < 2 or sample[0] == 0 else 0.0
     else:
         p = float(stats.ttest_1samp(sample, 0.0).pvalue)
-    return Comparison(float(seed_means.mean()), p, len(seed_means), beyond)
+    return Comparison(float(seed_means.mean()), p, len(seed_means), better, worse)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

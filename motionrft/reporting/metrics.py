@@ -61,6 +61,14 @@ PREFERENCE = (
 )
 AUTHENTICITY = (
     *PREFERENCE,
+    Metric("specificity", "Recorded kept (%)", 1, 2, "", 100.0),
     Metric("balanced_accuracy", "Balanced acc. (%)", 1, 2, "", 100.0),
     Metric("auroc", "AUROC", 1, 3),
+)
+# the reward's dimensions, as motionrft/reward/objective.py orders them
+VALUES = (
+    Metric("semantic", "cos(text, motion)", 1, 3),
+    Metric("m2m", "cos(reference, motion)", 1, 3),
+    Metric("preference", "preference", 1, 2),
+    Metric("authenticity", "P(recorded)", 1, 3),
 )

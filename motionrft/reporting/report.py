@@ -50,7 +50,7 @@ def sentences(records: Records) -> list[str]:
     lines: dict[str, list[str]] = {}
     for (title, metric, before, found), p in zip(said, adjusted, strict=True):
         good = metric.direction * found.difference > 0
-        most = found.seeds_beyond * 2 > found.seeds
+        most = found.seeds_better * 2 > found.seeds
         verdict = (
             "better"
             if good and most and p < 0.05
@@ -58,9 +58,10 @@ def sentences(records: Records) -> list[str]:
             if not good and p < 0.05
             else "no clear difference"
         )
+        beyond = found.seeds_better if good else found.seeds_worse
         lines.setdefault(title, []).append(
             f"{metric.title} {before:.3f} → {before + found.difference:.3f}: {verdict} "
-            f"(beyond the interval on {found.seeds_beyond} of {found.seeds} seeds, p = {p:.2g})"
+            f"(beyond the interval on {beyond} of {found.seeds} seeds, p = {p:.2g})"
         )
     return [f"{title}: {'; '.join(parts)}." for title, parts in lines.items()]
 

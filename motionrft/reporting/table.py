@@ -49,7 +49,8 @@ class Cell:
 
 @dataclass
 class Row:
-    """labels: one a label column; reference rows (Real, base) take no part in the ranking; comparable:
+    """labels: one a label column; reference rows (Real, base) are set apart; rival: whether the row takes part
+    in the ranking, as the base model does, so that no method is marked best where none beats it; comparable:
     whether its published values were measured the same way, given that the run's are."""
 
     labels: tuple[str, ...]
@@ -58,6 +59,7 @@ class Row:
     reference: bool = False
     command: str = ""
     comparable: bool = True
+    rival: bool = True
 
 
 @dataclass
@@ -77,7 +79,7 @@ class Table:
 
     def rank(self, row: Row, metric: Metric) -> int | None:
         """1 for the best of the row's group in this column, 2 for the second; None for the rest."""
-        if not self.ranked or row.reference or metric.direction == 0:
+        if not (self.ranked and row.rival) or metric.direction == 0:
             return None
         own = row.cells[metric.key].mean
         if own is None:
@@ -86,9 +88,7 @@ class Table:
             {
                 round(other.cells[metric.key].mean or 0.0, metric.digits)
                 for other in self.rows
-                if other.group == row.group
-                and not other.reference
-                and other.cells[metric.key].filled
+                if other.group == row.group and other.rival and other.cells[metric.key].filled
             },
             reverse=metric.direction > 0,
         )

@@ -61,12 +61,14 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
         rows += retrieval_rows(model, found)
     curves: list[pd.DataFrame] = []
     branches: dict[str, TaskBranch] = {}
+    untrained: dict[str, TaskBranch] = {}
     data: dict[str, str] = {}
     for task in TASKS:
         path, folder = getattr(arguments, task), getattr(arguments, f"{task}_data")
         if path is None:
             continue
         branches[task], _ = load_branch(path, network, task)
+        untrained[task] = new_branch(random, task, settings.lora)
         if folder is None:
             continue
         judged = JudgedMotions(
@@ -75,7 +77,7 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
         data[task] = str(judged.about.get("labels"))
         objectives = {
             "MotionReward": _objective(network, branches[task], official),
-            "random": _objective(random, new_branch(random, task, settings.lora), official),
+            "random": _objective(random, untrained[task], official),
         }
         scores, reliability = _task_tables(
             task, objectives, judged, official, arguments.split, draws
@@ -83,7 +85,9 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
         rows, curves = rows + scores, curves + reliability
     weights = dict.fromkeys(("semantic", "m2m", *branches), 1.0)
     reward = MotionReward(network, branches, weights, clean_token=clean_token)
-    rows += real_rows(reward, clips, text)
+    rows += real_rows("MotionReward", reward, clips, text)
+    chance = MotionReward(random, untrained, weights, clean_token=clean_token)
+    rows += real_rows("random", chance, clips, text)
     facts: dict[str, Any] = {
         "split": arguments.split,
         "labels": data,
@@ -129,8 +133,8 @@ def _task_tables(
 
 
 @torch.no_grad()
-def real_rows(reward: MotionReward, clips: AlignedClips, text: TextCache) -> Rows:
-    """What real motions score: with their own caption, and with another clip's (the floor of a reward)."""
+def real_rows(model: str, reward: MotionReward, clips: AlignedClips, text: TextCache) -> Rows:
+    """What real motions score: with their own caption and motion, and with another clip's (a reward's floor)."""
     device = next(reward.parameters()).device
     scores: dict[tuple[str, str, str], list[torch.Tensor]] = {}
     for batch in clips.epoch(128):
@@ -148,7 +152,7 @@ def real_rows(reward: MotionReward, clips: AlignedClips, text: TextCache) -> Row
     for (name, setting, dimension), parts in scores.items():
         values = torch.cat(parts).double()
         rows.append(
-            row("reward", "real data", name, setting, dimension, float(values.mean()), len(values))
+            row("reward", model, name, setting, dimension, float(values.mean()), len(values))
         )
     return rows
 

@@ -173,6 +173,7 @@ def score_reward(folder: Path) -> None:
             here = {key: value + offset - 0.01 * place for key, value in shares.items()}
             rows += [("preference", model, name, "all", *item, 50) for item in here.items()]
             here |= {"balanced_accuracy": 0.75 + offset, "auroc": 0.85 + offset}
+            here |= {"specificity": 0.7 + offset}
             for setting in ("test", "held_out"):
                 rows += [("authenticity", model, name, setting, *item, 50) for item in here.items()]
         for kind in ("jitter", "limb_swap"):
@@ -180,6 +181,14 @@ def score_reward(folder: Path) -> None:
             rows += [("preference", model, "all", kind, *item, 20) for item in here.items()]
     columns = ["table", "model", "representation", "setting", "metric", "value", "count"]
     about = {"labels": {"preference": "made, not human", "authenticity": "made, not human"}}
+    for model, captions in (("MotionReward", (0.8, 0.4)), ("random", (0.0, 0.0))):
+        for setting, value in zip(("own caption", "another caption"), captions, strict=True):
+            values = {"semantic": value, "m2m": value, "preference": 3.0, "authenticity": 0.7}
+            rows += [
+                ("reward", model, name, setting, *item, 50)
+                for name in names
+                for item in values.items()
+            ]
     shown = ("authenticity", "length only", "all", "test", "auroc", 0.5, 50)
     scores = pd.DataFrame([*rows, shown], columns=columns)
     write_table(folder / "scores.parquet", scores, about)

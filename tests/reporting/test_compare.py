@@ -42,8 +42,9 @@ def test_pairing_removes_what_both_share():
     found = against_base(base, better, 1)
     assert found.difference == pytest.approx(0.5, abs=0.1)
     assert found.p < 0.05
-    assert (found.seeds, found.seeds_beyond) == (3, 3)
-    assert against_base(base, better, -1).seeds_beyond == 0
+    assert (found.seeds, found.seeds_better, found.seeds_worse) == (3, 3, 0)
+    turned = against_base(base, better, -1)
+    assert (turned.seeds_better, turned.seeds_worse) == (0, 3)
 
 
 def test_no_difference_is_not_called_one():
@@ -51,7 +52,7 @@ def test_no_difference_is_not_called_one():
     base = scores({0: rng.normal(size=20)})
     same = scores({seed: base["value"].to_numpy() for seed in range(3)})
     assert against_base(base, same, 1).p == 1.0
-    assert against_base(base, same, 1).seeds_beyond == 0
+    assert against_base(base, same, 1).seeds_better == 0
     assert against_base(base, same.iloc[:0], 1) is None
     assert against_base(base, same, 0) is None
 
