@@ -134,6 +134,20 @@ class LocalSlurm:
     def stop_node(self, node: str) -> None:
         self._kill(self.folder / f"slurmd-{node}.pid")
 
+    def lose_node(self, node: str) -> None:
+        """The node goes down with all that runs on it, and comes back at once."""
+        self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost")
+        self._kill_tasks(f"SLURMD_NODENAME={node}")
+        self.call("scontrol", "update", f"NodeName={node}", "State=RESUME")
+
+    def _kill_tasks(self, mark: str) -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
+            except (ProcessLookupError, FileNotFoundError):
+                continue  # ended by itself
+
     def idle_nodes(self) -> int:
         return len(self.call("sinfo", "-h", "-N", "-p", "cpu", "-t", "idle", "-o", "%N").split())
 
@@ -161,6 +175,8 @@ class LocalSlurm:
 
     def __exit__(self, *exception: object) -> None:
         self.call("scancel", "-u", "root")
+        for node in ("n0", "n1"):
+            self._kill_tasks(f"SLURMD_NODENAME={node}")
         for name in ("slurmd-n0", "slurmd-n1", "slurmctld"):
             self._kill(self.folder / f"{name}.pid")
         if self.own_munge:

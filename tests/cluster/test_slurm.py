@@ -96,9 +96,7 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
 
     def lose_the_node(job: str) -> None:
         states.append(job)
-        node = "NodeName=n0"
-        cluster.call("scontrol", "update", node, "State=DOWN", "Reason=test")
-        cluster.call("scontrol", "update", node, "State=RESUME")
+        cluster.lose_node("n0")
 
     watchers = [
         when(cluster, "pretrain", checkpoint.exists, cancel),
