@@ -11,7 +11,10 @@ from types import ModuleType
 import torch
 
 import motionrft.verify.families as families_room
+from motionrft.errors import InputError
 from motionrft.verify.case import Case, Check, read_cases
+
+INFINITE = float("inf")
 
 
 def families() -> list[ModuleType]:
@@ -42,15 +45,21 @@ def verify_case(case: Case, cases: dict[str, Case]) -> list[Check]:
                 "?",
                 case.name,
                 "no family recognises this case",
-                float("inf"),
-                float("inf"),
+                INFINITE,
+                INFINITE,
                 "-",
                 False,
             )
         ]
     case.family = family.FAMILY
-    with torch.no_grad():
-        family.check(case, cases)
+    try:
+        with torch.no_grad():
+            family.check(case, cases)
+    except (InputError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        # a set that is incomplete or contradicts itself must not hide what the others say
+        reason = (str(error).splitlines() or [""])[0]
+        stop = f"stopped: {type(error).__name__}: {reason}"
+        return [*case.checks, Check(case.family, case.name, stop, INFINITE, INFINITE, "-", False)]
     unchecked = [
         Check(
             case.family,

@@ -22,49 +22,77 @@ def recognises(case: Case) -> bool:
 
 
 def check(case: Case, cases: dict[str, Case]) -> None:
-    atol = float(case.meta.get("atol", 2e-5))
+    atol = float(case.number("atol")) if "atol" in case.meta else 2e-5
     names = sorted(key.removesuffix(".feat67") for key in case.tensors if key.endswith(".feat67"))
     joints = [case.input(f"{name}.joints") for name in names]
     lengths = torch.tensor([len(clip) for clip in joints])
     alone, frames = acmdm.features(pad_sequence(joints, batch_first=True), lengths)
-    fitted: list[tuple[str, Tensor, Tensor]] = []
+    padded: dict[str, Tensor] = {}
     for row, name in enumerate(names):
         case.compare(f"{name}.feat67", alone[row, : frames[row]], atol=atol)
         for key in (key for key in case.tensors if key.startswith(f"{name}.{PADDED}")):
             size = len(case.input(key)) + 1
             clip = joints[row].new_zeros(1, size, *joints[row].shape[1:])
             clip[0, : lengths[row]] = joints[row]
-            padded = acmdm.features_padded(clip, lengths[row : row + 1])[0]
-            case.compare(key, padded, atol=atol)
-            _listed(case, name, alone[row, : frames[row]], padded)
-            fitted.append((key.replace(PADDED, INPUT), case.input(key), padded))
-    _inputs(case, fitted)
+            padded[key] = acmdm.features_padded(clip, lengths[row : row + 1])[0]
+            case.compare(key, padded[key], atol=atol)
+    scale = _inputs(case, padded)
+    for row, name in enumerate(names):
+        for key in (key for key in padded if key.startswith(f"{name}.")):
+            _listed(case, name, alone[row, : frames[row]], padded[key], scale)
+        _official(case, name, alone[row, : frames[row]], cases)
+    case.require_numbers()
 
 
-def _listed(case: Case, name: str, alone: Tensor, padded: Tensor) -> None:
+def _listed(case: Case, name: str, alone: Tensor, padded: Tensor, scale: Tensor | None) -> None:
     listed = case.meta.get("info", {}).get(name, {})
     valid = len(alone)
-    found = {
-        "len": float(valid + 1),
-        "nan": float(padded.isnan().any()),
-        "pad_vs_nopad_max_over_valid": float((padded[:valid] - alone).abs().max()),
+    leak = padded[:valid] - alone
+    found: dict[str, tuple[Tensor | float, float]] = {
+        "len": (valid + 1, 0.0),
+        "nan": (padded.isnan().any(), 0.0),
+        "pad_vs_nopad_max_over_valid": (leak.abs().max(), 2e-5),
+        # the first row after the clip still holds the step from its last frame into the padding
+        "pad_frame_absmax": (padded[valid + 1 :].abs().max(), 1e-5),
     }
-    for key, value in found.items():
+    if scale is not None:
+        found["pad_vs_nopad_evalnorm_max"] = ((leak * scale).abs().max(), 2e-3)
+    for key, (value, tolerance) in found.items():
         if key in listed:
-            tolerance = 2e-5 if key.startswith("pad") else 0.0
-            case.compare(f"info.{name}.{key}", value, expected=float(listed[key]), atol=tolerance)
+            case.compare(
+                f"info.{name}.{key}", float(value), expected=float(listed[key]), atol=tolerance
+            )
 
 
-def _inputs(case: Case, pairs: list[tuple[str, Tensor, Tensor]]) -> None:
-    pairs = [pair for pair in pairs if pair[0] in case.tensors]
-    if not pairs:
+def _official(case: Case, name: str, alone: Tensor, cases: dict[str, Case]) -> None:
+    """How far the clip's official 263 features are from these: of the clip in another file of the set whose
+    recovered joints are this one's. A set without that clip holds nothing to measure from."""
+    path = f"info.{name}.vs_official263_max"
+    if "vs_official263_max" not in case.meta.get("info", {}).get(name, {}):
         return
-    raw = torch.cat([record for _, record, _ in pairs]).double()
-    scaled = torch.cat([case.input(key) for key, _, _ in pairs]).double()
+    case.touch([path])
+    joints = case.input(f"{name}.joints")
+    for other in cases.values():
+        for key in (key for key in other.tensors if key.endswith(".recovered_ric")):
+            features = other.tensors.get(key.replace(".recovered_ric", ".features"))
+            if features is not None and torch.equal(other.tensors[key][: len(joints)], joints):
+                apart = (alone - features[: len(alone), : acmdm.CHANNELS]).abs().max()
+                case.compare(path, apart, atol=2e-5)
+
+
+def _inputs(case: Case, padded: dict[str, Tensor]) -> Tensor | None:
+    """Checks the evaluator's inputs; the scale of each channel that was fitted on them."""
+    pairs = [(key, key.replace(PADDED, INPUT)) for key in padded]
+    pairs = [(key, own) for key, own in pairs if own in case.tensors]
+    if not pairs:
+        return None
+    raw = torch.cat([case.input(key) for key, _ in pairs]).double()
+    scaled = torch.cat([case.input(own) for _, own in pairs]).double()
     known = ~(raw.isnan() | scaled.isnan()).any(-1)
     x, y = raw[known], scaled[known]
     centred = x - x.mean(0)
     scale = (centred * (y - y.mean(0))).sum(0) / centred.square().sum(0)
     shift = y.mean(0) - scale * x.mean(0)
-    for key, _, padded in pairs:
-        case.compare(key, padded.double() * scale + shift, atol=1e-3)
+    for key, own in pairs:
+        case.compare(own, padded[key].double() * scale + shift, atol=1e-3)
+    return scale

@@ -48,6 +48,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         _listed(case, name, features[row, : length - 1], canonical[row, : length - 1], skeleton)
     if "mirror.in" in case.tensors:
         case.compare("mirror.out", mirror(case.input("mirror.in"), skeleton))
+    case.require_numbers()
 
 
 def _channels(case: Case, name: str, actual: Tensor, recorded: Tensor, skeleton: Skeleton) -> None:
@@ -96,8 +97,9 @@ def _recovered(case: Case, name: str, recorded: Tensor, skeleton: Skeleton, targ
 
 
 def _listed(case: Case, name: str, features: Tensor, canonical: Tensor, skeleton: Skeleton) -> None:
-    """The numbers that the JSON lists for a clip."""
+    """The numbers that the JSON lists for a clip; the size of its body says how it was made."""
     listed = case.meta.get("clips", {}).get(name, {})
+    case.touch([f"clips.{name}.scale"])
     fine = TOLERANCE[skeleton.name][0]
     recovered = recovery.joints_from_positions(features[None], len(skeleton))[0]
     found = {

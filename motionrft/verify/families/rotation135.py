@@ -22,7 +22,7 @@ def recognises(case: Case) -> bool:
 
 
 def check(case: Case, cases: dict[str, Case]) -> None:
-    atol = float(case.meta.get("atol", 1e-5))
+    atol = float(case.number("atol")) if "atol" in case.meta else 1e-5
     matrix = case.input("matrix")
     for six, (order, noisy, quaternion) in ORDERS.items():
         case.compare(six, rotation.matrix_to_6d(matrix, order), atol=atol)
@@ -40,6 +40,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
     )
     case.compare("axis_angle_from_matrix", rotation.matrix_to_axis_angle(matrix), atol=atol)
     _joints(case, atol)
+    case.require_numbers()
 
 
 def _quaternion(case: Case, key: str, actual: Tensor, atol: float) -> None:
