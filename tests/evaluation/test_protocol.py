@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from motionrft.config import ROOT, load_run
 from motionrft.errors import InputError
 from motionrft.evaluation.protocol import PROTOCOLS, draw, protocol
 from motionrft.evaluation.scores import NAN, score_embeddings, score_repeats
@@ -53,6 +54,26 @@ def test_the_rules_of_each_code_base():
     assert sound.order.tolist() != list(range(150))
     third = (sound.lengths < np.minimum(FRAMES[sound.rows], 196) // 4 * 4).mean()
     assert 0.2 < third < 0.47
+
+
+def test_the_papers_sizes_leave_each_protocol_its_own_numbers():
+    section = load_run(ROOT / "config" / "humanml3d.yaml")["evaluate"]
+    plans = {
+        name: EvaluateSettings.read({**section, "protocol": name}).rules().multimodality
+        for name in PROTOCOLS
+    }
+    assert {name: plan.texts for name, plan in plans.items()} == {
+        "sound": 100, "t2m": 100, "mdm": 128, "mld": 100, "acmdm": 96, "hymotion": 100,
+    }  # fmt: skip
+    assert {(plan.repeats, plan.pairs, plan.replications) for plan in plans.values()} == {
+        (30, 10, 5)
+    }
+
+
+def test_hymotion_pairs_at_most_half_the_motions():
+    hy = draw(FRAMES, CAPTIONS, protocol("hymotion"), 0, 0)
+    assert hy.diversity.shape == (2, 75)
+    assert draw(FRAMES, CAPTIONS, protocol("sound"), 0, 0).diversity.shape == (2, 150)
 
 
 def test_the_second_pass_is_another_draw():
