@@ -54,6 +54,12 @@ class OfficialReport:
         )
 
 
+# what the unpickler raises on bytes that are no pickle, beside the error made for it
+UNREADABLE = (
+    pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError,
+)  # fmt: skip
+
+
 def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
     """A foreign checkpoint, without running any code that is in it; its top level is one of `kinds`."""
     try:
@@ -61,7 +67,7 @@ def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
             value = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError:
         raise InputError("no such file", where=path, fix="check the name") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"not a checkpoint that can be read safely ({first[:120]})",

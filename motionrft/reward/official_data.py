@@ -92,6 +92,14 @@ def pairs_in(path: Path, representation: str) -> Iterator[tuple[np.ndarray, np.n
                 fix="pass whole pairs",
             )
         ends = (value.get("length_better"), value.get("length_worse"))
+        for key, lengths in zip(("length_better", "length_worse"), ends, strict=True):
+            if lengths is not None and len(lengths) != len(better):
+                raise InputError(
+                    f"{len(lengths)} lengths for {len(better)} motions",
+                    where=path,
+                    field=key,
+                    fix="pass a complete file",
+                )
         for index in range(len(better)):
             motions = []
             for side, length, key in zip((better, worse), ends, (BETTER, WORSE), strict=True):

@@ -111,6 +111,7 @@ def test_released_preference_files(tmp_path):
         ("critic_train_135.pth", [{"motion_better": torch.zeros(6, 66), "motion_worse": torch.zeros(6, 66)}], "no rotation motion"),
         ("critic_train_263.pth", [{"motion_better": torch.zeros(6, 263)}], "motion_worse: missing"),
         ("critic_train_263.pth", {"motion_better": torch.zeros(2, 6, 263), "motion_worse": torch.zeros(3, 6, 263)}, "2 better but 3 worse"),
+        ("critic_train_263.pth", {"motion_better": torch.zeros(2, 6, 263), "motion_worse": torch.zeros(2, 6, 263), "length_worse": torch.tensor([5])}, "length_worse: 1 lengths for 2"),
         ("critic_263.pth", [], "which split"),
         ("critic_train_9.pth", [], "which representation"),
         ("critic_train_263.pth", [{"motion_better": "x", "motion_worse": "y"}], "not a tensor"),
@@ -120,6 +121,13 @@ def test_bad_preference_files_are_named(tmp_path, name, value, message):
     torch.save(value, tmp_path / name)
     with pytest.raises(InputError, match=message):
         list(official_pairs([tmp_path / name]))
+
+
+def test_bytes_that_are_no_file_of_tensors_are_named(tmp_path):
+    path = tmp_path / "critic_train_263.pth"
+    path.write_bytes(b"hello")
+    with pytest.raises(InputError, match="not a checkpoint that can be read safely"):
+        list(official_pairs([path]))
 
 
 def test_released_authenticity_files(tmp_path):
