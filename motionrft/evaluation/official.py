@@ -32,7 +32,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise InputError("no such file", where=path, fix=f"get {WHERE_FROM}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, EOFError, LookupError, pickle.UnpicklingError) as error:
         raise InputError(
             f"not a readable checkpoint ({str(error).splitlines()[0]})",
             where=path,
