@@ -67,11 +67,22 @@ def intervals(of: Published) -> dict[str, Any]:
     return {**of, **beside}
 
 
+def judged(run: Mapping[str, Any]) -> str:
+    """The representation whose rows of the paper were scored with the evaluator that the run names."""
+    section = run.get("evaluator", {})
+    if section.get("network") == "spm":
+        return "rotation"
+    return "joint" if section.get("channels") == "first 67" else "kinematic"
+
+
 def comparable(
-    run: Mapping[str, Any], evaluator: str | None, corpus: str = "humanml3d"
+    run: Mapping[str, Any],
+    evaluator: str | None,
+    corpus: str = "humanml3d",
+    representation: str = "kinematic",
 ) -> tuple[bool, str]:
-    """Whether a run's scores of generated motions may be set against a table of the paper on `corpus`, and
-    why not in a sentence a reader understands."""
+    """Whether a run's scores of generated motions may be set against a table of the paper on `corpus`, whose
+    evaluator is that of `representation`, and why not in a sentence a reader understands."""
     kind = run["corpus"]["kind"]
     if kind != corpus:
         return False, (
@@ -82,6 +93,11 @@ def comparable(
         return False, (
             "The evaluator was trained by this suite, not the published one: FID, MM-Dist and R-Precision have "
             "another scale, so the paper's numbers are not comparable."
+        )
+    if judged(run) != representation:
+        return False, (
+            f"The evaluator is the published one of {judged(run)} motions, this table's is that of "
+            f"{representation} motions: the paper's numbers are not comparable."
         )
     if run["size"] != "paper":
         return False, "The networks are the small ones: the paper's numbers are not comparable."

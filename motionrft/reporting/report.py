@@ -147,7 +147,8 @@ def title(name: str) -> str:
 
 def write_report(records: Records, out: Path) -> None:
     """Gathers whatever is finished and writes the page atomically."""
-    verdict, why = published.comparable(records.run, records.evaluator)
+    judged = published.judged(records.run)
+    verdict, why = published.comparable(records.run, records.evaluator, representation=judged)
     finished = jobs(records)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOM / "page"),

@@ -115,6 +115,18 @@ def test_published_numbers_say_where_they_come_from(records):
     paper = {"corpus": {"kind": "humanml3d"}, "size": "paper"}
     assert comparable(paper, "official")[0] is True
     assert comparable(paper, "self-trained")[0] is False
+    # each representation's row was scored with an evaluator of its own
+    for section, representation in (
+        ({"channels": "all but contacts"}, "kinematic"),
+        ({"channels": "first 67"}, "joint"),
+        ({"network": "spm", "channels": "all but contacts"}, "rotation"),
+    ):
+        for other in ("kinematic", "joint", "rotation"):
+            verdict, why = comparable(
+                {**paper, "evaluator": section}, "official", representation=other
+            )
+            assert verdict is (other == representation), (section, other)
+            assert verdict or representation in why
 
 
 def test_the_workflow_plans_these_tables():
