@@ -126,7 +126,8 @@ class Case:
             return
         a, e = a.astype(np.float64), e.astype(np.float64)
         same_nan = np.isnan(a) == np.isnan(e)
-        difference = np.abs(np.where(np.isnan(e) & np.isnan(a) | (a == e), 0.0, a - e))
+        with np.errstate(invalid="ignore"):  # inf - inf, where both are the same
+            difference = np.abs(np.where(np.isnan(e) & np.isnan(a) | (a == e), 0.0, a - e))
         difference = np.where(same_nan, difference, np.inf)
         size = np.abs(np.nan_to_num(e))
         absolute = float(difference.max(initial=0.0))
