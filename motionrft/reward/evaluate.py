@@ -25,6 +25,7 @@ from motionrft.reward.scores import (
     COLUMNS,
     Rows,
     authenticity_tables,
+    caption_rows,
     preference_tables,
     retrieval_rows,
     row,
@@ -59,6 +60,7 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
     for model, entry in models.items():
         found = embed(entry, clips, text, clean_token=clean_token, generator=draws)
         rows += retrieval_rows(model, found)
+    rows += caption_rows(found)
     curves: list[pd.DataFrame] = []
     branches: dict[str, TaskBranch] = {}
     untrained: dict[str, TaskBranch] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from motionrft.evaluation.classification import auroc, authenticity, preference, preference_swapped
 from motionrft.evaluation.metrics import GROUP
-from motionrft.evaluation.retrieval import recall
+from motionrft.evaluation.retrieval import TOP, recall
 from motionrft.reward.judged import HELD_OUT
 from motionrft.reward.retrieval import Embeddings, retrieval_scores, shuffled
 from motionrft.reward.tasks import TaskData, TaskObjective, outputs_of
@@ -46,6 +47,24 @@ def retrieval_rows(model: str, embeddings: Embeddings) -> Rows:
         scores = recall(embeddings.motion[a][order], embeddings.motion[b][order], group=group)
         rows += [row("agreement", model, a, f"to {b}", *item, scored) for item in scores.items()]
     return rows
+
+
+def caption_rows(embeddings: Embeddings, top: Sequence[int] = TOP) -> Rows:
+    """What a perfect reward would reach (model `perfect`): of n motions in a group that share a caption, none
+    can be told to be the caption's own, so it is among the first k with a probability of k / n at most."""
+    group = min(GROUP, len(embeddings.captions))
+    captions = [embeddings.captions[index] for index in shuffled(len(embeddings.captions)).tolist()]
+    groups = [captions[i : i + group] for i in range(0, len(captions) - group + 1, group)]
+    copies = np.array([copy for part in groups for copy in map(Counter(part).get, part)])
+    return [
+        row(
+            "retrieval", "perfect", name, direction, f"R@{k}",
+            100.0 * float(np.minimum(k / copies, 1.0).mean()), len(copies),
+        )
+        for name in (*embeddings.motion, "mean")
+        for direction in ("t2m", "m2t")
+        for k in top
+    ]  # fmt: skip
 
 
 def preference_rows(

@@ -160,7 +160,12 @@ def score_reward(folder: Path) -> None:
     """What `evaluate-reward` writes: scores, calibration, faithfulness."""
     rows = []
     names = ("kinematic", "joint", "rotation")
-    for model, start in (("semantic", 40.0), ("spl", 44.0), ("random", 3.0)):
+    for model, start in (
+        ("semantic", 40.0),
+        ("spl", 44.0),
+        ("random", 3.0),
+        ("perfect", 60.0),
+    ):
         for way in ("t2m", "m2t"):
             for place, name in enumerate((*names, "mean")):
                 rows += [

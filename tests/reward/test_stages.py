@@ -19,8 +19,8 @@ from motionrft.reward.judged import Judged, JudgedMotions, JudgedPair, write_jud
 from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.objective import MotionReward
 from motionrft.reward.refine import Refinement
-from motionrft.reward.retrieval import embed, retrieval_scores
-from motionrft.reward.scores import length_only
+from motionrft.reward.retrieval import Embeddings, embed, retrieval_scores
+from motionrft.reward.scores import caption_rows, length_only
 from motionrft.reward.settings import OfficialBehaviour, RewardSettings
 from motionrft.reward.tasks import TaskData, one_representation_batches, train_task
 from motionrft.reward.train_semantic import new_network, train_semantic, train_spl
@@ -222,6 +222,14 @@ def test_task_stage_learns_and_leaves_the_backbone(corpus, trained, tmp_path, ta
     assert all(torch.equal(v, start[k]) for k, v in network.state_dict().items())
     network.requires_grad_(True)
     assert len(branch.trained()) == len(branch.tensors())
+
+
+def test_nothing_retrieves_more_than_shared_captions_allow():
+    captions = ["walk"] * 16 + [f"clip {index}" for index in range(16)]
+    nothing = torch.zeros(32, 2)
+    rows = caption_rows(Embeddings(nothing, {"joint": nothing}, captions, captions), top=(1, 8, 16))
+    values = {entry["metric"]: entry["value"] for entry in rows if entry["setting"] == "t2m"}
+    assert values == pytest.approx({"R@1": 100 * 17 / 32, "R@8": 75.0, "R@16": 100.0})
 
 
 def test_what_a_mask_gives_away(corpus, tmp_path):
