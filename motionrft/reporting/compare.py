@@ -71,7 +71,8 @@ def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Com
     seed_means = np.array([float(paired.mean()) for paired in differences])
     sample = seed_means if len(seed_means) >= 3 else pd.concat(differences).to_numpy()
     if len(sample) < 2 or np.ptp(sample) == 0:
-        p = 1.0 if len(sample) < 2 or sample[0] == 0 else 0.0
+        # two equal differences say nothing of their spread
+        p = 1.0 if len(sample) < 3 or sample[0] == 0 else 0.0
     else:
         p = float(stats.ttest_1samp(sample, 0.0).pvalue)
     return Comparison(float(seed_means.mean()), p, len(seed_means), better, worse)

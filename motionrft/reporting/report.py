@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,24 @@ from motionrft.reporting.table import Cell, Table
 ROOM = Path(__file__).parent
 
 
-def sentences(records: Records) -> list[str]:
-    """What the numbers say, in plain words; "better" is only written where it holds: beyond the interval on
-    most seeds, and after Holm's correction over all that is said here."""
+VERDICTS = ("better", "worse", "no clear difference")
+
+
+@dataclass(frozen=True)
+class Said:
+    """The summary in plain words: counts over all fine-tunings; a line for each that differs clearly from its base
+    model; a line for each other."""
+
+    counts: list[str]
+    clear: list[str]
+    unclear: list[str]
+
+
+def said(records: Records) -> Said:
+    """What the numbers say; "better" is only written where it holds: beyond the interval on most seeds, and after
+    Holm's correction over all that is said here."""
     frame = records.evaluations
-    said: list[tuple[str, Metric, float, Comparison]] = []
+    compared: list[tuple[str, Metric, float, Comparison]] = []
     for entry in records.run["matrix"]:
         backbone, method = entry["backbone"], entry["method"]
         for metric in (GENERATION[0], GENERATION[3]):
@@ -45,25 +60,42 @@ def sentences(records: Records) -> list[str]:
             found = against_base(base, own, metric.direction)
             if found is not None:
                 title = f"{method} on {backbone}"
-                said.append((title, metric, float(base["value"].mean()), found))
-    adjusted = holm([found.p for *_, found in said])
+                compared.append((title, metric, float(base["value"].mean()), found))
+    adjusted = holm([found.p for *_, found in compared])
+    counts: dict[str, Counter[str]] = {}
     lines: dict[str, list[str]] = {}
-    for (title, metric, before, found), p in zip(said, adjusted, strict=True):
+    differing = set()
+    for (title, metric, before, found), p in zip(compared, adjusted, strict=True):
+        word = verdict(found, metric.direction, p)
+        counts.setdefault(metric.title, Counter())[word] += 1
+        if word != VERDICTS[-1]:
+            differing.add(title)
         good = metric.direction * found.difference > 0
-        most = found.seeds_better * 2 > found.seeds
-        verdict = (
-            "better"
-            if good and most and p < 0.05
-            else "worse"
-            if not good and p < 0.05
-            else "no clear difference"
-        )
         beyond = found.seeds_better if good else found.seeds_worse
         lines.setdefault(title, []).append(
-            f"{metric.title} {before:.3f} → {before + found.difference:.3f}: {verdict} "
+            f"{metric.title} {before:.3f} → {before + found.difference:.3f}: {word} "
             f"(beyond the interval on {beyond} of {found.seeds} seeds, p = {p:.2g})"
         )
-    return [f"{title}: {'; '.join(parts)}." for title, parts in lines.items()]
+    texts = {title: f"{title}: {'; '.join(parts)}." for title, parts in lines.items()}
+    return Said(
+        [
+            f"{title} against the base model: "
+            + ", ".join(f"{word} in {count[word]}" for word in VERDICTS)
+            + f" of {sum(count.values())} cells."
+            for title, count in counts.items()
+        ],
+        [text for title, text in texts.items() if title in differing],
+        [text for title, text in texts.items() if title not in differing],
+    )
+
+
+def verdict(found: Comparison, direction: int, p: float) -> str:
+    """One of VERDICTS, p being corrected for all comparisons."""
+    good = direction * found.difference > 0
+    beyond = found.seeds_better if good else found.seeds_worse
+    if p < 0.05 and beyond * 2 > found.seeds:
+        return VERDICTS[0] if good else VERDICTS[1]
+    return VERDICTS[2]
 
 
 def place(cell: Cell) -> str:
@@ -159,7 +191,7 @@ def write_report(records: Records, out: Path) -> None:
     html = environment.get_template("report.html.j2").render(
         run=records.run,
         code=code_version(),
-        sentences=sentences(records),
+        said=said(records),
         tables=[table_view(build(records)) for build in TABLES.values()],
         comparable=verdict,
         why=why,

@@ -66,6 +66,16 @@ def panels(count: int, width: float = 4.0, height: float = 3.1) -> tuple[Any, li
     return figure, flat[:count]
 
 
+def legend(figure: Any, axes: list[Any]) -> None:
+    """One legend under all panels, since they share their series: the union, in order."""
+    named: dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    columns = min(len(named), 3 * min(len(axes), 3))
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns)
+
+
 def look(index: int) -> dict[str, Any]:
     """Colour, marker and line style of the index-th series."""
     return {

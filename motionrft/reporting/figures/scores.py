@@ -10,7 +10,7 @@ import pandas as pd
 from motionrft.reporting.compare import proportion_half, summary
 from motionrft.reporting.cost_tables import paired_prompts
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import look, panels, pyplot
+from motionrft.reporting.style import legend, look, panels, pyplot
 
 
 def means(records: Records, metric: str) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def fid_against_memory(records: Records) -> Any | None:
             axis.errorbar(place, row["mean"], yerr=half, label=method, capsize=2, **style)
         axis.margins(x=0.25)
         axis.set(title=backbone, xlabel="peak memory of an update (MiB)", ylabel="FID ↓")
-        axis.legend()
+    legend(figure, axes)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import look, panels, pyplot
+from motionrft.reporting.style import legend, look, panels, pyplot
 
 GRID = 120
 
@@ -63,7 +63,7 @@ def _curves(records: Records, frame: pd.DataFrame, x: str, label: str) -> Any | 
                 low, high = curves.min(axis=1), curves.max(axis=1)
                 axis.fill_between(curves.index, low, high, color=style["color"], alpha=0.15, lw=0)
         axis.set(title=backbone, xlabel=label, ylabel="reward of the training batch")
-        axis.legend()
+    legend(figure, axes)
     return figure
 
 
@@ -93,7 +93,7 @@ def validation_curves(records: Records) -> Any | None:
                 curves = picked.groupby("update")["value"].mean()
                 axis.plot(curves.index, curves, label=method, **look(index))
             axis.set(title=backbone if row == 0 else "", xlabel="optimiser updates", ylabel=title)
-        axes[0, column].legend()
+    legend(figure, list(axes[0]))
     return figure
 
 
