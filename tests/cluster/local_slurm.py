@@ -145,8 +145,8 @@ class LocalSlurm:
             try:
                 if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                     os.kill(int(process.name), signal.SIGKILL)
-            except (ProcessLookupError, FileNotFoundError):
-                continue  # ended by itself
+            except (ProcessLookupError, FileNotFoundError, PermissionError):
+                continue  # ended by itself, or not ours
 
     def idle_nodes(self) -> int:
         return len(self.call("sinfo", "-h", "-N", "-p", "cpu", "-t", "idle", "-o", "%N").split())
