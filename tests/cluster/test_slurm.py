@@ -41,6 +41,8 @@ def start(
 ) -> subprocess.Popen[str]:
     command = [
         *(sys.executable, "-m", "snakemake", "--profile", "slurm", "--directory", folder),
+        # each status check that finds nothing new adds ten seconds to the wait for the next
+        *("--slurm-init-seconds-before-status-checks", "1"),
         *("--nocolor", "--configfile", *files),
         *arguments,
     ]
