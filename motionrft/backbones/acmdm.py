@@ -19,7 +19,7 @@ from motionrft.backbones import acmdm_files
 from motionrft.backbones.acmdm_autoencoder import FRAMES, CausalAutoencoder
 from motionrft.backbones.acmdm_transformer import ACMDMTransformer
 from motionrft.backbones.base import Backbone, Condition, LoadReport
-from motionrft.backbones.flow_matching import draw, velocity_loss
+from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
 from motionrft.backbones.network_options import network_options
 from motionrft.backbones.statistics import OwnStatistics
 from motionrft.corpus.dataset import Batch
@@ -36,7 +36,10 @@ WINDOW = 64  # frames of an auto-encoder training window
 @dataclass(frozen=True)
 class Options:
     """layers, width, feedforward of the transformer; patch: joints a token; frames: the longest motion;
-    drop: how often training hides the text; autoencoder: {width, dropout}, or null for the raw variant."""
+    drop: how often training hides the text; autoencoder: {width, dropout}, or null for the raw variant;
+    velocity: 0 trains the auto-encoder on smooth L1 of positions, as published; above 0 on L1 of positions plus so
+    many times that of frame differences, without which a short training leaves more jitter than motion; clean: the
+    network's output is the data, from which the velocity follows (`velocity_of_clean`)."""
 
     layers: int
     width: int
@@ -45,6 +48,8 @@ class Options:
     frames: int = 196
     drop: float = 0.1
     autoencoder: dict[str, Any] | None = None
+    velocity: float = 0.0
+    clean: bool = False
 
 
 class ACMDM(Backbone):
@@ -68,14 +73,13 @@ class ACMDM(Backbone):
         autoencoder: CausalAutoencoder | None,
         normaliser: Normaliser,
         drop: float,
+        velocity: float = 0.0,
+        clean: bool = False,
     ):
         super().__init__()
-        self.denoiser, self.autoencoder, self.normaliser, self.text_drop = (
-            denoiser,
-            autoencoder,
-            normaliser,
-            drop,
-        )
+        self.denoiser, self.autoencoder, self.normaliser = denoiser, autoencoder, normaliser
+        self.text_drop, self.velocity, self.clean = drop, velocity, clean
+        self.unofficial = "clean" if clean else ""
         self.statistics = OwnStatistics(normaliser)
         if autoencoder is None:
             self.stages = ("denoiser",)
@@ -105,7 +109,7 @@ class ACMDM(Backbone):
             frames=options.frames if autoencoder is None else options.frames // FRAMES,
             patch=options.patch,
         )
-        return cls(denoiser, autoencoder, normaliser, options.drop)
+        return cls(denoiser, autoencoder, normaliser, options.drop, options.velocity, options.clean)
 
     # shapes
 
@@ -124,8 +128,8 @@ class ACMDM(Backbone):
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         text = condition.text.pooled * (~condition.drop)[:, None]
         valid = frame_mask(self.widths(condition.lengths), x.shape[1])
-        velocity = self.denoiser(x.unflatten(-1, (JOINTS, -1)), t.to(x.dtype), text, valid)
-        return velocity.flatten(2)
+        output = self.denoiser(x.unflatten(-1, (JOINTS, -1)), t.to(x.dtype), text, valid).flatten(2)
+        return velocity_of_clean(output, x, t) if self.clean else output
 
     def joints(self, features: Tensor) -> Tensor:
         """Corpus features [B, T, 66] -> the network's joints [B, T, 22, 3]."""
@@ -184,7 +188,7 @@ class ACMDM(Backbone):
         return velocity_loss(self.predict, data, noise, t, condition, valid)
 
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Smooth L1 of windows of 64 frames, each at a place of its own; shorter clips count as they are."""
+        """Of windows of 64 frames, each at a place of its own; shorter clips count as they are. See `Options`."""
         assert self.autoencoder is not None
         frames = min(WINDOW, batch.features.shape[1] // FRAMES * FRAMES)
         device = batch.features.device
@@ -195,8 +199,12 @@ class ACMDM(Backbone):
         valid = (index < batch.lengths[:, None])[..., None, None]
         window = window * valid
         rebuilt = self.autoencoder.decode(self.autoencoder.encode(window))
-        error = F.smooth_l1_loss(rebuilt, window, reduction="none") * valid
-        return error.sum() / (valid.sum() * 3 * JOINTS)
+        values = valid.sum() * 3 * JOINTS
+        if self.velocity == 0.0:
+            return (F.smooth_l1_loss(rebuilt, window, reduction="none") * valid).sum() / values
+        error = (rebuilt - window) * valid
+        moved = error.diff(dim=1) * valid[:, 1:]
+        return (error.abs().sum() + self.velocity * moved.abs().sum()) / values
 
     @torch.no_grad()
     def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:

@@ -85,6 +85,8 @@ class Backbone(nn.Module, ABC):
     lora_targets: str = ""
     # what official adapter files leave off the front of a layer's name
     lora_root: str = ""
+    # the option by which this network's output means something else than the official one's; empty: none does
+    unofficial: str = ""
 
     normaliser: Normaliser
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from motionrft.config.commands import add_config_option
+
+if TYPE_CHECKING:
+    from motionrft.backbones.base import Backbone
 
 
 def add_commands(stages: argparse._SubParsersAction) -> None:
@@ -146,6 +150,7 @@ def run_import(arguments: argparse.Namespace) -> None:
     normaliser = FeatureStore(arguments.features).normaliser(settings["representation"])
     dim = len(normaliser.mean)
     backbone = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
+    _refuse_unofficial(backbone, arguments.checkpoint)
     report = backbone.load_official(arguments.checkpoint)
     print(report)
     for name in report.ignored:
@@ -182,8 +187,22 @@ def run_export(arguments: argparse.Namespace) -> None:
     from motionrft.backbones.assemble import load_backbone
 
     backbone, _ = load_backbone(arguments.model)
+    _refuse_unofficial(backbone, arguments.model)
     backbone.export_official(arguments.out, arguments.like)
     print(f"wrote {arguments.out}")
+
+
+def _refuse_unofficial(backbone: Backbone, where: Path) -> None:
+    """The shapes may agree where the meaning does not."""
+    from motionrft.errors import InputError
+
+    if backbone.unofficial:
+        raise InputError(
+            "the official code reads this network's output otherwise",
+            where=where,
+            field=f"network.{backbone.unofficial}",
+            fix="leave the option out and train again: only such networks have official files",
+        )
 
 
 def add_import_text(stages: argparse._SubParsersAction) -> None:

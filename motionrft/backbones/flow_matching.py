@@ -11,6 +11,15 @@ from motionrft.backbones.base import Condition
 from motionrft.text.features import TextBatch
 
 Predict = Callable[[Tensor, Tensor, Condition], Tensor]
+NEAREST = 0.05  # of 1 - t, where a clean motion is turned into a velocity
+
+
+def velocity_of_clean(clean: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    """data - noise of a network whose output [B, n, D] is the data: (clean - x_t) / (1 - t).
+
+    For networks narrower than a frame: what is left of the noise in a velocity does not pass through them.
+    """
+    return (clean - x) / (1 - t.to(x.dtype)).clamp_min(NEAREST)[:, None, None]
 
 
 def draw(

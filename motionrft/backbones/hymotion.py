@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone, Condition, LoadReport
-from motionrft.backbones.flow_matching import draw, velocity_loss
+from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
 from motionrft.backbones.hymotion_cache import TextStreamCache
 from motionrft.backbones.hymotion_clock import Clock
 from motionrft.backbones.hymotion_mmdit import MMDiT, TextStream
@@ -44,7 +44,8 @@ JOINT_SCALE = 0.3  # metres; scale of the relative joints where no official stat
 class Options:
     """width, heads, layers (a third double), mlp_ratio; train_frames: longest motion in model frames, where
     text positions begin; fps of the model; band: seconds a frame sees to either side; joints: 201 numbers a
-    frame instead of 135; drop: how often training hides the text."""
+    frame instead of 135; drop: how often training hides the text; clean: the network's output is the
+    clean motion, from which the velocity follows (`velocity_of_clean`)."""
 
     width: int
     heads: int
@@ -56,6 +57,7 @@ class Options:
     time_factor: float = 1000.0
     joints: bool = True
     drop: float = 0.1
+    clean: bool = False
 
 
 class HYMotion(Backbone):
@@ -78,8 +80,11 @@ class HYMotion(Backbone):
         normaliser: Normaliser,
         clock: Clock,
         drop: float,
+        clean: bool = False,
     ):
         super().__init__()
+        self.clean = clean
+        self.unofficial = "clean" if clean else ""
         self.motion_transformer, self.normaliser, self.clock = transformer, normaliser, clock
         self.text_drop = drop
         sentence, tokens = text["pooled"], text["tokens"]
@@ -119,7 +124,7 @@ class HYMotion(Backbone):
             mlp_ratio=options.mlp_ratio,
             time_factor=options.time_factor,
         )
-        return cls(transformer, text, normaliser, Clock(options.fps), options.drop)
+        return cls(transformer, text, normaliser, Clock(options.fps), options.drop, options.clean)
 
     # shapes and spaces
 
@@ -183,7 +188,12 @@ class HYMotion(Backbone):
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         valid = frame_mask(self.clock.lengths(condition.lengths), x.shape[1])
-        return self.motion_transformer(x, self.stream(t.to(x.dtype), condition), valid)
+        output = self.motion_transformer(x, self.stream(t.to(x.dtype), condition), valid)
+        return self.velocity(output, x, t)
+
+    def velocity(self, output: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """The network's output as data - noise."""
+        return velocity_of_clean(output, x, t) if self.clean else output
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
         if scale == 1.0:
@@ -195,7 +205,7 @@ class HYMotion(Backbone):
         conditional, unconditional = self.motion_transformer(
             torch.cat([x, x]), both, torch.cat([valid, valid])
         ).chunk(2)
-        return unconditional + scale * (conditional - unconditional)
+        return self.velocity(unconditional + scale * (conditional - unconditional), x, t)
 
     # training
 

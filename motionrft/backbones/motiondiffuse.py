@@ -92,6 +92,7 @@ class MotionDiffuse(Backbone):
         super().__init__()
         self.options, self.dim, self.normaliser = options, dim, normaliser
         self.max_frames, self.prediction = options.max_frames, options.prediction
+        self.unofficial = "" if options.prediction == "epsilon" else "prediction"
         hidden, words = options.latent_dim, options.text_latent_dim
         embedding = 4 * hidden
         self.sequence_embedding = nn.Parameter(torch.randn(options.max_frames, hidden))

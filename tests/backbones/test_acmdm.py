@@ -284,3 +284,24 @@ def test_one_live_step_reaches_the_denoiser_only(backbone, index):
             backbone.to_features(state, both.lengths).square().sum().backward(retain_graph=True)
             reached = {id(p) for p in backbone.trainable() if p.grad is not None and p.grad.any()}
             assert reached == {id(p) for p in backbone.trainable()}
+
+
+def test_the_velocity_term_weighs_frame_differences():
+    """A decoder that adds 0.1 i to frame i is off by the mean of 0.1 i, and its differences by 0.1."""
+
+    class Ramp(torch.nn.Module):
+        def encode(self, x):
+            return x
+
+        def decode(self, x):
+            return x + 0.1 * torch.arange(x.shape[1])[:, None, None]
+
+    backbone = acmdm()
+    backbone.autoencoder = Ramp()
+    batch = motions(66, [8], seed=1)
+    ramp = 0.1 * torch.arange(8.0)
+    published = backbone.reconstruction_loss(batch, torch.Generator())
+    torch.testing.assert_close(published, (ramp**2).mean() / 2)
+    backbone.velocity = 3.0
+    weighed = backbone.reconstruction_loss(batch, torch.Generator())
+    torch.testing.assert_close(weighed, ramp.mean() + 3.0 * 0.1 * 7 / 8)

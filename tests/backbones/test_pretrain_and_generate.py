@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from motionrft.backbones.assemble import load_backbone
+from motionrft.backbones.assemble import build_backbone, load_backbone, save_backbone
 from motionrft.backbones.generate import generate
 from motionrft.cli import main
 from motionrft.config import dump, resolve
+from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextCache
 
 RUN = {
@@ -206,3 +207,17 @@ def test_a_file_of_another_shape_is_refused(run, tmp_path, capsys):
     assert "a.safetensors" in error
     assert "shape" in error
     assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_a_network_that_means_something_else_has_no_official_file(tmp_path, capsys):
+    settings = resolve({**RUN, "backbones": ["acmdm"], "override": {}})["backbones"]["acmdm"]
+    settings["network"] |= {"width": 64, "layers": 1, "feedforward": 8}
+    widths = {"pooled": 6, "tokens": 6}
+    normaliser = Normaliser(torch.zeros(66), torch.ones(66))
+    backbone = build_backbone(settings, dim=66, text=widths, normaliser=normaliser)
+    assert backbone.unofficial == "clean"  # the small size
+    model, out = tmp_path / "model.safetensors", tmp_path / "official"
+    save_backbone(model, backbone, {"backbone": settings, "dim": 66, "text": widths})
+    assert main(["export", "--model", str(model), "--out", str(out)]) == 2
+    assert "network.clean" in capsys.readouterr().err
+    assert not out.exists()
