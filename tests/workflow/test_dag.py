@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -31,26 +30,16 @@ def test_the_default_run_is_the_toy_run(tmp_path):
 
 
 def test_the_papers_matrix_plans_in_seconds_and_in_hundreds_of_jobs(tmp_path):
-    spent = []
-    for _ in range(2):  # the first may still compile Snakemake's own modules
-        began = os.times().children_user
-        done = snakemake(tmp_path, "humanml3d", "--dry-run", "--quiet", "rules")
-        spent.append(os.times().children_user - began)
+    began = os.times().children_user
+    done = snakemake(tmp_path, "humanml3d", "--dry-run", "--quiet", "rules")
+    spent = os.times().children_user - began
     jobs = planned(done)
     # 8 backbones x 9 methods x 3 seeds; the replications of a model are one job
     assert jobs["finetune"] == 216
     assert jobs["evaluate"] >= 216 + 8
     assert sum(jobs.values()) < 600
-    assert min(spent) < 5 * slowness()
-
-
-def slowness() -> float:
-    """How slow this machine is now, against one where a loop of five million takes 0.25 s."""
-    began = time.process_time()
-    total = 0
-    for number in range(5_000_000):
-        total += number
-    return max((time.process_time() - began) / 0.25, 1.0)
+    # three to four processor seconds on a machine of its own; tests share theirs, and with slower ones
+    assert spent < 20
 
 
 def test_lint_and_format_find_nothing(tmp_path):
