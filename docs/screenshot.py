@@ -11,7 +11,7 @@ from pathlib import Path
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,1000")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1420,1000")
 # what a first look needs: summary, the first table, the motions, the reward curves
 SHORTEN = """
 const tables = document.getElementById('tables');
@@ -37,7 +37,7 @@ def photograph(page: Path, out: Path) -> None:
     try:
         driver.get(page.resolve().as_uri())
         height = driver.execute_script(SHORTEN)
-        driver.set_window_size(1280, height + 100)
+        driver.set_window_size(1420, height + 100)
         time.sleep(1.0)  # the player has moved
         driver.save_screenshot(str(out))
     finally:
