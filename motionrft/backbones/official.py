@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from motionrft.artefacts import atomic, load_into
 from motionrft.errors import InputError
+from motionrft.foreign import read_foreign
 
 
 def read_checkpoint(path: str | Path, *nests: str) -> dict[str, Any]:
@@ -18,16 +19,12 @@ def read_checkpoint(path: str | Path, *nests: str) -> dict[str, Any]:
 
     Only tensors and plain containers are accepted (`weights_only`).
     """
-    if not Path(path).is_file():
-        raise InputError("no such file", where=path, fix="name the official checkpoint")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(
-            f"not a checkpoint of plain tensors ({type(error).__name__})",
-            where=path,
-            fix="use the official file; files that run code when opened are refused",
-        ) from error
+    content = read_foreign(
+        path,
+        absent="name the official checkpoint",
+        unreadable="not a checkpoint of plain tensors",
+        fix="use the official file; files that run code when opened are refused",
+    )
     if isinstance(content, dict) and nests:
         content = next((content[nest] for nest in nests if nest in content), None)
     if not isinstance(content, dict):

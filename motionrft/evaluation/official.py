@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from motionrft.backbones.base import LoadReport
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluator import TextMotionMatch, Widths
 from motionrft.evaluation.words import POS, WordTable
+from motionrft.foreign import read_foreign
 from motionrft.motion.normaliser import Normaliser
 
 # the tensors whose shapes say how large a network is
@@ -28,16 +28,12 @@ WHERE_FROM = "text_mot_match/model/finest.tar of the text-to-motion release"
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """The checkpoint's dictionary (tensors and numbers only)."""
-    if not Path(path).is_file():
-        raise InputError("no such file", where=path, fix=f"get {WHERE_FROM}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, LookupError, pickle.UnpicklingError) as error:
-        raise InputError(
-            f"not a readable checkpoint ({str(error).splitlines()[0]})",
-            where=path,
-            fix=f"get {WHERE_FROM} again",
-        ) from None
+    state = read_foreign(
+        path,
+        absent=f"get {WHERE_FROM}",
+        unreadable="not a readable checkpoint",
+        fix=f"get {WHERE_FROM} again",
+    )
     missing = [name for name in NETWORKS if name not in state]
     if missing:
         raise InputError("no such part", where=path, field=missing[0], fix=f"use {WHERE_FROM}")

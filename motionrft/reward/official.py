@@ -6,18 +6,17 @@ per task a LoRA file {lora_state_dict, lora_rank, lora_alpha, …} and a head fi
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from motionrft.artefacts import atomic, load_into
 from motionrft.errors import InputError
+from motionrft.foreign import read_foreign
 from motionrft.reward.adapters import LoraSettings
 from motionrft.reward.files import TaskBranch, fill_branch, new_branch
 from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
@@ -54,39 +53,19 @@ class OfficialReport:
         )
 
 
-# what the unpickler raises on bytes that are no pickle, beside the error made for it
-UNREADABLE = (
-    pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError,
-)  # fmt: skip
-
-
 def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
-    """A foreign checkpoint, without running any code that is in it; its top level is one of `kinds`."""
-    try:
-        with torch.serialization.safe_globals(plain_arrays()):
-            value = torch.load(path, weights_only=True, map_location="cpu")
-    except FileNotFoundError:
-        raise InputError("no such file", where=path, fix="check the name") from None
-    except UNREADABLE as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"not a checkpoint that can be read safely ({first[:120]})",
-            where=path,
-            fix="download it again; files that hold code are refused",
-        ) from None
+    """A released checkpoint; its top level is one of `kinds`."""
+    value = read_foreign(
+        path,
+        absent="check the name",
+        unreadable="not a checkpoint that can be read safely",
+        fix="download it again; files that hold code are refused",
+    )
     if not isinstance(value, kinds):
         raise InputError(
             f"a {type(value).__name__} at its top level", where=path, fix="pass a released file"
         )
     return value
-
-
-def plain_arrays() -> list[Any]:
-    """What a pickled numpy array of numbers refers to, under its names of numpy 1 and 2: data, no code."""
-    rebuild = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-    kinds = [type(np.dtype(name)) for name in ("f4", "f8", "f2", "i4", "i8", "u1", "?")]
-    names = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
-    return [np.ndarray, np.dtype, *kinds, *((rebuild, name) for name in names)]
 
 
 def network_settings(
