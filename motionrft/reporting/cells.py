@@ -114,10 +114,10 @@ def model_row(
         labels,
         cells,
         group,
-        method == "base",
-        command(records, targets),
-        comparable,
-        backbone != "real",
+        reference=method == "base",
+        command=command(records, targets),
+        comparable=comparable,
+        rival=backbone != "real",
     )
 
 

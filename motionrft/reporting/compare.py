@@ -23,6 +23,11 @@ class Comparison:
     seeds_better: int
     seeds_worse: int
 
+    def leaning(self, direction: int) -> tuple[bool, int]:
+        """Whether the mean lies on the good side, and on how many seeds it lies beyond the interval on its side."""
+        good = direction * self.difference > 0
+        return good, self.seeds_better if good else self.seeds_worse
+
 
 def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
     """Mean, 95 % half-width and the number of units of one metric of one model.

@@ -70,8 +70,7 @@ def said(records: Records) -> Said:
         counts.setdefault(metric.title, Counter())[word] += 1
         if word != VERDICTS[-1]:
             differing.add(title)
-        good = metric.direction * found.difference > 0
-        beyond = found.seeds_better if good else found.seeds_worse
+        _, beyond = found.leaning(metric.direction)
         lines.setdefault(title, []).append(
             f"{metric.title} {before:.3f} → {before + found.difference:.3f}: {word} "
             f"(beyond the interval on {beyond} of {found.seeds} seeds, p = {p:.2g})"
@@ -91,8 +90,7 @@ def said(records: Records) -> Said:
 
 def verdict(found: Comparison, direction: int, p: float) -> str:
     """One of VERDICTS, p being corrected for all comparisons."""
-    good = direction * found.difference > 0
-    beyond = found.seeds_better if good else found.seeds_worse
+    good, beyond = found.leaning(direction)
     if p < 0.05 and beyond * 2 > found.seeds:
         return VERDICTS[0] if good else VERDICTS[1]
     return VERDICTS[2]
@@ -180,7 +178,7 @@ def title(name: str) -> str:
 def write_report(records: Records, out: Path) -> None:
     """Gathers whatever is finished and writes the page atomically."""
     judged = published.judged(records.run)
-    verdict, why = published.comparable(records.run, records.evaluator, representation=judged)
+    alike, why = published.comparable(records.run, records.evaluator, representation=judged)
     finished = jobs(records)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOM / "page"),
@@ -193,7 +191,7 @@ def write_report(records: Records, out: Path) -> None:
         code=code_version(),
         said=said(records),
         tables=[table_view(build(records)) for build in TABLES.values()],
-        comparable=verdict,
+        comparable=alike,
         why=why,
         evaluator=records.evaluator,
         figures=pictures(records.folder / "figures"),

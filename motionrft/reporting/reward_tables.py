@@ -65,7 +65,15 @@ def _row(
     comparable: bool = True,
 ) -> Row:
     cells = {metric.key: _cell(values, metric, paper) for metric in metrics}
-    return Row(labels, cells, group, reference, _fill(records), comparable, not reference)
+    return Row(
+        labels,
+        cells,
+        group,
+        reference=reference,
+        command=_fill(records),
+        comparable=comparable,
+        rival=not reference,
+    )
 
 
 def _scores(records: Records, **where: str) -> dict[str, tuple[float, int]]:
