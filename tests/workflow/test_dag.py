@@ -30,16 +30,25 @@ def test_the_default_run_is_the_toy_run(tmp_path):
 
 
 def test_the_papers_matrix_plans_in_seconds_and_in_hundreds_of_jobs(tmp_path):
-    began = os.times().children_user
-    done = snakemake(tmp_path, "humanml3d", "--dry-run", "--quiet", "rules")
-    spent = os.times().children_user - began
+    done, spent = plan(tmp_path, "humanml3d")
     jobs = planned(done)
     # 8 backbones x 9 methods x 3 seeds; the replications of a model are one job
     assert jobs["finetune"] == 216
     assert jobs["evaluate"] >= 216 + 8
     assert sum(jobs.values()) < 600
-    # three to four processor seconds on a machine of its own; tests share theirs, and with slower ones
-    assert spent < 20
+    assert spent < 5 * slowness(tmp_path)
+
+
+def plan(folder, run):
+    """A dry run, and the processor seconds it took."""
+    began = os.times().children_user
+    done = snakemake(folder, run, "--dry-run", "--quiet", "rules")
+    return done, os.times().children_user - began
+
+
+def slowness(folder) -> float:
+    """How slow this machine is now at what is measured, against one that plans the smallest run in 2.2 s."""
+    return max(plan(folder, "ci")[1] / 2.2, 1.0)
 
 
 def test_lint_and_format_find_nothing(tmp_path):
