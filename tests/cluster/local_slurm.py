@@ -101,9 +101,8 @@ class LocalSlurm:
         # in /etc/slurm, since jobs lose SLURM_CONF on their way to a node
         ETC.mkdir(exist_ok=True)
         for name in ("slurm.conf", "gres.conf"):
-            (ETC / name).unlink(
-                missing_ok=True
-            )  # of a run that was killed: reason_to_skip saw no file
+            # left by a run that was killed, and leading nowhere: reason_to_skip saw no file
+            (ETC / name).unlink(missing_ok=True)
             (ETC / name).symlink_to(self.folder / name)
         try:
             self._start()
@@ -130,9 +129,6 @@ class LocalSlurm:
 
     def start_node(self, node: str) -> None:
         subprocess.run(["slurmd", "-N", node], check=True)
-
-    def stop_node(self, node: str) -> None:
-        self._kill(self.folder / f"slurmd-{node}.pid")
 
     def lose_node(self, node: str) -> None:
         """The node goes down with all that runs on it, and comes back at once."""

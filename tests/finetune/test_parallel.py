@@ -53,6 +53,6 @@ def test_two_processes(tmp_path):
     run = course(METHODS[method], SETTINGS, "flow")
     record = Training(run, tmp_path / "checkpoint").run()
     loss = torch.tensor(record[record["name"] == "loss"]["value"].to_numpy())
-    found = torch.load(tmp_path / "parallel.pt")
+    found = torch.load(tmp_path / "parallel.pt", weights_only=True)
     for a, b in zip([*run.trained, loss], found, strict=True):
         torch.testing.assert_close(b, a.detach(), rtol=1e-4, atol=1e-6)

@@ -44,7 +44,7 @@ def test_killed_three_times_equals_uninterrupted(tmp_path):
     assert final.stdout is not None
     first = int(final.stdout.readline().split()[1])
     assert first >= reached[-1] > 0, "it went on from the checkpoint and not from the start"
-    expected, found = torch.load(tmp_path / "whole.pt"), torch.load(out)
+    expected, found = (torch.load(path, weights_only=True) for path in (tmp_path / "whole.pt", out))
     assert len(expected) == len(found) == 5
     for a, b in zip(expected, found, strict=True):
         assert torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))

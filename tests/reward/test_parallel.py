@@ -30,7 +30,7 @@ def test_two_processes_are_one(corpus, tmp_path):
         for rank in range(2)
     ]
     assert [process.wait(timeout=600) for process in started] == [0, 0]
-    first, second = (torch.load(out / f"rank{rank}.pt") for rank in range(2))
+    first, second = (torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     assert torch.equal(first["weights"], second["weights"])
     # results, not weights: a key's bias has no gradient but rounding, which Adam makes as large as any
     for name in ("embeddings", "scores"):
