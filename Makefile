@@ -18,10 +18,12 @@ help:
 
 env: $(STAMP)
 
+## bytecode on every core instead of by pip; without it each job that may not write its own compiles torch anew
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/pip || sh envs/venv.sh $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q -j 0 -x '/tests?/|/testing/_internal/' $(VENV)/lib motionrft
 	@touch $@
 
 demo: env
