@@ -142,6 +142,16 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
                 field=f"{place}.text",
                 fix=f"choose from {', '.join(run['text'])}, or add it to `text`",
             )
+    data = run["reward"]["stages"].get("authenticity", {}).get("data", {})
+    generators = data.get("generators", "all")
+    for name in [] if generators == "all" else generators:
+        if name not in backbones:
+            raise InputError(
+                f"{name!r} is not among the run's backbones",
+                where=where,
+                field="reward.stages.authenticity.data.generators",
+                fix=f"choose from {', '.join(backbones)}, or `all`",
+            )
     run["matrix"] = _matrix(run, names, list(methods), where)
     run["backbones"], run["methods"], run["resolved"] = backbones, methods, True
     return run

@@ -10,14 +10,15 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from motionrft.artefacts import digest
 from motionrft.reward.switches import SWITCHES, readings
 
-# what only fine-tuning reads of a backbone: a change to these re-trains no backbone
-FINETUNING_KEYS = ("reward_form", "tune", "lora", "source")
+# what training from scratch never reads of a backbone: a change to these re-trains none
+AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora")
 # the names of motionrft/reporting/build.py, kept here so that planning loads no table code
 TABLES = (
     "finetuning",
@@ -91,9 +92,22 @@ class Plan:
         """Names of the pre-training stages of all backbones."""
         return sorted({stage for name in self.backbones for stage in self.stages(name)}) or ["none"]
 
+    @cached_property
+    def weights_of(self) -> dict[str, str]:
+        """For each backbone the first of the run that is trained as it is, mostly itself: MotionLCM in one
+        step and in four is one network, trained once and sampled twice."""
+        first: dict[str, str] = {}
+        return {
+            name: name
+            if "checkpoint" in entry
+            else first.setdefault(digest(self._training(entry)), name)
+            for name, entry in self.run["backbones"].items()
+        }
+
     def base_model(self, backbone: str) -> str:
         """What fine-tuning starts from: the last stage."""
-        return f"{self.results}/backbones/{backbone}/{self.stages(backbone)[-1]}.safetensors"
+        source = self.weights_of[backbone]
+        return f"{self.results}/backbones/{source}/{self.stages(backbone)[-1]}.safetensors"
 
     def start_of_stage(self, wildcards: Wildcards) -> list[str]:
         """What a stage starts from: the stage before it, or the teacher of a distilled backbone."""
@@ -202,8 +216,11 @@ class Plan:
         return " ".join(options)
 
     def samples(self) -> list[str]:
-        """Samples of every pre-trained backbone."""
-        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in self.backbones]
+        """Samples of the pre-trained backbones that the judged stages learn from, all if none are named."""
+        data = self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
+        chosen = data.get("generators", "all")
+        names = self.backbones if chosen == "all" else chosen
+        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in names]
 
     def prompts(self) -> int:
         """How many prompts each backbone is sampled for."""
@@ -262,11 +279,15 @@ class Plan:
     def encoder_settings(self, wildcards: Wildcards) -> str:
         return digest(self.run["text"][wildcards.encoder])
 
+    @staticmethod
+    def _training(backbone: dict[str, Any]) -> dict[str, Any]:
+        """What of a backbone's section its training from scratch depends on."""
+        return {key: value for key, value in backbone.items() if key not in AFTER_TRAINING}
+
     def pretraining_settings(self, wildcards: Wildcards) -> str:
-        """All of a backbone but its other stages and what only fine-tuning reads."""
-        entry = self.run["backbones"][wildcards.backbone]
-        own = {k: v for k, v in entry.items() if k not in (*FINETUNING_KEYS, "pretrain")}
-        return digest({**own, "stage": entry["pretrain"][wildcards.stage]})
+        """All that a backbone's training depends on but its other stages."""
+        entry = self._training(self.run["backbones"][wildcards.backbone])
+        return digest({**entry, "pretrain": entry["pretrain"][wildcards.stage]})
 
     def sampling_settings(self, wildcards: Wildcards) -> str:
         return digest(self.run["backbones"][wildcards.backbone]["sampler"])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motionrft.evaluation.statistics import interval95
 
@@ -38,6 +37,8 @@ def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
     per_seed = values.groupby("seed")["value"].mean()
     mean = float(per_seed.mean())
     if len(per_seed) > 1:
+        from scipy import stats  # half a second to load: only where seeds are compared
+
         half = float(
             stats.t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / np.sqrt(len(per_seed))
         )
@@ -79,6 +80,8 @@ def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Com
         # two equal differences say nothing of their spread
         p = 1.0 if len(sample) < 3 or sample[0] == 0 else 0.0
     else:
+        from scipy import stats
+
         p = float(stats.ttest_1samp(sample, 0.0).pvalue)
     return Comparison(float(seed_means.mean()), p, len(seed_means), better, worse)
 

@@ -74,6 +74,8 @@ def players(records: Records, prompts: int = 6) -> list[dict[str, Any]]:
 
 def strips(records: Records, folder: Path) -> list[Path]:
     """Motion strips (paper Fig. 12): eight moments of a motion, base above fine-tuned, per backbone."""
+    from matplotlib.collections import LineCollection
+
     from motionrft.motion.skeleton import SMPL_22
     from motionrft.reporting.style import PALETTE, pyplot, save
 
@@ -92,17 +94,14 @@ def strips(records: Records, folder: Path) -> list[Path]:
                 axis = axes[2 * number + line, 0]
                 joints = samples.joints[row]
                 moments = torch.linspace(0, len(joints) - 1, 8).long().tolist()
+                limbs = []
                 for place, frame in enumerate(moments):
                     pose = joints[frame] - joints[frame, 0] * torch.tensor([1.0, 0.0, 1.0])
                     across = 0.85 * pose[:, 0] + 0.5 * pose[:, 2] + 1.1 * place
-                    for index, chain in enumerate(chains):
-                        axis.plot(
-                            across[chain],
-                            pose[chain, 1],
-                            color=PALETTE[1 if index % 2 else 0],
-                            lw=1.4,
-                            solid_capstyle="round",
-                        )
+                    drawn = torch.stack([across, pose[:, 1]], dim=1).numpy()
+                    limbs += [drawn[chain] for chain in chains]
+                colors = [PALETTE[index % 2] for index in range(len(chains))] * len(moments)
+                axis.add_collection(LineCollection(limbs, colors=colors, lw=1.4, capstyle="round"))
                 axis.axhline(0, color="0.8", lw=0.8, zorder=0)
                 axis.set_aspect("equal")
                 axis.set(xlim=(-0.8, 8.5), ylim=(-0.1, 2.25))

@@ -25,7 +25,6 @@ HATCHES = ("", "//", "..", "xx")
 RC: dict[str, Any] = {
     "figure.figsize": (5.2, 3.4),
     "figure.dpi": 150,
-    "savefig.bbox": "tight",
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -86,14 +85,18 @@ def look(index: int) -> dict[str, Any]:
 
 
 def save(figure: Any, folder: Path, name: str) -> list[Path]:
-    """<name>.png and <name>.pdf in `folder`."""
+    """<name>.png and <name>.pdf in `folder`, laid out once."""
     plt = pyplot()
     paths = []
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    tight = figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
     for suffix in ("png", "pdf"):
         path = folder / f"{name}.{suffix}"
         with atomic(path) as temporary:
             # no creation date: equal records give equal files
-            figure.savefig(temporary, metadata={"CreationDate": None} if suffix == "pdf" else None)
+            metadata = {"CreationDate": None} if suffix == "pdf" else None
+            figure.savefig(temporary, bbox_inches=tight, metadata=metadata)
         paths.append(path)
     plt.close(figure)
     return paths

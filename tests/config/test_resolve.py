@@ -107,6 +107,10 @@ MISTAKES = {
         toy(resources={"default": {"mem_mb": 3}}),
         ["resources.default.mem_mb"],
     ),
+    "a generator that the run has not": (
+        toy(reward={"stages": {"authenticity": {"data": {"generators": ["mld"]}}}}),
+        ["authenticity.data.generators", "mld", "mdm"],
+    ),
     "unknown text encoder": (
         toy(override={"backbones": {"mdm": {"text": "elmo"}}}),
         ["text", "elmo", "toy"],

@@ -35,6 +35,26 @@ def test_stages_chain_and_a_distilled_backbone_starts_from_its_teacher():
     assert not rest or rest[0] in p.all_stages
 
 
+def test_backbones_that_only_sample_differently_are_trained_once():
+    names = ["mld", "motionlcm-1step", "motionlcm-4step"]
+    shared = plan(backbones=names)
+    assert shared.base_model("motionlcm-4step") == shared.base_model("motionlcm-1step")
+    assert "motionlcm-1step/" in shared.base_model("motionlcm-1step")
+    assert shared.base_model("mld") != shared.base_model("motionlcm-1step")
+    longer = {"motionlcm-4step": {"pretrain": {"distill": {"steps": 700}}}}
+    apart = plan(backbones=names, override={"backbones": longer})
+    assert "motionlcm-4step/" in apart.base_model("motionlcm-4step")
+
+
+def test_judged_stages_learn_from_the_generators_that_are_named():
+    def generators(**data):
+        p = plan(backbones=["mdm", "mld"], reward={"stages": {"authenticity": {"data": data}}})
+        return [file.split("/")[-2] for file in p.samples()]
+
+    assert generators() == ["mdm", "mld"]
+    assert generators(generators=["mld"]) == ["mld"]
+
+
 def test_reward_stages_follow_the_weights():
     silent = {"weights": {"preference": 0, "authenticity": 0}}
     assert plan(reward=silent).reward_stages == ["semantic"]
@@ -103,7 +123,7 @@ CHANGES = {
     "what a reward sees": (SMALL, {"finetune"}),
     "the sampler": (
         {"override": {"backbones": {"mdm": {"sampler": {"steps": 5}}}}},
-        {"pretrain", "finetune", "evaluate"},
+        {"finetune", "evaluate"},
     ),
     "replications": ({"evaluate": {"replications": 2}}, {"evaluate"}),
     "resources": ({"resources": {"default": {"mem_mb": 9999}}}, set()),
