@@ -36,9 +36,8 @@ def integrate(
     The defaults are ACMDM's. Fixed-step methods take points - 1 steps. dopri5 may evaluate beyond t = 1 and
     interpolate, and its step control sees one error over the whole batch, padding included.
     """
-    from torchdiffeq import (
-        odeint,
-    )  # scipy's integrators with it: half a second of every job's start
+    # it loads scipy's integrators: half a second of every job's start
+    from torchdiffeq import odeint
 
     grid = torch.linspace(0.0, 1.0, points, device=start.device)
     return odeint(velocity, start, grid, method=method, rtol=rtol, atol=atol)

@@ -178,6 +178,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         "evaluator": judge.about["label"],
         "model_digest": None if arguments.model is None else file_digest(arguments.model),
         "protocol": settings.protocol,
+        "lengths": "reference" if judge.lengths is None else "estimated",
         "settings": run["evaluate"],
         "split": arguments.split,
         "seed": arguments.seed,

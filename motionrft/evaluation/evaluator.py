@@ -117,7 +117,7 @@ def save_evaluator(
 def load_evaluator(
     path: str | Path, *, corpus: str | None = None, device: torch.device | str = "cpu"
 ) -> tuple[Evaluator, dict[str, Any], dict[str, Tensor]]:
-    """The evaluator in eval mode, the file's `about`, and what else it holds (`words.…`, `clip.…`).
+    """The evaluator in eval mode, the file's `about`, and what else it holds (`words.…`, `clip.…`, `lengths.…`).
 
     corpus: digest of the corpus to be judged. A self-trained evaluator of another corpus is an error.
     """
@@ -135,7 +135,9 @@ def load_evaluator(
         )
     normaliser = Normaliser(tensors.pop("normaliser.mean"), tensors.pop("normaliser.std"))
     extra = {
-        name: tensors.pop(name) for name in list(tensors) if name.startswith(("words.", "clip."))
+        name: tensors.pop(name)
+        for name in list(tensors)
+        if name.startswith(("words.", "clip.", "lengths."))
     }
     build = dict(about["build"])
     evaluator: Evaluator

@@ -22,6 +22,8 @@ from motionrft.evaluation.clipscore import PREFIX, ClipScore
 from motionrft.evaluation.convert import Converter
 from motionrft.evaluation.embedding import Evaluator, Reader
 from motionrft.evaluation.evaluator import CacheReader, corpus_digest, load_evaluator
+from motionrft.evaluation.lengths import PREFIX as LENGTHS
+from motionrft.evaluation.lengths import Lengths
 from motionrft.evaluation.networks import UNIT
 from motionrft.evaluation.official import table_of
 from motionrft.evaluation.protocol import NONE, SAME, SECOND, Draw, Protocol, draw
@@ -75,6 +77,12 @@ class Judge:
         if f"{PREFIX}ids" in extra:
             self.clip_score = ClipScore.read(extra, self.evaluator.normaliser)
             self.clip_score.network.to(device)
+        self.lengths = None
+        if rules.lengths == "estimated" and f"{LENGTHS}hidden" in extra:
+            assert isinstance(self.reader, GloveReader)
+            skeleton = self.data.store.about.get("skeleton", "smpl22")
+            self.lengths = Lengths.read(extra, self.reader, skeleton)
+            self.lengths.network.to(device)
         self.clips = _whole(self.data.clips) if rules.whole else self.data.clips
         self._clips = self.clips["clip"].tolist()
         self._captions = self.clips["captions"].tolist()
@@ -109,16 +117,26 @@ class Judge:
         drawn = self.draw(replication)
         motions = self.real(drawn)[: drawn.generated]
         rule = self.rules.real_reference
-        return self._score(drawn, motions, KINEMATIC, REAL, rule, None)
+        lengths = torch.from_numpy(np.asarray(drawn.lengths, dtype=np.int64))
+        return self._score(drawn, motions, lengths, KINEMATIC, REAL, rule, None)
+
+    def _asked(
+        self, captions: Sequence[str], seeds: Sequence[int], reference: np.ndarray
+    ) -> Tensor:
+        """Lengths [N] that a model is asked for, by `Protocol.lengths`."""
+        if self.lengths is None:
+            return torch.from_numpy(np.asarray(reference, dtype=np.int64))
+        return self.lengths(captions, seeds).clamp(max=self.rules.max_frames)
 
     def score(self, source: Source, representation: str, name: str, replication: int) -> Result:
         """Motions of `source` for the draw's prompts, in `representation`."""
         drawn = self.draw(replication)
         captions, _ = self.prompts(drawn)
         count = drawn.generated
-        lengths = torch.from_numpy(np.asarray(drawn.lengths[:count], dtype=np.int64))
+        lengths = self._asked(captions[:count], drawn.seeds[:count], drawn.lengths[:count])
         motions = source(captions[:count], lengths, drawn.seeds[:count])
-        return self._score(drawn, motions, representation, name, self.rules.reference, source)
+        rule = self.rules.reference
+        return self._score(drawn, motions, lengths, representation, name, rule, source)
 
     def score_backbone(
         self,
@@ -173,6 +191,7 @@ class Judge:
         self,
         drawn: Draw,
         motions: list[Tensor],
+        lengths: Tensor,
         representation: str,
         name: str,
         reference: str,
@@ -182,7 +201,7 @@ class Judge:
         facts = self.data.store.about
         converter, recorded = Converter(representation, facts), Converter(KINEMATIC, facts)
         draws = self._draws(drawn)
-        motions, inputs, embedded = self._read(motions, drawn.lengths, converter, draws)
+        motions, inputs, embedded = self._read(motions, lengths, converter, draws)
         texts = self.evaluator.points(
             self._texts[[self._row[caption] for caption in captions]], draws
         )
@@ -218,15 +237,16 @@ class Judge:
         repeats = self.rules.multimodality.repeats
         wanted = [int(position) for position in drawn.texts for _ in range(repeats)]
         seeds = [seed for position in drawn.texts for seed in drawn.repeat_seeds(position, repeats)]
-        lengths = torch.tensor([int(drawn.lengths[position]) for position in wanted])
-        motions = source([captions[position] for position in wanted], lengths, seeds)
-        _, _, embedded = self._read(motions, lengths.tolist(), converter, self._draws(drawn))
+        asked = [captions[position] for position in wanted]
+        lengths = self._asked(asked, seeds, drawn.lengths[wanted])
+        motions = source(asked, lengths, seeds)
+        _, _, embedded = self._read(motions, lengths, converter, self._draws(drawn))
         return score_repeats(embedded.unflatten(0, (len(drawn.texts), repeats)), drawn, self.rules)
 
     def _read(
         self,
         generated: list[Tensor],
-        lengths: Sequence[int] | np.ndarray,
+        lengths: Tensor,
         converter: Converter,
         draws: torch.Generator | None,
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:

@@ -36,23 +36,18 @@ class MovementEncoder(nn.Module):
         return self.out_net(self.main(features.transpose(1, 2)).transpose(1, 2))
 
 
-class _Recurrent(nn.Module):
-    """The shared trunk: linear, bidirectional GRU from a learned state, head on both final states."""
+class Recurrent(nn.Module):
+    """The shared trunk: linear, bidirectional GRU from a learned state."""
 
-    def __init__(self, width: int, hidden: int, head: int, out: int):
+    def __init__(self, width: int, hidden: int):
         super().__init__()
         self.input_emb = nn.Linear(width, hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True, bidirectional=True)
-        self.output_net = nn.Sequential(
-            nn.Linear(2 * hidden, head),
-            nn.LayerNorm(head),
-            nn.LeakyReLU(LEAK),
-            nn.Linear(head, out),
-        )
         self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
 
-    def encode(self, sequence: Tensor, lengths: Tensor) -> Tensor:
-        """sequence [B, L, width], lengths [B] >= 1 -> [B, out]; what lies after a length is ignored."""
+    def final(self, sequence: Tensor, lengths: Tensor) -> Tensor:
+        """sequence [B, L, width], lengths [B] >= 1 -> both final states [B, 2 hidden]; what lies after a
+        length is ignored."""
         if int(lengths.min()) < 1:
             raise InputError(
                 f"sequence {int(lengths.argmin())} has no token",
@@ -65,10 +60,27 @@ class _Recurrent(nn.Module):
         )
         start = self.hidden.expand(-1, len(sequence), -1).contiguous()
         _, final = self.gru(packed, start)
-        return self.output_net(torch.cat([final[0], final[1]], dim=-1))
+        return torch.cat([final[0], final[1]], dim=-1)
 
 
-class MotionEncoder(_Recurrent):
+class _Encoder(Recurrent):
+    """The trunk with a head into the shared space."""
+
+    def __init__(self, width: int, hidden: int, head: int, out: int):
+        super().__init__(width, hidden)
+        self.output_net = nn.Sequential(
+            nn.Linear(2 * hidden, head),
+            nn.LayerNorm(head),
+            nn.LeakyReLU(LEAK),
+            nn.Linear(head, out),
+        )
+
+    def encode(self, sequence: Tensor, lengths: Tensor) -> Tensor:
+        """sequence [B, L, width], lengths [B] -> [B, out]."""
+        return self.output_net(self.final(sequence, lengths))
+
+
+class MotionEncoder(_Encoder):
     """Movement tokens [B, L, width] and their number [B] -> [B, out]."""
 
     def __init__(self, width: int, hidden: int, out: int):
@@ -78,7 +90,7 @@ class MotionEncoder(_Recurrent):
         return self.encode(movements, lengths)
 
 
-class TextEncoder(_Recurrent):
+class TextEncoder(_Encoder):
     """Word vectors [B, L, word], part-of-speech one-hots [B, L, pos] and lengths [B] -> [B, out].
 
     `pos = 0` leaves the part-of-speech input out, for token states of a text encoder.

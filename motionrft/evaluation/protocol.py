@@ -5,8 +5,9 @@ The field's numbers come from protocols that differ quietly (crops, groups, whic
 record says which one made a number.
 
 | protocol | reproduced | not reproduced |
-| t2m | shuffled batches of 32 as groups, the tail dropped; a second pass over the real motions for FID | lengths
-  drawn by a trained length estimator (its network is not published in the papers): the reference's length |
+| t2m | shuffled batches of 32 as groups, the tail dropped; a second pass over the real motions for FID;
+  lengths drawn from captions, with its estimator (`lengths.py`; without that file the reference's, and the record
+  says so) | a length of no frame at all, which it can draw: one unit here |
 | mdm | as t2m; 1,000 generated against all real; MultiModality on 128 texts in five replications; frames after a
   motion's length are what the model emits (MDM), and its last token sees them | |
 | mld | permuted groups, FID against the same pass (Real 0), padding that is zero in the training space | |
@@ -57,6 +58,8 @@ class Protocol:
     grouping      "permuted": all embeddings permuted, consecutive groups of 32, the tail dropped for
                   R-Precision and MM-Dist only; "batches": a shuffled loader of batches of 32 that drops
                   the tail from everything; "in order": consecutive, the short last group kept
+    lengths       "reference": a model is asked for the length of the prompt's motion; "estimated": for one
+                  drawn from the caption
     limit         most motions generated (0: all), against the full set of real ones
     reference     the real motions that FID of a model compares with: those of the same draw, or of a
                   second, independent draw
@@ -75,6 +78,7 @@ class Protocol:
     caption: str = "random"
     crop: bool = True
     grouping: str = "permuted"
+    lengths: str = "reference"
     limit: int = 0
     reference: str = SAME
     real_reference: str = SECOND
@@ -93,7 +97,7 @@ class Protocol:
 PROTOCOLS = {
     "sound": Protocol("sound"),
     # Guo et al.
-    "t2m": Protocol("t2m", grouping="batches", reference=SECOND),
+    "t2m": Protocol("t2m", grouping="batches", reference=SECOND, lengths="estimated"),
     "mdm": Protocol(
         "mdm", grouping="batches", limit=1000, reference=SECOND, padding="emitted",
         multimodality=MultiModalityPlan(texts=128, replications=5),

@@ -12,6 +12,7 @@ from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.clipscore import clip_tensors, read_motionclip, token_ids
 from motionrft.evaluation.evaluator import OFFICIAL, Evaluator
+from motionrft.evaluation.lengths import estimator_tensors, read_estimator
 from motionrft.evaluation.official import load_official, read_statistics, table_tensors
 from motionrft.evaluation.spm import load_spm
 from motionrft.evaluation.words import read_glove
@@ -48,6 +49,8 @@ def read_released(
     extra = table_tensors(read_glove(settings["glove"]))
     if settings.get("clip_checkpoint"):
         extra |= _motionclip(settings, features, where)
+    if settings.get("length_checkpoint"):
+        extra |= estimator_tensors(read_estimator(settings["length_checkpoint"]))
     return evaluator, {**about, "build": build}, extra
 
 
