@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from motionrft.config import ROOT
-from motionrft.config.plan import TABLES
 from motionrft.reporting.dag import FEEDS
 from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
 
@@ -71,11 +70,11 @@ def test_every_computing_rule_has_all_its_parts():
 
 
 TARGETS = {
-    "tables": {"table": len(TABLES), "figures": 0, "page": 0},
-    "figures": {"table": 0, "figures": 1, "page": 0},
+    "tables": {"tables": 1, "figures": 0, "page": 0},
+    "figures": {"tables": 0, "figures": 1, "page": 0},
     "report": {"page": 1},
-    "table_finetuning": {"table": 1, "page": 0},
-    "backbone_mdm": {"pretrain": 1, "evaluate": 3, "table": 0},
+    "table_finetuning": {"tables": 1, "page": 0},
+    "backbone_mdm": {"pretrain": 1, "evaluate": 3, "tables": 0},
     "method_easytune": {"finetune": 1, "evaluate": 1},
 }
 
@@ -88,7 +87,7 @@ def test_targets_by_name(target, tmp_path):
 
 
 LR = "override={methods: {easytune: {lr: 0.01}}}"
-REPORTING = {"records": 1, "table": len(TABLES), "figures": 1, "page": 1}
+REPORTING = {"records": 1, "tables": 1, "figures": 1, "page": 1}
 CHANGES = {
     "nothing": ((), {}),
     # one cell, and the three analyses of single steps that are made with this method

@@ -10,33 +10,37 @@ rule records:
     localrule: True
 
 
-rule table:
+# one job: each table alone takes less time than Python takes to start
+rule tables:
     input:
         "<results>/records.done",
     output:
-        csv=report(
-            "<results>/tables/{table}.csv",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}", "format": "csv"},
-        ),
-        markdown="<results>/tables/{table}.md",
-        latex="<results>/tables/{table}.tex",
+        csv=[
+            report(
+                f"<results>/tables/{name}.csv",
+                caption="../report/table.rst",
+                category="Tables",
+                labels={"table": name, "format": "csv"},
+            )
+            for name in PLAN.tables
+        ],
+        markdown=collect("<results>/tables/{table}.md", table=PLAN.tables),
+        latex=collect("<results>/tables/{table}.tex", table=PLAN.tables),
     log:
-        "<logs>/tables/{table}.log",
+        "<logs>/tables.log",
     benchmark:
-        "<benchmarks>/tables/{table}.jsonl"
+        "<benchmarks>/tables.jsonl"
     group:
         "reporting"
     conda:
         "../../envs/report.yaml"
-    threads: PLAN.threads("table")
+    threads: PLAN.threads("tables")
     resources:
-        **PLAN.resources("table"),
+        **PLAN.resources("tables"),
     params:
-        results=subpath(output.csv, ancestor=2),
+        results=lambda wildcards, output: Path(output.csv[0]).parents[1],
     shell:
-        "python -m motionrft tables --results {params.results:q} --name {wildcards.table} > {log:q} 2>&1"
+        "python -m motionrft tables --results {params.results:q} > {log:q} 2>&1"
 
 
 rule figures:
@@ -69,7 +73,7 @@ rule figures:
 
 rule page:
     input:
-        tables=collect("<results>/tables/{table}.csv", table=PLAN.tables),
+        tables=rules.tables.output.csv,
         figures="<results>/figures",
     output:
         report(
@@ -94,11 +98,6 @@ rule page:
         settings=PLAN.settings_of("name", "matrix"),
     shell:
         "python -m motionrft report --results {params.results:q} > {log:q} 2>&1"
-
-
-rule tables:
-    input:
-        collect("<results>/tables/{table}.csv", table=PLAN.tables),
 
 
 rule report:
