@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ class LengthEstimator(Recurrent):
         self.pos_emb = nn.Linear(pos, word)
         widths = (2 * hidden, head, head // 2, head // 4)
         layers: list[nn.Module] = []
-        for width, narrower in zip(widths, widths[1:], strict=False):
+        for width, narrower in pairwise(widths):
             layers += [nn.Linear(width, narrower), nn.LayerNorm(narrower), nn.LeakyReLU(LEAK)]
         self.output = nn.Sequential(*layers, nn.Linear(widths[-1], units))
 

@@ -41,8 +41,8 @@ def start(
 ) -> subprocess.Popen[str]:
     command = [
         *(sys.executable, "-m", "snakemake", "--profile", "slurm", "--directory", folder),
-        # each status check that finds nothing new adds ten seconds to the wait for the next
-        *("--slurm-init-seconds-before-status-checks", "1"),
+        # checks are 18, 28, 38 … s apart until a job ends: most of these jobs are seen by the first
+        *("--slurm-init-seconds-before-status-checks", "18"),
         *("--nocolor", "--configfile", *files),
         *arguments,
     ]

@@ -12,7 +12,8 @@ from motionrft.reporting.dag import FEEDS
 from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
 
 RUNS = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
-NEEDED = {"mocap": ("--config", "mocap_dir=/a folder/日本")}
+MOCAP = ("--config", "mocap_dir=/a folder/日本")
+NEEDED = {"mocap": MOCAP, "mocap-full": MOCAP}
 
 
 @pytest.mark.parametrize("run", RUNS)
