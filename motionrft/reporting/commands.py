@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from motionrft.reporting.records import Records
 
 
 def add_commands(stages: argparse._SubParsersAction) -> None:
@@ -19,6 +24,8 @@ def add_commands(stages: argparse._SubParsersAction) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.add_argument("--results", type=Path, required=True, help="folder of the run")
+        if name == "figures":
+            parser.add_argument("--processes", type=int, default=1, help="figures drawn at a time")
         if name != "report":
             parser.add_argument(
                 "--name", action="append", default=[], help="only this one (may be repeated)"
@@ -58,21 +65,48 @@ def run_tables(arguments: argparse.Namespace) -> None:
 
 
 def run_figures(arguments: argparse.Namespace) -> None:
-    from motionrft.reporting.figures import FIGURES, draw_all
-    from motionrft.reporting.motions import animations, strips
-    from motionrft.reporting.records import Records
+    from functools import partial
+    from multiprocessing import get_context
 
-    records = Records(arguments.results)
+    from motionrft.reporting.figures import FIGURES
+
     folder = arguments.out or arguments.results / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    motions = {"strips": strips, "animations": animations}
-    names = _names({**FIGURES, **motions}, arguments.name, "figure")
-    written = draw_all(records, folder, [name for name in names if name in FIGURES])
-    for name in set(motions) & set(names):
-        motions[name](records, folder)
-    for name in names:
-        if name in FIGURES and name not in written:
+    # first those of motions, which take longest
+    names = _names({**dict.fromkeys(MOTIONS), **FIGURES}, arguments.name, "figure")
+    one = partial(_draw, arguments.results, folder)
+    if arguments.processes > 1:
+        # no fork: it would take half of a thread pool along
+        with get_context("spawn").Pool(min(arguments.processes, len(names))) as pool:
+            drawn = pool.map(one, names, chunksize=1)
+    else:
+        drawn = [one(name) for name in names]
+    for name, done in zip(names, drawn, strict=True):
+        if not done:
             print(f"{name}: not drawn, its records do not exist yet")
+
+
+MOTIONS = ("strips", "animations")
+
+
+@cache
+def _records(results: Path) -> Records:
+    """Read once a process."""
+    from motionrft.reporting.records import Records
+
+    return Records(results)
+
+
+def _draw(results: Path, folder: Path, name: str) -> bool:
+    """Draws one figure; False where its records are absent."""
+    from motionrft.reporting.figures import draw
+
+    records = _records(results)
+    if name in MOTIONS:
+        from motionrft.reporting import motions
+
+        return bool(getattr(motions, name)(records, folder))
+    return bool(draw(records, folder, name))
 
 
 def run_report(arguments: argparse.Namespace) -> None:

@@ -41,8 +41,8 @@ def start(
 ) -> subprocess.Popen[str]:
     command = [
         *(sys.executable, "-m", "snakemake", "--profile", "slurm", "--directory", folder),
-        # checks are 18, 28, 38 … s apart until a job ends: most of these jobs are seen by the first
-        *("--slurm-init-seconds-before-status-checks", "18"),
+        # each status check that finds nothing new adds ten seconds to the wait for the next
+        *("--slurm-init-seconds-before-status-checks", "1"),
         *("--nocolor", "--configfile", *files),
         *arguments,
     ]
@@ -86,6 +86,19 @@ def of_rule(cluster, rule: str) -> list[dict[str, str]]:
     return [job for job in cluster.jobs() if job["Comment"].startswith(f"rule_{rule}")]
 
 
+@pytest.fixture(scope="module")
+def doomed(cluster, tmp_path_factory):
+    """A run whose only job must fail, started beside the other: most of both is waiting."""
+    folder = tmp_path_factory.mktemp("doomed")
+    run = folder / "run.yaml"
+    run.write_text(
+        "{name: fails, corpus: {kind: bvh, mocap_dir: /nowhere}, backbones: [mdm], methods: []}"
+    )
+    target = "results/fails/corpus/corpus.json"
+    return start(folder, "--retries", "0", "--", target, files=[run]), folder / target
+
+
+@pytest.mark.usefixtures("doomed")
 def test_the_workflow_on_a_cluster(cluster, tmp_path):
     """The toy DAG to its scores: GPUs where asked, and two interruptions that cost nothing."""
     checkpoint = tmp_path / "results/ci/backbones/mdm/denoiser.checkpoint"
@@ -138,15 +151,11 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
 
 
-def test_a_job_that_must_fail_shows_its_logs(cluster, tmp_path):
-    run = tmp_path / "run.yaml"
-    run.write_text(
-        "{name: fails, corpus: {kind: bvh, mocap_dir: /nowhere}, backbones: [mdm], methods: []}"
-    )
-    target = "results/fails/corpus/corpus.json"
-    output = finish(start(tmp_path, "--retries", "0", "--", target, files=[run]))
+def test_a_job_that_must_fail_shows_its_logs(doomed):
+    process, target = doomed
+    output = finish(process)
     assert "no .bvh file" in output  # the rule's own log, shown
     assert "results/fails/logs/corpus.log" in output
     [path] = set(re.findall(r"log: (\S*slurm_logs/rule_corpus/\d+\.log)", output))
     assert Path(path).exists()
-    assert not (tmp_path / target).exists()
+    assert not target.exists()

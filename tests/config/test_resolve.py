@@ -7,7 +7,8 @@ from motionrft.config import ROOT, dump, load_run, resolve, typed
 from motionrft.errors import InputError
 
 RUNS = sorted((ROOT / "config").glob("*.yaml"))
-NEEDED = {"mocap": {"mocap_dir": "/somewhere"}}
+MOCAP = {"mocap_dir": "/somewhere"}
+NEEDED = {"mocap": MOCAP, "mocap-full": MOCAP}
 
 
 def toy(**changes):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from motionrft.reporting.figures import FIGURES, draw_all
+from motionrft.reporting.figures import FIGURES, draw
 from motionrft.reporting.jobs import jobs
 from motionrft.reporting.motions import animations, strips
 from motionrft.reporting.records import Records
@@ -33,7 +33,8 @@ FLAGS = [
 def page(tmp_path_factory):
     records = Records(make_run(tmp_path_factory.mktemp("page")))
     (records.folder / "figures").mkdir()
-    draw_all(records, records.folder / "figures", list(FIGURES))
+    for name in FIGURES:
+        draw(records, records.folder / "figures", name)
     out = records.folder / "report.html"
     write_report(records, out)
     return out

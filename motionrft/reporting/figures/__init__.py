@@ -60,13 +60,9 @@ FIGURES: dict[str, tuple[str, Callable[[Records], Any | None]]] = {
 }
 
 
-def draw_all(records: Records, folder: Path, names: list[str]) -> dict[str, list[Path]]:
-    """Draws the named figures; returns what was written (nothing for figures whose records are absent)."""
+def draw(records: Records, folder: Path, name: str) -> list[Path]:
+    """Draws a figure; returns what was written, nothing where its records are absent."""
     from motionrft.reporting.style import save
 
-    written = {}
-    for name in names:
-        figure = FIGURES[name][1](records)
-        if figure is not None:
-            written[name] = save(figure, folder, name)
-    return written
+    figure = FIGURES[name][1](records)
+    return [] if figure is None else save(figure, folder, name)
