@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from motionrft.artefacts import load_into
 from motionrft.errors import InputError
-from motionrft.evaluation.networks import LEAK, UNIT, Recurrent
+from motionrft.evaluation.networks import LEAK, UNIT, final_states
 from motionrft.evaluation.words import GloveReader
 from motionrft.foreign import read_foreign
 
@@ -27,12 +27,15 @@ SHORTEST = {"smpl22": 10, "kit21": 6}
 DRAWS = 3
 
 
-class LengthEstimator(Recurrent):
+class LengthEstimator(nn.Module):
     """Word vectors [B, L, word], part-of-speech one-hots [B, L, pos], lengths [B] -> logits [B, units]."""
 
     def __init__(self, word: int, pos: int, hidden: int, head: int, units: int):
-        super().__init__(word, hidden)
+        super().__init__()
         self.pos_emb = nn.Linear(pos, word)
+        self.input_emb = nn.Linear(word, hidden)
+        self.gru = nn.GRU(hidden, hidden, batch_first=True, bidirectional=True)
+        self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
         widths = (2 * hidden, head, head // 2, head // 4)
         layers: list[nn.Module] = []
         for width, narrower in pairwise(widths):
@@ -40,7 +43,8 @@ class LengthEstimator(Recurrent):
         self.output = nn.Sequential(*layers, nn.Linear(widths[-1], units))
 
     def forward(self, words: Tensor, pos: Tensor, lengths: Tensor) -> Tensor:
-        return self.output(self.final(words + self.pos_emb(pos), lengths))
+        sequence = self.input_emb(words + self.pos_emb(pos))
+        return self.output(final_states(self.gru, self.hidden, sequence, lengths))
 
 
 def read_estimator(path: str | Path) -> LengthEstimator:

@@ -36,51 +36,43 @@ class MovementEncoder(nn.Module):
         return self.out_net(self.main(features.transpose(1, 2)).transpose(1, 2))
 
 
-class Recurrent(nn.Module):
-    """The shared trunk: linear, bidirectional GRU from a learned state."""
+def final_states(gru: nn.GRU, start: Tensor, sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Last states of both directions [B, 2 hidden] after sequence [B, L, width] of lengths [B] >= 1, begun at
+    `start` [2, 1, hidden]; what lies after a length is ignored."""
+    if int(lengths.min()) < 1:
+        raise InputError(
+            f"sequence {int(lengths.argmin())} has no token",
+            field="lengths",
+            fix=f"motions need at least {UNIT} frames and captions one word",
+        )
+    # the GRU reads packed rows only, so padding costs and changes nothing
+    packed = pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    _, final = gru(packed, start.expand(-1, len(sequence), -1).contiguous())
+    return torch.cat([final[0], final[1]], dim=-1)
 
-    def __init__(self, width: int, hidden: int):
+
+class _Recurrent(nn.Module):
+    """The shared trunk: linear, bidirectional GRU from a learned state, head on both final states."""
+
+    def __init__(self, width: int, hidden: int, head: int, out: int):
         super().__init__()
         self.input_emb = nn.Linear(width, hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True, bidirectional=True)
-        self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
-
-    def final(self, sequence: Tensor, lengths: Tensor) -> Tensor:
-        """sequence [B, L, width], lengths [B] >= 1 -> both final states [B, 2 hidden]; what lies after a
-        length is ignored."""
-        if int(lengths.min()) < 1:
-            raise InputError(
-                f"sequence {int(lengths.argmin())} has no token",
-                field="lengths",
-                fix=f"motions need at least {UNIT} frames and captions one word",
-            )
-        # the GRU reads packed rows only, so padding costs and changes nothing
-        packed = pack_padded_sequence(
-            self.input_emb(sequence), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        start = self.hidden.expand(-1, len(sequence), -1).contiguous()
-        _, final = self.gru(packed, start)
-        return torch.cat([final[0], final[1]], dim=-1)
-
-
-class _Encoder(Recurrent):
-    """The trunk with a head into the shared space."""
-
-    def __init__(self, width: int, hidden: int, head: int, out: int):
-        super().__init__(width, hidden)
         self.output_net = nn.Sequential(
             nn.Linear(2 * hidden, head),
             nn.LayerNorm(head),
             nn.LeakyReLU(LEAK),
             nn.Linear(head, out),
         )
+        self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
 
     def encode(self, sequence: Tensor, lengths: Tensor) -> Tensor:
-        """sequence [B, L, width], lengths [B] -> [B, out]."""
-        return self.output_net(self.final(sequence, lengths))
+        """sequence [B, L, width], lengths [B] >= 1 -> [B, out]; what lies after a length is ignored."""
+        final = final_states(self.gru, self.hidden, self.input_emb(sequence), lengths)
+        return self.output_net(final)
 
 
-class MotionEncoder(_Encoder):
+class MotionEncoder(_Recurrent):
     """Movement tokens [B, L, width] and their number [B] -> [B, out]."""
 
     def __init__(self, width: int, hidden: int, out: int):
@@ -90,7 +82,7 @@ class MotionEncoder(_Encoder):
         return self.encode(movements, lengths)
 
 
-class TextEncoder(_Encoder):
+class TextEncoder(_Recurrent):
     """Word vectors [B, L, word], part-of-speech one-hots [B, L, pos] and lengths [B] -> [B, out].
 
     `pos = 0` leaves the part-of-speech input out, for token states of a text encoder.
