@@ -40,9 +40,9 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "analyse": ("features", "text", "pretrain", "train_reward", "train_reward_judged"),
     "evaluate_real": ("features", "text", "train_evaluator"),
     "evaluate": ("features", "text", "train_evaluator", "pretrain", "finetune"),
-    "table": RECORDS,
+    "tables": RECORDS,
     "figures": RECORDS,
-    "page": ("table", "figures", *RECORDS),
+    "page": ("tables", "figures", *RECORDS),
 }  # fmt: skip
 WIDE, HIGH, GAP_X, GAP_Y = 132, 40, 44, 18
 
@@ -54,14 +54,15 @@ def counts(records: Records) -> dict[str, int]:
     plan = Plan(records.run)
     judged = len(plan.reward_stages) - 1
     made = sum(not {"source", "sources"} & set(entry) for entry in records.run["text"].values())
+    trained = set(plan.weights_of.values()) - set(plan.official)
     total = {
         "corpus": 1, "features": 1, "text_encoder": made, "text": len(records.run["text"]),
-        "train_evaluator": 1, "pretrain": sum(len(plan.stages(name)) for name in plan.backbones),
-        "train_reward": 1, "sample": len(plan.backbones) if judged else 0, "reward_data": judged,
+        "train_evaluator": 1, "pretrain": sum(len(plan.stages(name)) for name in trained),
+        "train_reward": 1, "sample": len(plan.samples()) if judged else 0, "reward_data": judged,
         "train_reward_judged": judged, "train_reward_spl": len(plan.refined_stages),
         "evaluate_reward": 1, "train_reward_switched": len(plan.switched_stages()),
         "evaluate_reward_switched": len(plan.switched_scores()), "finetune": len(plan.cells), "analyse": len(plan.analyses()),
-        "evaluate_real": 1, "evaluate": len(plan.evaluations()), "table": len(plan.tables), "figures": 1, "page": 1,
+        "evaluate_real": 1, "evaluate": len(plan.evaluations()), "tables": 1, "figures": 1, "page": 1,
     }  # fmt: skip
     return {rule: number for rule, number in total.items() if number}
 

@@ -5,13 +5,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from motionrft.config import load_run
 from motionrft.reporting.dag import FEEDS, counts, layers, reduced, svg
 from motionrft.reporting.jobs import jobs
 from motionrft.reporting.records import Records
 from tests.reporting.made_run import make_run
+from tests.workflow.snakemake_run import planned, snakemake
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +40,14 @@ def test_boxes_say_what_is_done(records):
     assert total["finetune"] == 6
     assert ">finetune</text>" in drawing
     assert "1 of 6" in drawing
+
+
+def test_jobs_are_counted_as_snakemake_plans_them(tmp_path):
+    jobs_by_rule = planned(snakemake(tmp_path, "toy", "--dry-run"))
+    run = load_run(ROOT / "config" / "toy.yaml")
+    assert counts(SimpleNamespace(run=run)) == {
+        rule: number for rule, number in jobs_by_rule.items() if rule != "records"
+    }
 
 
 def test_the_drawing_is_the_workflow(tmp_path):
