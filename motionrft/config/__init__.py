@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -126,14 +127,7 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
         if entry.get("teacher") and entry["teacher"] not in backbones:
             queue.append(entry["teacher"])
     for kind, known in (("backbones", backbones), ("methods", {"all": 0, **methods})):
-        for name in override.get(kind, {}):
-            if name not in known:
-                raise InputError(
-                    f"{name!r} is not among the run's {kind}",
-                    where=where,
-                    field=f"override: {kind}",
-                    fix=f"choose from {', '.join(known)}",
-                )
+        _among(override.get(kind, {}), known, kind, where, f"override: {kind}")
     for place, name in _encoders(run, backbones):
         if name not in run["text"]:
             raise InputError(
@@ -144,17 +138,31 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
             )
     data = run["reward"]["stages"].get("authenticity", {}).get("data", {})
     generators = data.get("generators", "all")
-    for name in [] if generators == "all" else generators:
-        if name not in backbones:
-            raise InputError(
-                f"{name!r} is not among the run's backbones",
-                where=where,
-                field="reward.stages.authenticity.data.generators",
-                fix=f"choose from {', '.join(backbones)}, or `all`",
-            )
+    if generators != "all":
+        field = "reward.stages.authenticity.data.generators"
+        _among(generators, backbones, "backbones", where, field, ", or `all`")
     run["matrix"] = _matrix(run, names, list(methods), where)
     run["backbones"], run["methods"], run["resolved"] = backbones, methods, True
     return run
+
+
+def _among(
+    names: Iterable[str],
+    known: Collection[str],
+    kind: str,
+    where: str | Path,
+    field: str,
+    also: str = "",
+) -> None:
+    """Raises on the first of `names` that is none of the run's. also: what else would mend it."""
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"{name!r} is not among the run's {kind}",
+                where=where,
+                field=field,
+                fix=f"choose from {', '.join(known)}{also}",
+            )
 
 
 def _encoders(run: dict[str, Any], backbones: dict[str, Any]) -> list[tuple[str, str]]:
@@ -211,14 +219,8 @@ def _matrix(
         for kind, known in (("backbones", backbones), ("methods", methods)):
             value = entry.get(kind, "all")
             picked[kind] = known if value == "all" else value
-            for name in picked[kind]:
-                if name not in known:
-                    raise InputError(
-                        f"{name!r} is not among the run's {kind}",
-                        where=where,
-                        field=f"matrix.{number}.{kind}",
-                        fix=f"choose from {', '.join(known)}, or add it to `{kind}`",
-                    )
+            field, also = f"matrix.{number}.{kind}", f", or add it to `{kind}`"
+            _among(picked[kind], known, kind, where, field, also)
         for backbone in picked["backbones"]:
             for method in picked["methods"]:
                 seeds = cells.setdefault((backbone, method), [])

@@ -215,17 +215,20 @@ class Plan:
             options.append(f"--set reward.official.{wildcards.switch}=true")
         return " ".join(options)
 
+    @property
+    def _generated(self) -> dict[str, Any]:
+        """What the run says of the generated motions that are judged."""
+        return self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
+
     def samples(self) -> list[str]:
         """Samples of the pre-trained backbones that the judged stages learn from, all if none are named."""
-        data = self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
-        chosen = data.get("generators", "all")
+        chosen = self._generated.get("generators", "all")
         names = self.backbones if chosen == "all" else chosen
         return [f"{self.results}/backbones/{name}/samples.safetensors" for name in names]
 
     def prompts(self) -> int:
         """How many prompts each backbone is sampled for."""
-        data = self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
-        return int(data.get("prompts", 256))
+        return int(self._generated.get("prompts", 256))
 
     def scored_model(self, wildcards: Wildcards) -> str:
         if wildcards.method == "base":

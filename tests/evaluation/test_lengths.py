@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from motionrft.artefacts import read_table, write_table
+from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluator import (
     SELF_TRAINED,
@@ -132,8 +133,6 @@ def test_the_protocol_asks_a_model_for_drawn_lengths_and_no_other_does(
     clips["tokens"] = [["unk/NOUN"] * len(captions) for captions in clips["captions"]]
     write_table(folder / "clips.parquet", clips, about)
     file = tmp_path / "model.safetensors"
-    from motionrft.corpus.store import FeatureStore
-
     corpus = FeatureStore(folder)
     widths = Widths(8, 8, 8, 8, 8)
     build = {"widths": vars(widths), "word": WORD, "pos": len(POS), "channels": "all but contacts"}
