@@ -136,6 +136,14 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
                 field=f"{place}.text",
                 fix=f"choose from {', '.join(run['text'])}, or add it to `text`",
             )
+    for name, method in methods.items():
+        if method.get("semantic_stage") == "spl" and not run["reward"]["stages"].get("spl"):
+            raise InputError(
+                f"method {name} is scored by the self-refined reward, which this run does not train",
+                where=where,
+                field="reward.stages.spl",
+                fix="add that stage, or leave the method out of `methods`",
+            )
     data = run["reward"]["stages"].get("authenticity", {}).get("data", {})
     generators = data.get("generators", "all")
     if generators != "all":

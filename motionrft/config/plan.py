@@ -146,15 +146,16 @@ class Plan:
 
     @property
     def refined_stages(self) -> list[str]:
-        """The self-refined semantic stage, if the run configures it: scored, never fine-tuned with."""
+        """The self-refined semantic stage, if the run configures it: scored, and what `semantic_stage: spl` reads."""
         return ["spl"] if self.run["reward"].get("stages", {}).get("spl") else []
 
     def reward_file(self, stage: str) -> str:
         return f"{self.results}/reward/{stage}.safetensors"
 
-    def reward_files(self) -> list[str]:
-        """What fine-tuning reads: every method the same files, since all are scored by the same reward."""
-        return [self.reward_file(stage) for stage in self.reward_stages]
+    def reward_files(self, wildcards: Wildcards) -> list[str]:
+        """What fine-tuning reads: the files that score every method alike, and the self-refined one if its own."""
+        own = [self.run["methods"][wildcards.method].get("semantic_stage", "semantic")]
+        return [self.reward_file(stage) for stage in dict.fromkeys(self.reward_stages + own)]
 
     def scored_rewards(self) -> list[str]:
         return [self.reward_file(stage) for stage in self.reward_stages + self.refined_stages]

@@ -69,18 +69,14 @@ def method_settings(
     run: dict[str, Any], backbone: str, method: str
 ) -> tuple[Settings, dict[str, Any]]:
     """The settings of one cell (the method's keys over the run's over the backbone's), and the method's section."""
-    section = dict(run["methods"][method])
+    section = run["methods"][method]
     own = {
         key: run["backbones"][backbone][key]
         for key in ("tune", "lora")
         if key in run["backbones"][backbone]
     }
-    weights = section.pop("reward_weights", None)
     merged = merge(merge(own, run.get("finetune", {})), section)
-    return Settings.read(merged, f"config/methods/{method}.yaml"), {
-        **section,
-        "reward_weights": weights,
-    }
+    return Settings.read(merged, f"config/methods/{method}.yaml"), section
 
 
 def prepare(
@@ -105,9 +101,12 @@ def prepare(
     trained, adapters = open_weights(backbone, settings, seed)
     stages = reward_stages(files.rewards)
     yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
-    reward = weighted(
-        yardstick, section["reward_weights"], set(stages), f"config/methods/{method_name}.yaml"
-    )
+    own = f"config/methods/{method_name}.yaml"
+    scorer = yardstick
+    if section.get("semantic_stage") == "spl":
+        stages = refined(stages, own)
+        scorer = load_reward(stages, run["reward"]["weights"], settings, device)
+    reward = weighted(scorer, section.get("reward_weights"), set(stages), own)
     draws = torch.Generator()
     if settings.sampled:
         reward = copy.copy(reward)
@@ -190,17 +189,33 @@ def reward_stages(files: Sequence[Path]) -> dict[str, Path]:
     """The files by the stage their headers name."""
     stages: dict[str, Path] = {}
     for file in files:
-        kind = str(read_tensors(file)[1].get("kind", ""))
+        about = read_tensors(file)[1]
+        kind = str(about.get("kind", ""))
         if not kind.startswith("reward-"):
             raise InputError(
                 "not a reward file of this suite", where=file, fix="pass the files of train-reward"
             )
-        stages[kind.removeprefix("reward-")] = file
+        # self-refinement ends in a semantic network too
+        stages["spl" if about.get("stage") == "spl" else kind.removeprefix("reward-")] = file
+    if "spl" in stages:
+        stages.setdefault("semantic", stages["spl"])
     if "semantic" not in stages:
         raise InputError(
             "no semantic stage among the reward files", where="--reward", fix="pass it first"
         )
     return stages
+
+
+def refined(stages: dict[str, Path], where: str) -> dict[str, Path]:
+    """The self-refined network alone: the judged stages' adapters stand on the one before it."""
+    if "spl" not in stages:
+        raise InputError(
+            "its file is not among the reward files",
+            where=where,
+            field="semantic_stage",
+            fix="pass spl.safetensors with --reward, or set it to semantic",
+        )
+    return {"semantic": stages["spl"]}
 
 
 def load_reward(

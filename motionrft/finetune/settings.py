@@ -13,7 +13,9 @@ from motionrft.finetune.objective import Loss
 from motionrft.finetune.update import Optimisation
 
 BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
-NOT_SETTINGS = ("name", "family", "source", "open", "options")
+NOT_SETTINGS = (
+    "name", "family", "source", "open", "options", "reward_weights", "semantic_stage",
+)  # fmt: skip
 REWARD_STATES = ("frozen", "official")
 
 

@@ -25,7 +25,9 @@ def add_commands(stages: argparse._SubParsersAction) -> None:
         )
         parser.add_argument("--results", type=Path, required=True, help="folder of the run")
         if name == "figures":
-            parser.add_argument("--processes", type=int, default=1, help="figures drawn at a time")
+            parser.add_argument(
+                "--workers", type=int, default=1, help="processes that draw (default: %(default)s)"
+            )
         if name != "report":
             parser.add_argument(
                 "--name", action="append", default=[], help="only this one (may be repeated)"
@@ -75,9 +77,9 @@ def run_figures(arguments: argparse.Namespace) -> None:
     # first those of motions, which take longest
     names = _names({**dict.fromkeys(MOTIONS), **FIGURES}, arguments.name, "figure")
     one = partial(_draw, arguments.results, folder)
-    if arguments.processes > 1:
+    if arguments.workers > 1:
         # no fork: it would take half of a thread pool along
-        with get_context("spawn").Pool(min(arguments.processes, len(names))) as pool:
+        with get_context("spawn").Pool(min(arguments.workers, len(names))) as pool:
             drawn = pool.map(one, names, chunksize=1)
     else:
         drawn = [one(name) for name in names]

@@ -36,8 +36,11 @@ FEEDS: dict[str, tuple[str, ...]] = {
     ),
     "finetune": (
         "features", "text", "train_evaluator", "pretrain", "train_reward", "train_reward_judged",
+        "train_reward_spl",
     ),
-    "analyse": ("features", "text", "pretrain", "train_reward", "train_reward_judged"),
+    "analyse": (
+        "features", "text", "pretrain", "train_reward", "train_reward_judged", "train_reward_spl",
+    ),
     "evaluate_real": ("features", "text", "train_evaluator"),
     "evaluate": ("features", "text", "train_evaluator", "pretrain", "finetune"),
     "tables": RECORDS,

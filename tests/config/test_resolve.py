@@ -112,6 +112,10 @@ MISTAKES = {
         toy(reward={"stages": {"authenticity": {"data": {"generators": ["mld"]}}}}),
         ["authenticity.data.generators", "mld", "mdm"],
     ),
+    "a self-refined reward that is not trained": (
+        toy(methods=["easytune-spl"], reward={"stages": {"spl": None}}),
+        ["reward.stages.spl", "easytune-spl"],
+    ),
     "unknown text encoder": (
         toy(override={"backbones": {"mdm": {"text": "elmo"}}}),
         ["text", "elmo", "toy"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from motionrft.reward.files import new_branch, save_branch, save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from tests.evaluation.small_corpus import write_store, write_text
 
+STAGES = ("semantic", "preference", "authenticity", "spl")
 NETWORK = {"latent_dim": 16, "ff_size": 16, "layers": 1, "heads": 2}
 REWARD = {
     "latent_dim": 8,
@@ -79,6 +81,11 @@ def files(tmp_path_factory) -> Path:
     )
     about = {"noise": {"max_t": 500}, "official": {"no_clean_token": False}}
     save_network(folder / "semantic.safetensors", network, about)
+    refined = copy.deepcopy(network)
+    with torch.no_grad():
+        for parameter in refined.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    save_network(folder / "spl.safetensors", refined, {**about, "stage": "spl"})
     for task in ("preference", "authenticity"):
         branch = new_branch(network, task, LoraSettings(rank=2, alpha=4))
         save_branch(folder / f"{task}.safetensors", branch, {})
@@ -110,9 +117,7 @@ def finetune(
 
 def prepared(files: Path, method: str, *changes: str):
     run = load_run(files / "run.yaml", list(changes))
-    rewards = [
-        files / f"{stage}.safetensors" for stage in ("semantic", "preference", "authenticity")
-    ]
+    rewards = [files / f"{stage}.safetensors" for stage in STAGES]
     sources = Sources(
         files / "mdm.safetensors", rewards, files / "features", files / "text.safetensors"
     )
@@ -178,6 +183,21 @@ def test_all_rows_start_from_the_same_judgement_and_repeat_themselves(files, tmp
     assert firsts[0] == firsts[1] == firsts[2]
     assert torch.equal(ends[1], ends[2])
     assert not torch.equal(ends[0], ends[1])
+
+
+def test_the_self_refined_reward_trains_and_the_common_one_validates(files, tmp_path, capsys):
+    first = {}
+    for method in ("easytune", "easytune-spl"):
+        job = prepared(files, method, "finetune.updates=1")
+        record = wide(Training(job.course, tmp_path / method).run())
+        first[method] = record["val/reward"][0], record["reward/semantic"][1]
+    assert first["easytune"][0] == first["easytune-spl"][0]
+    assert first["easytune"][1] != first["easytune-spl"][1]
+    assert finetune(files, tmp_path, "easytune-spl", reward=("semantic",)) == 2
+    assert "spl.safetensors" in capsys.readouterr().err
+    weighed = 'override={"methods": {"easytune-spl": {"reward_weights": {"preference": 0.1}}}}'
+    assert finetune(files, tmp_path, "easytune-spl", weighed, reward=STAGES) == 2
+    assert "reward_weights.preference" in capsys.readouterr().err
 
 
 def test_lora_is_merged_and_kept_beside(files, tmp_path):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from motionrft import cli
 from motionrft.reporting.figures import FIGURES, draw
 from motionrft.reporting.jobs import jobs
 from motionrft.reporting.motions import animations, strips
@@ -144,6 +145,20 @@ def test_figures_are_written_twice(page):
     written = {path.name for path in (page.parent / "figures").iterdir()}
     for name in FIGURES:
         assert {f"{name}.png", f"{name}.pdf"} <= written
+
+
+def test_two_workers_draw_the_same_figures(page, tmp_path, monkeypatch):
+    def launched(*_):
+        raise AssertionError("drawing is no distributed job")
+
+    monkeypatch.setattr(cli, "relaunch", launched)
+    names = ("win_rates", "calibration")
+    words = [word for name in names for word in ("--name", name)]
+    words = ["figures", "--results", str(page.parent), "--workers", "2", *words]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 0
+    for name in names:
+        one, two = (folder / f"{name}.pdf" for folder in (page.parent / "figures", tmp_path))
+        assert one.read_bytes() == two.read_bytes()
 
 
 def test_every_job_has_its_log_and_device(page):

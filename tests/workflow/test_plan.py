@@ -63,7 +63,14 @@ def test_reward_stages_follow_the_weights():
         "preference",
         "authenticity",
     ]
-    assert len(plan(reward=silent).reward_files()) == 1
+    silent["stages"] = {"spl": {"train": {"steps": 8}}}
+    run = plan(reward=silent, methods=["easytune", "easytune-spl"])
+    read = {
+        name: [file.split("/")[-1] for file in run.reward_files(Wildcards(method=name))]
+        for name in ("easytune", "easytune-spl")
+    }
+    assert read["easytune"] == ["semantic.safetensors"]
+    assert read["easytune-spl"] == ["semantic.safetensors", "spl.safetensors"]
 
 
 def test_the_resources_table_is_laid_layer_over_layer():

@@ -4,7 +4,7 @@
 rule finetune:
     input:
         base=lambda wildcards: PLAN.base_model(wildcards.backbone),
-        reward=PLAN.reward_files(),
+        reward=PLAN.reward_files,
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
@@ -39,7 +39,7 @@ rule finetune:
 rule analyse:
     input:
         base=lambda wildcards: PLAN.base_model(wildcards.backbone),
-        reward=PLAN.reward_files(),
+        reward=PLAN.reward_files,
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),

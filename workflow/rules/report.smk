@@ -68,7 +68,7 @@ rule figures:
     params:
         results=subpath(output[0], parent=True),
     shell:
-        "python -m motionrft figures --results {params.results:q} --processes {threads} > {log:q} 2>&1"
+        "python -m motionrft figures --results {params.results:q} --workers {threads} > {log:q} 2>&1"
 
 
 rule page:
