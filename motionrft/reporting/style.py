@@ -52,9 +52,11 @@ def pyplot() -> Any:
     return plt
 
 
-def panels(count: int, width: float = 4.0, height: float = 3.1) -> tuple[Any, list[Any]]:
-    """A figure of `count` axes, three a row."""
-    columns = min(count, 3)
+def panels(
+    count: int, width: float = 4.0, height: float = 3.1, columns: int = 3
+) -> tuple[Any, list[Any]]:
+    """A figure of `count` axes, `columns` a row."""
+    columns = min(count, columns)
     rows = -(-count // columns)
     figure, axes = pyplot().subplots(
         rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"

@@ -88,7 +88,8 @@ def win_rates(records: Records) -> Any | None:
     """Share of prompts on which a model's motion is nearer to its text than its rival's: against base, and a
     method `<name>-spl` against `<name>` (the effect of a self-refined reward)."""
     bars = []
-    for entry in records.run["matrix"]:
+    order = list(records.run["backbones"])
+    for entry in sorted(records.run["matrix"], key=lambda entry: order.index(entry["backbone"])):
         backbone, method = entry["backbone"], entry["method"]
         rivals = ["base"]
         if method.endswith("-spl"):
@@ -105,7 +106,8 @@ def win_rates(records: Records) -> Any | None:
     names, shares, halves = zip(*bars, strict=True)
     figure, axis = pyplot().subplots(figsize=(6.4, 0.8 + 0.32 * len(bars)), layout="constrained")
     rows = np.arange(len(bars))[::-1]
-    axis.barh(rows, shares, color=look(0)["color"], height=0.6)
+    colors = [look(0 if name.endswith("/ base") else 1)["color"] for name in names]
+    axis.barh(rows, shares, color=colors, height=0.6)
     axis.barh(rows, [100 - share for share in shares], left=shares, color="0.85", height=0.6)
     axis.errorbar(shares, rows, xerr=halves, fmt="none", ecolor="black", capsize=3, lw=1)
     axis.axvline(50, color="black", lw=0.8, ls="--")
@@ -114,5 +116,6 @@ def win_rates(records: Records) -> Any | None:
     axis.set(
         yticks=rows, yticklabels=names, xlim=(0, 100), xlabel="prompts on which it is nearer (%)"
     )
+    axis.margins(y=0.01)
     axis.grid(visible=False)
     return figure

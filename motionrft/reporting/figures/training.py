@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import legend, look, panels, pyplot
+from motionrft.reporting.style import legend, look, panels
 
 GRID = 120
 
@@ -80,20 +80,16 @@ def validation_curves(records: Records) -> Any | None:
     if frame.empty:
         return None
     backbones = list(frame["backbone"].unique())
-    plt = pyplot()
-    figure, axes = plt.subplots(
-        2, len(backbones), figsize=(4 * len(backbones), 5.6), squeeze=False, layout="constrained"
-    )
-    for column, backbone in enumerate(backbones):
+    figure, axes = panels(2 * len(backbones), height=2.6, columns=4)
+    for place, backbone in enumerate(backbones):
         own = frame[frame["backbone"].eq(backbone)]
-        for row, (name, title) in enumerate(VALIDATED.items()):
-            axis = axes[row, column]
+        for axis, (name, title) in zip(axes[2 * place :], VALIDATED.items(), strict=False):
             for index, method in records.in_order(own["method"]):
                 picked = own[own["method"].eq(method) & own["name"].eq(name)]
                 curves = picked.groupby("update")["value"].mean()
                 axis.plot(curves.index, curves, label=method, **look(index))
-            axis.set(title=backbone if row == 0 else "", xlabel="optimiser updates", ylabel=title)
-    legend(figure, list(axes[0]))
+            axis.set(title=backbone, xlabel="optimiser updates", ylabel=title)
+    legend(figure, axes)
     return figure
 
 
