@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
-    if hasattr(arguments, "processes"):
+    if getattr(arguments, "distributed", False):
         status = relaunch(sys.argv[1:] if argv is None else argv, arguments.processes)
         if status is not None:
             return status

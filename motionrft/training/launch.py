@@ -22,6 +22,7 @@ def add_processes_option(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="processes that share each batch, one a GPU (default: %(default)s)",
     )
+    parser.set_defaults(distributed=True)  # the launcher goes by this, not by an option's name
 
 
 def launch_command(
