@@ -166,6 +166,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def phase_tolerance(largest: float) -> float:
+    """How far sin and cos of float32 phases up to `largest` rad may lie apart: one unit in the last place of
+    the phase. A frequency comes of exp(), whose last bit differs between processors."""
+    return float(np.spacing(np.float32(largest)))
+
+
 def read_cases(folder: str | Path) -> list[Case]:
     """Every case of a folder, by name. A folder without any is an error."""
     folder = Path(folder)

@@ -24,10 +24,11 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import guidance_sinusoid, timestep_sinusoid
 from motionrft.text.features import TextBatch
-from motionrft.verify.case import Case
+from motionrft.verify.case import Case, phase_tolerance
 
 FAMILY = "latent"
 FORWARD = {"atol": 1e-5, "rtol": 1e-5}
+TIMED = {"atol": phase_tolerance(999), "rtol": 1e-5}  # what stands on the features of a time-step
 SAMPLED = {"atol": 1e-3}
 LOSS = {"rtol": 1e-5}
 NORM = {"atol": 1e-6, "rtol": 1e-3}
@@ -230,15 +231,16 @@ def check_denoiser(case: Case, model: MLD) -> None:
     uncond = case.input("io/den/text_uncond")[:, 0].expand_as(text)
     for key in [key for key in case.tensors if re.fullmatch(r"io/den/fwd_t\d+", key)]:
         t = torch.full((len(x),), int(key.rsplit("_t")[-1]))
-        case.compare(key, denoiser(x, t, text, w), **FORWARD)
-    case.compare("io/den/fwd_tmixed", denoiser(x, case.input("io/den/t_mixed"), text, w), **FORWARD)
+        case.compare(key, denoiser(x, t, text, w), **TIMED)
+    case.compare("io/den/fwd_tmixed", denoiser(x, case.input("io/den/t_mixed"), text, w), **TIMED)
     t = torch.full((len(x),), 499)
-    case.compare("io/den/fwd_uncond_t499", denoiser(x, t, uncond, w), **FORWARD)
+    case.compare("io/den/fwd_uncond_t499", denoiser(x, t, uncond, w), **TIMED)
     if w is not None:
-        case.compare("io/den/fwd_t499_without_w", denoiser(x, t, text), **FORWARD)
+        case.compare("io/den/fwd_t499_without_w", denoiser(x, t, text), **TIMED)
     if w is not None and "io/den/w_embedding" in case.tensors:
         width = case.meta["config"]["time_cond_proj_dim"]
-        case.compare("io/den/w_embedding", guidance_sinusoid(w, width), atol=1e-6)
+        atol = phase_tolerance(1000 * float(w.max()))
+        case.compare("io/den/w_embedding", guidance_sinusoid(w, width), atol=atol)
     check_intermediates(case, model, x, t, text, w)
 
 
@@ -265,7 +267,7 @@ def check_intermediates(
     seen["text_proj"] = seen["text_proj"][:, None]
     for key in recorded:
         value = seen[key]
-        case.compare(prefix + key, value.transpose(0, 1) if value.dim() == 3 else value, **FORWARD)
+        case.compare(prefix + key, value.transpose(0, 1) if value.dim() == 3 else value, **TIMED)
 
 
 @contextmanager
