@@ -24,6 +24,7 @@ for (const figure of document.querySelectorAll('#figures figure')) {
   figure.hidden = !figure.textContent.startsWith('Reward while fine-tuning');
 }
 for (const id of ['jobs', 'config']) document.getElementById(id).hidden = true;
+document.documentElement.style.overflow = 'hidden';  // no scroll bar
 return document.documentElement.scrollHeight;
 """
 

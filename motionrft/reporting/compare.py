@@ -58,7 +58,8 @@ def proportion_half(percent: float, count: int) -> float:
 def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Comparison | None:
     """Paired by replication (the same prompts, crops and groups), then by seed.
 
-    p: Student's t over seed differences with three seeds or more, else over replication differences.
+    p: Student's t over seed differences with three seeds or more, else over replication differences; the
+    sign test where all are equal, since a coarse metric's ties say nothing of its spread.
     """
     if base.empty or other.empty or direction == 0:
         return None
@@ -76,9 +77,8 @@ def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Com
         return None
     seed_means = np.array([float(paired.mean()) for paired in differences])
     sample = seed_means if len(seed_means) >= 3 else pd.concat(differences).to_numpy()
-    if len(sample) < 2 or np.ptp(sample) == 0:
-        # two equal differences say nothing of their spread
-        p = 1.0 if len(sample) < 3 or sample[0] == 0 else 0.0
+    if np.ptp(sample) <= 1e-9 * np.abs(sample).max():
+        p = float(0.5 ** (len(sample) - 1)) if sample[0] else 1.0
     else:
         from scipy import stats
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,18 @@ def models_of(records: Records, backbone: str) -> dict[str, Path]:
     return found
 
 
+def shown_first(records: Records, models: Iterable[str]) -> str | None:
+    """Which of these models stands beside the base where one is shown: the paper's, else the run's first."""
+    preferred = ("motionrft", "easytune", *records.run["methods"])
+    return next((name for name in preferred if name in models), None)
+
+
 def pair_of(
     records: Records, backbone: str, prompts: int = 3
 ) -> tuple[list[tuple[str, Samples]], list[int]] | None:
     """Base and the run's best-known method, and the rows to show; None before both exist."""
     files = models_of(records, backbone)
-    preferred = ("motionrft", "easytune", *records.run["methods"])
-    method = next((name for name in preferred if name in files), None)
+    method = shown_first(records, files)
     if "base" not in files or method is None:
         return None
     pair = [("base", read_samples(files["base"])), (method, read_samples(files[method]))]
@@ -67,7 +73,12 @@ def players(records: Records, prompts: int = 6) -> list[dict[str, Any]]:
             samples = base if name == "base" else read_samples(files[name])
             clips.append({"model": name, "motions": [pack(samples.joints[row]) for row in rows]})
         result.append(
-            {"backbone": backbone, "prompts": [base.captions[row] for row in rows], "models": clips}
+            {
+                "backbone": backbone,
+                "prompts": [base.captions[row] for row in rows],
+                "models": clips,
+                "beside": models.index(shown_first(records, models) or "base"),
+            }
         )
     return result
 

@@ -49,6 +49,11 @@ def row(table: str, **labels: str) -> dict[str, Any]:
     return next((entry for entry in rows if all(entry.get(k) == v for k, v in labels.items())), {})
 
 
+def paper_order(methods: Mapping[str, Any]) -> dict[str, Any]:
+    """Methods as the paper's table lists them, those that it does not know last, as given."""
+    return {name: methods[name] for name in (*METHODS, *methods) if name in methods}
+
+
 def intervals(of: Published) -> dict[str, Any]:
     """`of` with the intervals of EasyTune's table laid beside the values that both tables print alike."""
     known = row("easytune_sota_h3d_ci", method=of.get("method", "")) or next(

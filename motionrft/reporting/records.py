@@ -29,6 +29,7 @@ import pandas as pd
 from motionrft.artefacts import read_json, read_table
 from motionrft.config import load_run
 from motionrft.errors import InputError
+from motionrft.reporting.published import paper_order
 from motionrft.reward.switches import readings
 
 # what all rows of a table must share
@@ -44,7 +45,9 @@ class Records:
 
     @cached_property
     def run(self) -> dict[str, Any]:
-        return load_run(self.folder / "config.yaml")
+        """The run's configuration, its methods in the paper's order."""
+        run = load_run(self.folder / "config.yaml")
+        return run | {"methods": paper_order(run["methods"])}
 
     def _cells(self, pattern: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Files at <…>/<backbone>/<method>/seed<k>/<name>, with that backbone, method and seed."""

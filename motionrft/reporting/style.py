@@ -68,10 +68,11 @@ def panels(
 
 
 def legend(figure: Any, axes: list[Any]) -> None:
-    """One legend under all panels, since they share their series: the union, in order."""
+    """One legend under all panels, since they share their series: the union, the fullest panel's order first."""
     named: dict[str, Any] = {}
-    for axis in axes:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+    series = [axis.get_legend_handles_labels() for axis in axes]
+    for handles, labels in sorted(series, key=lambda pair: -len(pair[1])):
+        for handle, label in zip(handles, labels, strict=True):
             named.setdefault(label, handle)
     columns = min(len(named), 3 * min(len(axes), 3))
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns)

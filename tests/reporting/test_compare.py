@@ -57,6 +57,15 @@ def test_no_difference_is_not_called_one():
     assert against_base(base, same, 0) is None
 
 
+def test_ties_of_a_coarse_metric_are_no_evidence_of_its_spread():
+    # R@1 of 96 clips on two replications: four more hits each time, to a rounding
+    base, other = scores({0: [4 / 96, 3 / 96]}), scores({0: [8 / 96, 7 / 96]})
+    assert against_base(base, other, 1).p == 0.5
+    assert against_base(base, scores({0: [4 / 96, 3 / 96]}), 1).p == 1.0
+    three = scores({seed: [8 / 96, 7 / 96] for seed in range(3)})
+    assert against_base(base, three, 1).p == 0.25  # all three seeds on one side: 2 of 8 outcomes
+
+
 def test_all_of_ten_is_not_certainty():
     # Agresti and Coull's own rule: (x + 2) / (n + 4)
     assert proportion_half(100.0, 10) == pytest.approx(196 * np.sqrt(12 / 14 * 2 / 14 / 14))

@@ -77,7 +77,8 @@ def test_the_page_in_a_browser(page, browser):
 
     browser.get(page.as_uri())
     assert "made" in browser.title
-    # the player plays by itself
+    # the paper's method beside the base model; the player plays by itself
+    assert browser.find_element("id", "name-right").text == "easytune"
     first = browser.execute_script("return document.body.dataset.frame")
     time.sleep(0.6)
     assert browser.execute_script("return document.body.dataset.frame") != first

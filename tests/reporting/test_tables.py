@@ -10,7 +10,8 @@ from motionrft.errors import InputError
 from motionrft.reporting.build import TABLES, finetuning, kit
 from motionrft.reporting.cost_tables import compute_overhead, prompts
 from motionrft.reporting.metrics import GENERATION
-from motionrft.reporting.published import comparable, intervals, published, row
+from motionrft.reporting.motions import shown_first
+from motionrft.reporting.published import comparable, intervals, paper_order, published, row
 from motionrft.reporting.records import Records
 from motionrft.reporting.render import beside, to_csv, to_markdown, to_tex
 from motionrft.reporting.reward_tables import (
@@ -23,7 +24,7 @@ from motionrft.reporting.reward_tables import (
 )
 from motionrft.reporting.switch_table import reward_switches
 from motionrft.reporting.table import Cell
-from tests.reporting.made_run import make_run
+from tests.reporting.made_run import RUN, make_run
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,18 @@ def test_three_formats(records, name):
         for line in tex.splitlines()
         if line.endswith(r"\\")
     )
+
+
+def test_methods_stand_in_the_papers_order(tmp_path):
+    records = Records(make_run(tmp_path, methods=("easytune", "draft-10")))
+    assert RUN["methods"] == ["easytune", "draft-10"]
+    order = [entry.labels[1] for entry in finetuning(records).rows]
+    assert order == ["Real", "base", "draft-10", "easytune"]
+    assert shown_first(records, ["base", "alignprop", "easytune"]) == "easytune"
+    assert shown_first(records, ["base"]) is None
+    names = ["own", "motionrft", "refl-10", "easytune", "drtune"]
+    ordered = paper_order(dict.fromkeys(names))
+    assert list(ordered) == ["refl-10", "drtune", "easytune", "own", "motionrft"]
 
 
 def test_best_and_second_are_marked(tmp_path):

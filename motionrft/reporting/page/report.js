@@ -52,7 +52,7 @@ function chooseBackbone() {
   if (!entry) return;
   fill(pick("prompt"), entry.prompts, 0);
   fill(pick("left"), entry.models.map((m) => m.model), 0);
-  fill(pick("right"), entry.models.map((m) => m.model), Math.min(1, entry.models.length - 1));
+  fill(pick("right"), entry.models.map((m) => m.model), entry.beside);
   choose();
 }
 function draw(canvas, motion) {
