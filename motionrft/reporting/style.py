@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,22 @@ def pyplot() -> Any:
 
 
 def panels(
-    count: int, width: float = 4.0, height: float = 3.1, columns: int = 3
+    count: int,
+    width: float = 4.0,
+    height: float = 3.1,
+    columns: int = 3,
+    heights: Sequence[float] = (),
 ) -> tuple[Any, list[Any]]:
-    """A figure of `count` axes, `columns` a row."""
+    """A figure of `count` axes, `columns` a row; every row `height` inches, or each its own of `heights`."""
     columns = min(count, columns)
-    rows = -(-count // columns)
+    rows = heights or [height] * -(-count // columns)
     figure, axes = pyplot().subplots(
-        rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"
+        len(rows),
+        columns,
+        figsize=(width * columns, sum(rows)),
+        height_ratios=rows,
+        squeeze=False,
+        layout="constrained",
     )
     flat = list(axes.flat)
     for axis in flat[count:]:
@@ -74,7 +84,8 @@ def legend(figure: Any, axes: list[Any]) -> None:
     for handles, labels in sorted(series, key=lambda pair: -len(pair[1])):
         for handle, label in zip(handles, labels, strict=True):
             named.setdefault(label, handle)
-    columns = min(len(named), 3 * min(len(axes), 3))
+    rows = -(-len(named) // (3 * min(len(axes), 3)))
+    columns = -(-len(named) // rows)
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=columns)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import look, panels
+from motionrft.reporting.style import legend, look, panels
 
 # name in the record -> label; step 0 is the noisiest
 NORMS = {"jacobian": "one step's Jacobian / √d", "product_reward": "product of the Jacobians"}
@@ -78,23 +78,25 @@ def memory_optimisation(records: Records) -> Any | None:
     return None if frame.empty else _memory(records, frame, "event of the trajectory")
 
 
-FORMS = {"plain": "-", "checkpoint": "--", "exact": ":"}
+FORMS = {"plain": "graph kept", "checkpoint": "checkpointed", "exact": "exact, O(1) form"}
 
 
 def _memory(records: Records, frame: pd.DataFrame, label: str) -> Any:
-    """A colour a method, a line style an activation form."""
+    """A row a backbone, a panel an activation form, on one scale; a colour and line style a method."""
     parts = _by_backbone(frame)
-    figure, axes = panels(len(parts), width=4.6)
-    for axis, (backbone, own) in zip(axes, parts, strict=True):
-        for index, method in records.in_order(own["method"]):
-            for form, line in FORMS.items():
-                curve = own[own["method"].eq(method) & own["activations"].eq(form)]
-                if curve.empty:
-                    continue
-                held = curve.sort_values("order")["bytes"].to_numpy() / 2**20
-                name = method if form == "plain" else f"{method}, {form}"
-                style = look(index) | {"linestyle": line, "marker": None}
-                axis.plot(range(1, len(held) + 1), held, label=name, **style)
-        axis.set(title=backbone, xlabel=label, ylabel="memory held (MiB)")
-        axis.legend()
+    figure, axes = panels(len(FORMS) * len(parts), width=3.4, columns=len(FORMS))
+    for place, (backbone, own) in enumerate(parts):
+        most = own["bytes"].max() / 2**20
+        for axis, (form, title) in zip(axes[len(FORMS) * place :], FORMS.items(), strict=False):
+            formed = own[own["activations"].eq(form)]
+            for index, method in records.in_order(formed["method"]):
+                curve = formed[formed["method"].eq(method)].sort_values("order")
+                held = curve["bytes"].to_numpy() / 2**20
+                axis.plot(
+                    range(1, len(held) + 1), held, label=method, **look(index) | {"marker": None}
+                )
+            axis.set(title=f"{backbone}, {title}", xlabel=label, ylabel="memory held (MiB)")
+            axis.set_ylim(-0.03 * most, 1.05 * most)
+            axis.xaxis.get_major_locator().set_params(integer=True)
+    legend(figure, axes)
     return figure

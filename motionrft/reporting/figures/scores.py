@@ -87,9 +87,11 @@ def fid_against_mm_dist(records: Records) -> Any | None:
 def win_rates(records: Records) -> Any | None:
     """Share of prompts on which a model's motion is nearer to its text than its rival's: against base, and a
     method `<name>-spl` against `<name>` (the effect of a self-refined reward)."""
-    bars = []
-    order = list(records.run["backbones"])
-    for entry in sorted(records.run["matrix"], key=lambda entry: order.index(entry["backbone"])):
+    bars: dict[str, list[tuple[str, float, float]]] = {
+        name: [] for name in records.run["backbones"]
+    }
+    order = list(records.run["methods"])
+    for entry in sorted(records.run["matrix"], key=lambda entry: order.index(entry["method"])):
         backbone, method = entry["backbone"], entry["method"]
         rivals = ["base"]
         if method.endswith("-spl"):
@@ -100,22 +102,30 @@ def win_rates(records: Records) -> Any | None:
             if len(nearer):
                 share = float((nearer > 0).mean() + 0.5 * (nearer == 0).mean())
                 half = proportion_half(100 * share, len(nearer))
-                bars.append((f"{backbone}, {method} / {rival}", 100 * share, half))
-    if not bars:
+                bars[backbone].append((f"{method} / {rival}", 100 * share, half))
+    drawn = [(backbone, own) for backbone, own in bars.items() if own]
+    if not drawn:
         return None
-    names, shares, halves = zip(*bars, strict=True)
-    figure, axis = pyplot().subplots(figsize=(6.4, 0.8 + 0.32 * len(bars)), layout="constrained")
-    rows = np.arange(len(bars))[::-1]
-    colors = [look(0 if name.endswith("/ base") else 1)["color"] for name in names]
-    axis.barh(rows, shares, color=colors, height=0.6)
-    axis.barh(rows, [100 - share for share in shares], left=shares, color="0.85", height=0.6)
-    axis.errorbar(shares, rows, xerr=halves, fmt="none", ecolor="black", capsize=3, lw=1)
-    axis.axvline(50, color="black", lw=0.8, ls="--")
-    for row, share in zip(rows, shares, strict=True):
-        axis.text(1.5, row, f"{share:.0f} %", color="white", va="center", fontsize=8)
-    axis.set(
-        yticks=rows, yticklabels=names, xlim=(0, 100), xlabel="prompts on which it is nearer (%)"
+    columns = min(2, len(drawn))
+    most = [
+        max(len(own) for _, own in drawn[k : k + columns]) for k in range(0, len(drawn), columns)
+    ]
+    figure, axes = panels(
+        len(drawn), width=5.0, columns=columns, heights=[0.8 + 0.28 * count for count in most]
     )
-    axis.margins(y=0.01)
-    axis.grid(visible=False)
+    for place, (axis, (backbone, own)) in enumerate(zip(axes, drawn, strict=True)):
+        names, shares, halves = zip(*own, strict=True)
+        rows = np.arange(len(own))
+        colors = [look(0 if name.endswith("/ base") else 1)["color"] for name in names]
+        axis.barh(rows, shares, color=colors, height=0.6)
+        axis.barh(rows, [100 - share for share in shares], left=shares, color="0.85", height=0.6)
+        axis.errorbar(shares, rows, xerr=halves, fmt="none", ecolor="black", capsize=3, lw=1)
+        axis.axvline(50, color="black", lw=0.8, ls="--")
+        for row, share in zip(rows, shares, strict=True):
+            axis.text(1.5, row, f"{share:.0f} %", color="white", va="center", fontsize=8)
+        axis.set(
+            title=backbone, yticks=rows, yticklabels=names, xlim=(0, 100),
+            ylim=(most[place // columns] - 0.4, -0.6), xlabel="prompts on which it is nearer (%)",
+        )  # fmt: skip
+        axis.grid(visible=False)
     return figure
