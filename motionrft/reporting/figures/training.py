@@ -18,18 +18,30 @@ def smooth(series: pd.DataFrame) -> pd.DataFrame:
     return series.rolling(max(len(series) // 15, 1), min_periods=1).mean()
 
 
+RUN = ["backbone", "method", "seed"]
+
+
+def batch_reward(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the batches' reward by which methods compare: its semantic part, which all of them share,
+    or the whole where some run records no part."""
+    semantic = frame[frame["name"].eq("reward/semantic")]
+    whole = frame[frame["name"].eq("reward")]
+    runs = (part[RUN].drop_duplicates() for part in (semantic, whole))
+    return semantic if len(set(map(len, runs))) == 1 else whole
+
+
 def reward_curves(records: Records) -> Any | None:
     """Reward of the training batches against optimiser updates: mean and range over seeds (paper Fig. 10)."""
-    frame = records.finetuning
-    frame = frame[frame["name"].eq("reward")]
+    frame = batch_reward(records.finetuning)
     return _curves(records, frame, "update", "optimiser updates")
 
 
 def reward_time(records: Records) -> Any | None:
     """The same against seconds of training, on a common grid."""
     frame = records.finetuning
-    key = ["backbone", "method", "seed", "update"]
-    reward = frame[frame["name"].eq("reward")].set_index(key)["value"]
+    key = [*RUN, "update"]
+    rewarded = batch_reward(frame)
+    reward = rewarded.set_index(key)["value"]
     seconds = frame[frame["name"].eq("wall_s")].set_index(key)["value"]
     joined = reward.to_frame("value").join(seconds.rename("seconds"), how="inner").reset_index()
     rows = []
@@ -43,13 +55,17 @@ def reward_time(records: Records) -> Any | None:
                     backbone=backbone, method=method, seed=seed
                 )
             )
-    return _curves(records, pd.concat(rows), "seconds", "seconds of training") if rows else None
+    if not rows:
+        return None
+    curves = pd.concat(rows).assign(name=rewarded["name"].iloc[0])
+    return _curves(records, curves, "seconds", "seconds of training")
 
 
 def _curves(records: Records, frame: pd.DataFrame, x: str, label: str) -> Any | None:
     if frame.empty:
         return None
     backbones = list(frame["backbone"].unique())
+    part = "semantic reward" if frame["name"].iloc[0] == "reward/semantic" else "reward"
     figure, axes = panels(len(backbones))
     for axis, backbone in zip(axes, backbones, strict=True):
         own = frame[frame["backbone"].eq(backbone)]
@@ -61,8 +77,8 @@ def _curves(records: Records, frame: pd.DataFrame, x: str, label: str) -> Any | 
             axis.plot(curves.index, curves.mean(axis=1), label=method, **style)
             if curves.shape[1] > 1:
                 low, high = curves.min(axis=1), curves.max(axis=1)
-                axis.fill_between(curves.index, low, high, color=style["color"], alpha=0.15, lw=0)
-        axis.set(title=backbone, xlabel=label, ylabel="reward of the training batch")
+                axis.fill_between(curves.index, low, high, color=style["color"], alpha=0.08, lw=0)
+        axis.set(title=backbone, xlabel=label, ylabel=f"{part} of the batch")
     legend(figure, axes)
     return figure
 

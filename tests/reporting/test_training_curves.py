@@ -1,0 +1,21 @@
+import pandas as pd
+
+from motionrft.reporting.figures.training import batch_reward
+
+
+def record(method: str, *names: str) -> pd.DataFrame:
+    rows = [("mdm", method, 0, 1, name, 0.5) for name in names]
+    return pd.DataFrame(rows, columns=["backbone", "method", "seed", "update", "name", "value"])
+
+
+def test_methods_compare_by_the_part_of_the_reward_they_share():
+    easytune = record("easytune", "reward", "reward/semantic")
+    motionrft = record("motionrft", "reward", "reward/semantic", "reward/preference")
+    own = record("own", "reward")
+    both = batch_reward(pd.concat([easytune, motionrft]))
+    assert both["name"].unique().tolist() == ["reward/semantic"]
+    assert both["method"].tolist() == ["easytune", "motionrft"]
+    # a row without the part: the whole for all
+    three = batch_reward(pd.concat([easytune, motionrft, own]))
+    assert three["name"].unique().tolist() == ["reward"]
+    assert len(three) == 3
