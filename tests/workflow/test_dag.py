@@ -36,7 +36,8 @@ def test_the_papers_matrix_plans_in_seconds_and_in_hundreds_of_jobs(tmp_path):
     assert jobs["finetune"] == 219
     assert jobs["evaluate"] >= 219 + 8
     assert sum(jobs.values()) < 600
-    assert spent < 5 * slowness(tmp_path)
+    # four alone, five and more beside other tests on the same core's other thread
+    assert spent < 8 * slowness(tmp_path)
 
 
 def plan(folder, run):
