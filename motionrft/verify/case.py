@@ -145,6 +145,11 @@ class Case:
             )
         )
 
+    def compare_scaled(self, key: str, actual: Tensor, share: float) -> None:
+        """Compares with the recorded tensor within `share` of its largest number, and of each number."""
+        largest = float(self.input(key).abs().max())
+        self.compare(key, actual, atol=share * largest, rtol=share)
+
     def untouched(self) -> list[str]:
         return sorted(set(self.tensors) - self._touched)
 

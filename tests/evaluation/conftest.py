@@ -20,7 +20,7 @@ SETTINGS = {
     },
     "train": {
         "steps": 60,
-        "batch_size": 32,
+        "batch_size": 64,
         "lr": 5e-3,
         "validate_every": 20,
         "checkpoint_every": 25,

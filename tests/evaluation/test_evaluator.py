@@ -30,10 +30,8 @@ from motionrft.motion.normaliser import Normaliser
 
 def test_training_beats_chance_and_keeps_the_best_validated_weights(trained, store, text):
     path, history = trained
-    top3 = history[history["name"] == "val/top3"]["value"]
-    assert (
-        top3.max() > 9 / 32
-    )  # thrice chance; eight kinds of motion in groups of 32, 4 alike: 0.75 at best
+    top1 = history[history["name"] == "val/top1"]["value"]
+    assert top1.max() > 6 / 32  # eight kinds of motion in groups of 32: 4 alike, so 0.25 at best
     score = history[history["name"] == "val/score"]["value"]
     evaluator, about, _ = load_evaluator(path, corpus=corpus_digest(FeatureStore(store)))
     assert about["label"] == "self-trained"

@@ -30,14 +30,14 @@ def test_the_default_run_is_the_toy_run(tmp_path):
 
 
 def test_the_papers_matrix_plans_in_seconds_and_in_hundreds_of_jobs(tmp_path):
-    done, spent = plan(tmp_path, "humanml3d")
+    # the least disturbed of three: tests beside it take from the same core
+    done, spent = min((plan(tmp_path, "humanml3d") for _ in range(3)), key=lambda made: made[1])
     jobs = planned(done)
     # 8 backbones x 9 methods x 3 seeds, one of them self-refined too; the replications of a model are one job
     assert jobs["finetune"] == 219
     assert jobs["evaluate"] >= 219 + 8
     assert sum(jobs.values()) < 600
-    # four alone, five and more beside other tests on the same core's other thread
-    assert spent < 8 * slowness(tmp_path)
+    assert spent < 5 * slowness(tmp_path)
 
 
 def plan(folder, run):

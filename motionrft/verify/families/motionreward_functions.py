@@ -131,9 +131,9 @@ def _noise(case: Case) -> None:
     noised = add_noise(case.input("noise/x0"), t, case.input("noise/eps"), alphas)
     case.compare("noise/xt", noised, **tolerance(case))
     width = case.tensors["noise/sinusoid"].shape[1]
-    t = case.input("noise/sinusoid_t")
-    atol = phase_tolerance(float(t.max()))
-    case.compare("noise/sinusoid", timestep_sinusoid(t, width), atol=atol)
+    times = case.input("noise/sinusoid_t")
+    atol = phase_tolerance(float(times.max()))
+    case.compare("noise/sinusoid", timestep_sinusoid(times, width), atol=atol)
 
 
 def _learning_rate(case: Case, name: str, recorded: dict) -> None:
