@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from motionrft.corpus.samples import Samples, read_samples
+from motionrft.reporting.published import OWN_METHODS
 from motionrft.reporting.records import Records
 
 
@@ -42,7 +43,7 @@ def models_of(records: Records, backbone: str) -> dict[str, Path]:
 
 def shown_first(records: Records, models: Iterable[str]) -> str | None:
     """Which of these models stands beside the base where one is shown: the paper's, else the run's first."""
-    preferred = ("motionrft", "easytune", *records.run["methods"])
+    preferred = (*OWN_METHODS, *records.run["methods"])
     return next((name for name in preferred if name in models), None)
 
 

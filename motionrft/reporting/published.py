@@ -34,6 +34,7 @@ METHODS = {
     "easytune": "EasyTune (step opt.)",
     "easytune-chain": "EasyTune (chain opt.)",
 }
+OWN_METHODS = ("motionrft", "easytune")  # what this line of work proposes, the newest first
 NAMES = {"humanml3d": "HumanML3D", "kit": "KIT-ML"}
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from motionrft.reporting.compare import proportion_half, summary
 from motionrft.reporting.cost_tables import paired_prompts
+from motionrft.reporting.published import OWN_METHODS
 from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels, pyplot
 
@@ -58,17 +59,16 @@ def fid_against_memory(records: Records) -> Any | None:
 def fid_against_mm_dist(records: Records) -> Any | None:
     """FID against MM-Dist with an arrow from each base model to its fine-tuned one (paper Fig. 1b)."""
     fid, distance = means(records, "FID"), means(records, "MM-Dist")
-    pairs = [
-        (backbone, method)
+    newest = {
+        backbone: next((name for name in OWN_METHODS if (backbone, name) in fid.index), None)
         for backbone in records.run["backbones"]
-        for method in ("motionrft", "easytune")
-        if (backbone, "base") in fid.index and (backbone, method) in fid.index
-    ]
-    pairs = list({backbone: (backbone, method) for backbone, method in reversed(pairs)}.values())
+        if (backbone, "base") in fid.index
+    }
+    pairs = [(backbone, method) for backbone, method in newest.items() if method]
     if not pairs:
         return None
     figure, axis = pyplot().subplots(figsize=(5.2, 4.0), layout="constrained")
-    for index, (backbone, method) in enumerate(reversed(pairs)):
+    for index, (backbone, method) in enumerate(pairs):
         start, end = (
             np.array([table.loc[(backbone, name), "mean"] for table in (distance, fid)])
             for name in ("base", method)
@@ -106,13 +106,9 @@ def win_rates(records: Records) -> Any | None:
     drawn = [(backbone, own) for backbone, own in bars.items() if own]
     if not drawn:
         return None
-    columns = min(2, len(drawn))
-    most = [
-        max(len(own) for _, own in drawn[k : k + columns]) for k in range(0, len(drawn), columns)
-    ]
-    figure, axes = panels(
-        len(drawn), width=5.0, columns=columns, heights=[0.8 + 0.28 * count for count in most]
-    )
+    most = [max(len(own) for _, own in drawn[k : k + 2]) for k in range(0, len(drawn), 2)]
+    heights = [0.8 + 0.28 * count for count in most]
+    figure, axes = panels(len(drawn), width=5.0, columns=2, heights=heights)
     for place, (axis, (backbone, own)) in enumerate(zip(axes, drawn, strict=True)):
         names, shares, halves = zip(*own, strict=True)
         rows = np.arange(len(own))
@@ -125,7 +121,7 @@ def win_rates(records: Records) -> Any | None:
             axis.text(1.5, row, f"{share:.0f} %", color="white", va="center", fontsize=8)
         axis.set(
             title=backbone, yticks=rows, yticklabels=names, xlim=(0, 100),
-            ylim=(most[place // columns] - 0.4, -0.6), xlabel="prompts on which it is nearer (%)",
+            ylim=(most[place // 2] - 0.4, -0.6), xlabel="prompts on which it is nearer (%)",
         )  # fmt: skip
         axis.grid(visible=False)
     return figure

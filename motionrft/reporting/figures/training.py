@@ -11,6 +11,7 @@ from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels
 
 GRID = 120
+RUN = ["backbone", "method", "seed"]
 
 
 def smooth(series: pd.DataFrame) -> pd.DataFrame:
@@ -18,16 +19,13 @@ def smooth(series: pd.DataFrame) -> pd.DataFrame:
     return series.rolling(max(len(series) // 15, 1), min_periods=1).mean()
 
 
-RUN = ["backbone", "method", "seed"]
-
-
 def batch_reward(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of the batches' reward by which methods compare: its semantic part, which all of them share,
     or the whole where some run records no part."""
     semantic = frame[frame["name"].eq("reward/semantic")]
     whole = frame[frame["name"].eq("reward")]
-    runs = (part[RUN].drop_duplicates() for part in (semantic, whole))
-    return semantic if len(set(map(len, runs))) == 1 else whole
+    everywhere = semantic.groupby(RUN).ngroups == whole.groupby(RUN).ngroups
+    return semantic if everywhere else whole
 
 
 def reward_curves(records: Records) -> Any | None:
@@ -40,10 +38,9 @@ def reward_time(records: Records) -> Any | None:
     """The same against seconds of training, on a common grid."""
     frame = records.finetuning
     key = [*RUN, "update"]
-    rewarded = batch_reward(frame)
-    reward = rewarded.set_index(key)["value"]
+    reward = batch_reward(frame).set_index(key)[["name", "value"]]
     seconds = frame[frame["name"].eq("wall_s")].set_index(key)["value"]
-    joined = reward.to_frame("value").join(seconds.rename("seconds"), how="inner").reset_index()
+    joined = reward.join(seconds.rename("seconds"), how="inner").reset_index()
     rows = []
     for (backbone, method), part in joined.groupby(["backbone", "method"], sort=False):
         grid = np.linspace(0, part.groupby("seed")["seconds"].max().min(), GRID)
@@ -52,13 +49,10 @@ def reward_time(records: Records) -> Any | None:
             values = np.interp(grid, own["seconds"], own["value"], left=np.nan)
             rows.append(
                 pd.DataFrame({"seconds": grid, "value": values}).assign(
-                    backbone=backbone, method=method, seed=seed
+                    backbone=backbone, method=method, seed=seed, name=own["name"].iloc[0]
                 )
             )
-    if not rows:
-        return None
-    curves = pd.concat(rows).assign(name=rewarded["name"].iloc[0])
-    return _curves(records, curves, "seconds", "seconds of training")
+    return _curves(records, pd.concat(rows), "seconds", "seconds of training") if rows else None
 
 
 def _curves(records: Records, frame: pd.DataFrame, x: str, label: str) -> Any | None:
@@ -96,10 +90,12 @@ def validation_curves(records: Records) -> Any | None:
     if frame.empty:
         return None
     backbones = list(frame["backbone"].unique())
-    figure, axes = panels(2 * len(backbones), height=2.6, columns=4)
+    figure, axes = panels(len(VALIDATED) * len(backbones), height=2.6, columns=4)
     for place, backbone in enumerate(backbones):
         own = frame[frame["backbone"].eq(backbone)]
-        for axis, (name, title) in zip(axes[2 * place :], VALIDATED.items(), strict=False):
+        for axis, (name, title) in zip(
+            axes[len(VALIDATED) * place :], VALIDATED.items(), strict=False
+        ):
             for index, method in records.in_order(own["method"]):
                 picked = own[own["method"].eq(method) & own["name"].eq(name)]
                 curves = picked.groupby("update")["value"].mean()
