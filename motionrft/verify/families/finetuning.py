@@ -65,6 +65,9 @@ class ClosedForm(Backbone):
     def sample_shape(self, frames: int) -> tuple[int, ...]:
         return (len(self.decode[0].T),)
 
+    def encode(self, batch: Any, generator: torch.Generator) -> Tensor:
+        raise TypeError("the recorded decoder has no inverse")
+
     def pretrain_loss(
         self, batch: Any, text: TextBatch, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
