@@ -23,7 +23,7 @@ from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course
 from motionrft.finetune.material import Material, noise_seeds
-from motionrft.finetune.method import Method, read_method
+from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
 from motionrft.finetune.settings import Settings
 from motionrft.finetune.validation import (
@@ -97,7 +97,7 @@ def prepare(
     check_reward_form(
         entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
     )
-    method = build_method(section, entry["reward_form"], len(table))
+    method = read_method(section, len(table), entry["reward_form"])
     trained, adapters = open_weights(backbone, settings, seed)
     stages = reward_stages(files.rewards)
     yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
@@ -152,14 +152,6 @@ def prepare(
             backbone, sampler, yardstick, data.validation(seed), judge
         )
     return Job(course, backbone, about, adapters, data, yardstick)
-
-
-def build_method(section: dict[str, Any], reward_form: str, steps: int) -> Method:
-    """The method; one that can score either form takes the backbone's unless its own options name one."""
-    options = dict(section.get("options", {}))
-    if section["family"] == "easytune":
-        options.setdefault("form", reward_form)
-    return read_method({**section, "options": options}, steps)
 
 
 def open_weights(

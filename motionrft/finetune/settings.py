@@ -14,7 +14,7 @@ from motionrft.finetune.update import Optimisation
 
 BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
 NOT_SETTINGS = (
-    "name", "family", "source", "open", "options", "reward_weights", "semantic_stage",
+    "name", "family", "label", "baseline", "source", "open", "options", "reward_weights", "semantic_stage",
 )  # fmt: skip
 REWARD_STATES = ("frozen", "official")
 

@@ -166,7 +166,7 @@ def course(
     levels = reward_levels(table, reward.alphas, reward.max_t, matching=read.levels, rescale=True)
     return Course(
         walker,
-        read_method(method, len(table)),
+        read_method(method, len(table), "one_step"),
         lambda: Objective(network, reward, levels, read.loss, read.micro_batch),
         material,
         trained,
