@@ -76,22 +76,21 @@ def _channels(case: Case, name: str, actual: Tensor, recorded: Tensor, skeleton:
             expected=recorded[:, begin:end],
             atol=six if label == "rotations" else fine,
         )
-    # contacts are exact, but for feet whose squared displacement lies on the threshold itself
-    near = _near_contact(recorded, skeleton)
-    expected = recorded[:, bounds[4] :]
     case.compare(
         f"{name}.features contacts",
-        torch.where(near, expected, actual[:, bounds[4] :]),
-        expected=expected,
+        _contacts(actual, recorded, skeleton),
+        expected=recorded[:, bounds[4] :],
     )
 
 
-def _near_contact(features: Tensor, skeleton: Skeleton) -> Tensor:
-    """[T, feet] where a foot's squared displacement lies on the threshold itself: either answer is right."""
-    begin = 9 * len(skeleton) - 5
+def _contacts(actual: Tensor, recorded: Tensor, skeleton: Skeleton) -> Tensor:
+    """Contacts [T, feet] are exact, but for feet whose squared displacement lies on the threshold itself: there
+    either answer is right, and the recorded one is taken."""
+    begin, count = 9 * len(skeleton) - 5, len(skeleton.feet)
     feet = [begin + 3 * joint + axis for joint in skeleton.feet for axis in range(3)]
-    squared = features[:, feet].unflatten(-1, (-1, 3)).square().sum(-1)
-    return (squared - skeleton.contact).abs() < TOLERANCE[skeleton.name][2]
+    squared = recorded[:, feet].unflatten(-1, (count, 3)).square().sum(-1)
+    near = (squared - skeleton.contact).abs() < TOLERANCE[skeleton.name][2]
+    return torch.where(near, recorded[:, -count:], actual[:, -count:])
 
 
 def _recovered(case: Case, name: str, recorded: Tensor, skeleton: Skeleton, target: Tensor) -> None:
@@ -124,15 +123,11 @@ def _listed(case: Case, name: str, features: Tensor, canonical: Tensor, skeleton
     recorded = case.tensors.get(f"{name}.features", features)
     positions = case.tensors.get(f"{name}.global_positions", canonical)[: len(recorded)]
     recovered = recovery.joints_from_positions(recorded[None], len(skeleton))[0]
-    near = _near_contact(recorded, skeleton)
     found = {
         "frames": (len(features) + 1, 0.0),
         "nan": (bool(features.isnan().any()), 0.0),
         "max_err_recovered_vs_global": (float((recovered - positions).abs().max()), fine),
-        "contact_rate": (
-            float(features[:, -near.shape[1] :].mean()),
-            float(near.float().mean()) + 1e-6,
-        ),
+        "contact_rate": (float(_contacts(features, recorded, skeleton).mean()), 1e-6),
     }
     for key, (value, tolerance) in found.items():
         if key in listed:
