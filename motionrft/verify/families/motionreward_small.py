@@ -61,7 +61,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
 
 def representation(official: str) -> str:
     """The suite's name of `263`, `22x3` or `135`."""
-    return next(name for name, known in OFFICIAL_NAMES.items() if known == official)
+    return {known: name for name, known in OFFICIAL_NAMES.items()}[official]
 
 
 def tolerance(case: Case) -> dict[str, float]:
