@@ -160,9 +160,9 @@ class Toy:
         self.reward = QuadraticReward(case.input("in/E"), case.input("in/H"), case.input("in/q"))
         self.loss = Loss(float(case.meta["lambda_reward"]))
         self.levels = {
-            name: [Level(0.0), *(Level(float(rho)) for rho in case.input(f"in/table.{key}"))]
-            for name, key in (("next", "rho_next"), ("tcur", "rho_cur499"))
-            if f"in/table.{key}" in case.tensors
+            name: [Level(0.0), *(Level(float(rho)) for rho in case.input(found[0]))]
+            for name, pattern in (("next", "rho_next"), ("tcur", r"rho_cur\d+"))
+            for found in case.matching(rf"in/table\.{pattern}")
         }
 
     def _last_level(self, case: Case) -> dict[str, Tensor]:
@@ -201,7 +201,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         toy = Toy(case)
         _trajectory(case, toy)
         for name, entry in case.meta["methods"].items():
-            results = _sequence if name.startswith("seq_") else _gradient
+            results = _sequence if "mode" in entry else _gradient
             plain = results(toy, name, entry, "plain")
             for key, tensor in plain.items():
                 if f"out/{name}/{key}" in case.tensors:
