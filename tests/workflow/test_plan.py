@@ -207,7 +207,7 @@ def test_every_switch_is_measured():
 
 def test_planning_and_light_stages_import_no_torch():
     code = (
-        "import sys; import motionrft.config.plan, motionrft.cli; motionrft.cli.build_parser();"
+        "import sys; import motionrft.config.plan, motionrft.cli;"
         "from motionrft.config import resolve;"
         "resolve({'name': 't', 'corpus': {'kind': 'toy'}, 'backbones': 'all', 'methods': 'all'});"
         "import motionrft.reporting.build, motionrft.reporting.records;"
