@@ -30,7 +30,7 @@ def add_corpus(stages: argparse._SubParsersAction) -> None:
 def run_corpus(arguments: argparse.Namespace) -> None:
     from motionrft.artefacts import provenance
     from motionrft.config import load_run
-    from motionrft.corpus.sources import facts, source
+    from motionrft.corpus.kinds import facts, source
     from motionrft.corpus.store import write_corpus
 
     settings = load_run(arguments.config, arguments.set)["corpus"]

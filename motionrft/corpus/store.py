@@ -25,10 +25,10 @@ import pandas as pd
 
 from motionrft.artefacts import atomic, read_json, read_table, read_tensors, write_json, write_table
 from motionrft.errors import InputError
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation
 from motionrft.motion.skeleton import SKELETONS, SMPL_22
-from motionrft.motion.variant import HUMANML3D
 
 COLUMNS = ("clip", "start", "frames", "split", "captions", "mirror_of", "source")
 SPLITS = ("train", "val", "test")

@@ -10,7 +10,7 @@ Row t of a clip of T frames (T - 1 rows), for J joints:
   last 4            contact of left heel, left toe, right heel, right toe
 Displacements are a frame's, not a second's.
 
-`compat` names the variant (`motion.variant` says what each does); the default is the released data's.
+`compat` names the variant (`motion.compat` says what each does); the default is the released data's.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from motionrft.errors import InputError
+from motionrft.motion.compat import HUMANML3D, Variant, variant
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.rotation import yaw
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D, Variant, variant
 
 SMOOTHING, RADIUS = 20.0, 80  # frames: the heading's Gaussian and where it is cut off
 

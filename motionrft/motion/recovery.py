@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from motionrft.motion.compat import HUMANML3D, variant
 from motionrft.motion.rotation import matrix_from_6d, turn
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D, variant
 
 
 def root(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -63,7 +63,7 @@ def run_make(arguments: argparse.Namespace) -> None:
     import shutil
 
     from motionrft.corpus.store import Corpus
-    from motionrft.text.made import make_encoder
+    from motionrft.text.synthetic_encoder import make_encoder
 
     section = _section(arguments)
     temporary = arguments.out.with_name(f".{arguments.out.name}.partial")
@@ -83,8 +83,9 @@ def run_cache(arguments: argparse.Namespace) -> None:
     from motionrft.artefacts import provenance
     from motionrft.corpus.store import Corpus
     from motionrft.device import pick_device
-    from motionrft.text.encoder import encode_all, open_encoder
+    from motionrft.text.encoder import encode_all
     from motionrft.text.features import write_cache
+    from motionrft.text.kinds import open_encoder
 
     section = _section(arguments)
     device = pick_device(arguments.device)

@@ -12,10 +12,10 @@ from motionrft.artefacts import atomic
 from motionrft.corpus.captions import Caption, plain_tokens
 from motionrft.corpus.features import blocks
 from motionrft.corpus.store import SPLITS, Clip
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.kinematic import process
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D
 
 
 def captions_of(clip: Clip) -> list[Caption]:

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from motionrft.corpus.humanml3d import LAYOUT
-from motionrft.corpus.official import (
+from motionrft.corpus.kinds.humanml3d import LAYOUT
+from motionrft.corpus.official.reader import (
     OFFICIAL_FPS,
     Report,
     captions_of,

@@ -22,9 +22,9 @@ import torch
 from motionrft.corpus.captions import Caption, read_captions
 from motionrft.corpus.store import SPLITS, Clip
 from motionrft.errors import InputError
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.skeleton import Skeleton, measure_lengths
-from motionrft.motion.variant import HUMANML3D
 from motionrft.training.progress import progress
 
 LOG = logging.getLogger(__name__)
