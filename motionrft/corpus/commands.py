@@ -42,8 +42,8 @@ def run_corpus(arguments: argparse.Namespace) -> None:
         "skipped": skipped,
         "provenance": provenance(settings, seed=settings.get("seed")),
     }
-    known = facts(settings["kind"], settings, where)
-    write_corpus(arguments.out, clips(settings, where, skipped), about, fps=fps, facts=known)
+    described = facts(settings["kind"], settings, where)
+    write_corpus(arguments.out, clips(settings, where, skipped), about, fps=fps, facts=described)
 
 
 def add_features(stages: argparse._SubParsersAction) -> None:

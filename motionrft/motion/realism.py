@@ -149,7 +149,7 @@ def self_consistency(
 ) -> Tensor:
     """[B], mm: mean distance between the joints that the position and the rotation channels describe.
 
-    About 0.001 mm for extracted features (except after the sign flip of `motion.compat`), large where a
+    About 0.001 mm for extracted features (except after the sign flip of `motion.compat.HumanML3D`), large where a
     generator's two accounts of the body disagree. Kinematic features [B, T, dim], raw.
     """
     by_position = recovery.joints_from_positions(features, len(skeleton))
