@@ -24,7 +24,7 @@ def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
         Folder to write.
     """
     from motionrft.artefacts import provenance
-    from motionrft.corpus.sources import facts, source
+    from motionrft.corpus.kinds import facts, source
     from motionrft.corpus.store import write_corpus
 
     settings = run.load()["corpus"]
@@ -36,5 +36,5 @@ def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
         "skipped": skipped,
         "provenance": provenance(settings, seed=settings.get("seed")),
     }
-    known = facts(settings["kind"], settings, where)
-    write_corpus(out, clips(settings, where, skipped), about, fps=fps, facts=known)
+    described = facts(settings["kind"], settings, where)
+    write_corpus(out, clips(settings, where, skipped), about, fps=fps, facts=described)

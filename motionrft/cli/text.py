@@ -28,7 +28,7 @@ def text_encoder(*, run: RunFile = RunFile(), corpus: Path, name: str, out: Path
     import shutil
 
     from motionrft.corpus.store import Corpus
-    from motionrft.text.made import make_encoder
+    from motionrft.text.synthetic_encoder import make_encoder
 
     section = run.entry("text", name)
     temporary = out.with_name(f".{out.name}.partial")
@@ -76,7 +76,8 @@ def text(
     from motionrft.artefacts import provenance
     from motionrft.corpus.store import Corpus
     from motionrft.device import pick_device
-    from motionrft.text.encoder import encode_all, open_encoder
+    from motionrft.text.encoder import encode_all
+    from motionrft.text.kinds import open_encoder
     from motionrft.text.features import write_cache
 
     section = run.entry("text", name)

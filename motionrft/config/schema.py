@@ -21,6 +21,19 @@ def _schema(name: str) -> dict[str, Any]:
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
+def _unknown_kind(name: str, where: str | Path) -> InputError:
+    """Of a section whose kind is found by its schema's name, <section>-<kind>."""
+    section, _, kind = name.partition("-")
+    files = sorted(SCHEMAS.glob(f"{section}-*.schema.yaml"))
+    known = [path.name.removesuffix(".schema.yaml").partition("-")[2] for path in files]
+    return InputError(
+        f"unknown kind {kind!r}",
+        where=where,
+        field=f"{section}.kind",
+        fix=f"choose from {', '.join(known)}, or add workflow/schemas/{name}.schema.yaml",
+    )
+
+
 def _fill(value: Any, schema: dict[str, Any]) -> None:
     if not isinstance(value, dict):
         return
@@ -57,7 +70,10 @@ def validate(
 
     `field` is where in the file `value` stands.
     """
-    schema = _schema(name)
+    try:
+        schema = _schema(name)
+    except FileNotFoundError:
+        raise _unknown_kind(name, where) from None
     _fill(value, schema)
     error = best_match(Draft202012Validator(schema).iter_errors(value))
     if error is None:

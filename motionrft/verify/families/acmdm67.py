@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from motionrft.motion import acmdm
+from motionrft.motion import acmdm67
 from motionrft.verify.case import Case
 
 FAMILY = "acmdm67"
@@ -26,7 +26,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
     names = sorted(key.removesuffix(".feat67") for key in case.tensors if key.endswith(".feat67"))
     joints = [case.input(f"{name}.joints") for name in names]
     lengths = torch.tensor([len(clip) for clip in joints])
-    alone, frames = acmdm.features(pad_sequence(joints, batch_first=True), lengths)
+    alone, frames = acmdm67.features(pad_sequence(joints, batch_first=True), lengths)
     padded: dict[str, Tensor] = {}
     for row, name in enumerate(names):
         case.compare(f"{name}.feat67", alone[row, : frames[row]], atol=atol)
@@ -34,7 +34,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
             size = len(case.input(key)) + 1
             clip = joints[row].new_zeros(1, size, *joints[row].shape[1:])
             clip[0, : lengths[row]] = joints[row]
-            padded[key] = acmdm.features_padded(clip, lengths[row : row + 1])[0]
+            padded[key] = acmdm67.features_padded(clip, lengths[row : row + 1])[0]
             case.compare(key, padded[key], atol=atol)
     scale = _inputs(case, padded)
     for row, name in enumerate(names):
@@ -88,7 +88,7 @@ def _official(case: Case, name: str, alone: Tensor, cases: dict[str, Case], atol
         for key in (key for key in other.tensors if key.endswith(".recovered_ric")):
             features = other.tensors.get(key.replace(".recovered_ric", ".features"))
             if features is not None and torch.equal(other.tensors[key][: len(joints)], joints):
-                apart = (alone - features[: len(alone), : acmdm.CHANNELS]).abs().max()
+                apart = (alone - features[: len(alone), : acmdm67.CHANNELS]).abs().max()
                 case.compare(path, apart, atol=atol)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionrft.config import ROOT
-from motionrft.corpus.bvh import (
+from motionrft.corpus.kinds.bvh import (
     CORPUS,
     JOINTS,
     MIRROR,
@@ -17,7 +17,7 @@ from motionrft.corpus.bvh import (
     split_of,
     to_joints,
 )
-from motionrft.corpus.bvh_file import read_bvh
+from motionrft.corpus.kinds.bvh.file import read_bvh
 from motionrft.corpus.store import Corpus, write_corpus
 from motionrft.errors import InputError
 

@@ -12,19 +12,19 @@ from motionrft.artefacts import atomic
 from motionrft.corpus.captions import Caption, plain_tokens
 from motionrft.corpus.features import blocks
 from motionrft.corpus.store import SPLITS, Clip
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.kinematic import process
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D
 
 
 def captions_of(clip: Clip) -> list[Caption]:
     """The clip's captions; tokens from `extra["tokens"]` where they are known."""
-    known: Sequence[str] = clip.extra.get("tokens", [])
-    tokens = [tuple(line.split()) for line in known] or [
+    tagged: Sequence[str] = clip.extra.get("tokens", [])
+    tokens = [tuple(line.split()) for line in tagged] or [
         plain_tokens(text) for text in clip.captions
     ]
-    return [Caption(text, own) for text, own in zip(clip.captions, tokens, strict=True)]
+    return [Caption(text, words) for text, words in zip(clip.captions, tokens, strict=True)]
 
 
 def write_official(
@@ -48,14 +48,14 @@ def write_official(
         features = clip.features
         if features is None:
             joints = torch.from_numpy(np.asarray(clip.joints, dtype=np.float32))[None]
-            found, _ = process(
+            extracted, _ = process(
                 joints,
                 torch.tensor([len(clip.joints)]),
                 skeleton=skeleton,
                 compat=HUMANML3D,
                 bone_lengths=bone_lengths,
             )
-            features = found[0].numpy()
+            features = extracted[0].numpy()
         described = joints_from_positions(torch.from_numpy(features)[None], len(skeleton))[
             0
         ].numpy()
@@ -65,10 +65,14 @@ def write_official(
         text = "".join(f"{caption.line()}\n" for caption in captions)
         (folder / "texts" / f"{clip.name}.txt").write_text(text, encoding="utf-8")
         names[clip.split].append(clip.name)
-        wide = features.astype(np.float64)
-        if not np.isfinite(wide).all():
+        exact = features.astype(np.float64)
+        if not np.isfinite(exact).all():
             continue  # as officially, broken files are written and not counted
-        count, total, squares = count + len(wide), total + wide.sum(0), squares + (wide**2).sum(0)
+        count, total, squares = (
+            count + len(exact),
+            total + exact.sum(0),
+            squares + (exact**2).sum(0),
+        )
     for split, chosen in names.items():
         (folder / f"{split}.txt").write_text(
             "".join(f"{name}\n" for name in chosen), encoding="utf-8"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from motionrft.corpus.kinds.toy import ACTIONS, CORPUS, make_clip
 from motionrft.corpus.store import Corpus, write_corpus
-from motionrft.corpus.toy import ACTIONS, CORPUS, make_clip
 from motionrft.errors import InputError
 
 SETTINGS = {"kind": "toy", "clips": 60, "seed": 3}

@@ -22,9 +22,9 @@ import torch
 from motionrft.corpus.captions import Caption, read_captions
 from motionrft.corpus.store import SPLITS, Clip
 from motionrft.errors import InputError
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.skeleton import Skeleton, measure_lengths
-from motionrft.motion.variant import HUMANML3D
 from motionrft.training.progress import progress
 
 LOG = logging.getLogger(__name__)
@@ -157,27 +157,32 @@ def clips_of(
         if caption.whole:
             continue
         part = features[int(caption.begin * rate) : int(caption.end * rate)]
-        own = f"{letters(number)}_{name}"
+        part_name = f"{letters(number)}_{name}"
         number += 1
         if layout.least <= len(part) < layout.limit:
-            yield _clip(own, part, [caption], split, layout, name)
+            yield _clip(part_name, part, [caption], split, layout, name)
         else:
-            report.left_out("parts outside the length limits", f"{own}: {len(part)} frames")
+            report.left_out("parts outside the length limits", f"{part_name}: {len(part)} frames")
 
 
 def _clip(
-    own: str, features: np.ndarray, captions: list[Caption], split: str, layout: Layout, name: str
+    name: str,
+    features: np.ndarray,
+    captions: list[Caption],
+    split: str,
+    layout: Layout,
+    source: str,
 ) -> Clip:
     joints = joints_from_positions(torch.from_numpy(features)[None], len(layout.skeleton))[
         0
     ].numpy()
     return Clip(
-        own,
+        name,
         joints,
         [caption.text for caption in captions],
         split,
-        mirror_of=own.replace(name, name[1:]) if name.startswith("M") else "",
-        source=name,
+        mirror_of=name.replace(source, source[1:]) if source.startswith("M") else "",
+        source=source,
         extra={"tokens": [" ".join(caption.tokens) for caption in captions]},
         features=features,
     )

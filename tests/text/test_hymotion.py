@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_encoder import clip  # noqa: F401
 
 from motionrft.errors import InputError
-from motionrft.text.encoder import ClipPooler, encode_all, open_encoder
+from motionrft.text.encoder import ClipPooler, encode_all
 from motionrft.text.features import TextCache, write_cache
 from motionrft.text.hymotion import HYMotionText, read_template
+from motionrft.text.kinds import open_encoder
+from tests.text.test_encoder import clip  # noqa: F401
 
 SYSTEM = "\n    " + "Summarise the motion that the user describes, part by part. " * 2 + "\n"
 CAPTIONS = [

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from motionrft.config import ROOT, read_yaml
-from motionrft.corpus.bvh_file import BvhMotion, read_bvh
+from motionrft.corpus.kinds.bvh.file import BvhMotion, read_bvh
 from motionrft.corpus.store import Clip, check_clip
 from motionrft.errors import InputError
 from motionrft.training.progress import progress

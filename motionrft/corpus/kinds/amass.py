@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from motionrft.corpus.humanml3d import LAYOUT
-from motionrft.corpus.official import (
+from motionrft.corpus.kinds.humanml3d import LAYOUT
+from motionrft.corpus.official.reader import (
     OFFICIAL_FPS,
     Report,
     captions_of,
@@ -217,13 +217,13 @@ def motions(
     by_source: dict[str, list[Segment]] = {}
     for segment in segments:
         by_source.setdefault(segment.source, []).append(segment)
-    for own in progress(by_source.values(), total=len(by_source), label="amass"):
+    for segments_of in progress(by_source.values(), total=len(by_source), label="amass"):
         try:
-            source = read_source(folder, own[0], body)
+            source = read_source(folder, segments_of[0], body)
         except InputError as error:
             report.broken(error)
             continue
-        for segment in own:
+        for segment in segments_of:
             joints = cut(source, segment)[:, : len(SMPL_22)].astype(np.float32)
             yield segment.name, joints
             yield f"M{segment.name}", mirror(torch.from_numpy(joints)).numpy()
@@ -232,10 +232,14 @@ def motions(
 def build(settings: dict[str, Any], skipped: list[str], body: BodyModel) -> Iterator[Clip]:
     """Clips through any body model, in the order of their sources."""
     amass = Path(settings["amass_dir"]).expanduser()
-    home = root_of(settings, LAYOUT, ("index.csv", "texts", *(f"{split}.txt" for split in SPLITS)))
-    split_of = {name: split for split in SPLITS for name in read_split(home, split)}
+    official = root_of(
+        settings, LAYOUT, ("index.csv", "texts", *(f"{split}.txt" for split in SPLITS))
+    )
+    split_of = {name: split for split in SPLITS for name in read_split(official, split)}
     segments = [
-        one for one in read_index(home / "index.csv") if {one.name, f"M{one.name}"} & set(split_of)
+        one
+        for one in read_index(official / "index.csv")
+        if {one.name, f"M{one.name}"} & set(split_of)
     ]
     report = Report(skipped, settings["on_error"] == "fail")
     for name, joints in motions(amass, segments, body, report):
@@ -251,7 +255,7 @@ def build(settings: dict[str, Any], skipped: list[str], body: BodyModel) -> Iter
             report.left_out("NaN", f"{name}: undefined features")
             continue
         try:
-            captions = captions_of(home / "texts" / f"{name}.txt", report)
+            captions = captions_of(official / "texts" / f"{name}.txt", report)
         except InputError as error:
             report.broken(error)
             continue

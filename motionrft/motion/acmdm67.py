@@ -22,8 +22,8 @@ JOINTS = Normaliser(
 
 def features(joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Joints [B, T, 22, 3], lengths [B] -> [B, T-1, 67], lengths - 1; zero after each length."""
-    found, frames = extract(joints, lengths)
-    return found[..., :CHANNELS], frames
+    kinematic, frames = extract(joints, lengths)
+    return kinematic[..., :CHANNELS], frames
 
 
 def features_padded(joints: Tensor, lengths: Tensor) -> Tensor:
@@ -32,6 +32,6 @@ def features_padded(joints: Tensor, lengths: Tensor) -> Tensor:
     steps = torch.arange(joints.shape[1], device=joints.device)
     valid = steps[None] < lengths.to(joints.device)[:, None]
     filled = torch.where(valid[..., None, None], joints, JOINTS.mean.to(joints))
-    found = extract(filled, torch.full_like(lengths, joints.shape[1]))[0][..., :CHANNELS]
+    kinematic = extract(filled, torch.full_like(lengths, joints.shape[1]))[0][..., :CHANNELS]
     # the official rotation spreads an undefined heading to the heights as well
-    return torch.where(found[..., 4:5].isnan(), torch.nan, found)
+    return torch.where(kinematic[..., 4:5].isnan(), torch.nan, kinematic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from motionrft.corpus.official import Layout, official_facts, read_official
+from motionrft.corpus.official.reader import Layout, official_facts, read_official
 from motionrft.corpus.store import Clip
 from motionrft.motion.skeleton import KIT_21
 

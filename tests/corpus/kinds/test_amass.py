@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic_bodies import motion
 
-from motionrft.corpus import amass
+from motionrft.corpus.kinds import amass
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22, mirror
+from tests.corpus.synthetic_bodies import motion
 
 RATE = 120  # frames a second of the synthetic captures
 

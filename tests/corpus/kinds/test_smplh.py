@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.corpus import amass
+from motionrft.corpus.kinds import amass
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22
 

@@ -2,14 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from synthetic_bodies import motion
 
-from motionrft.corpus import kit
 from motionrft.corpus.captions import Caption
 from motionrft.corpus.features import write_features
-from motionrft.corpus.official_writer import write_official
+from motionrft.corpus.kinds import kit
+from motionrft.corpus.official.writer import write_official
 from motionrft.corpus.store import Clip, FeatureStore, write_corpus
 from motionrft.motion.skeleton import KIT_21
+from tests.corpus.synthetic_bodies import motion
 
 LENGTHS = torch.tensor(
     [

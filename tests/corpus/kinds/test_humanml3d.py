@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from synthetic_bodies import motion
 
-from motionrft.corpus import humanml3d
 from motionrft.corpus.captions import Caption
 from motionrft.corpus.features import write_features
-from motionrft.corpus.official import letters
-from motionrft.corpus.official_writer import captions_of, write_official
+from motionrft.corpus.kinds import humanml3d
+from motionrft.corpus.official.reader import letters
+from motionrft.corpus.official.writer import captions_of, write_official
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
 from motionrft.motion.kinematic import process
+from tests.corpus.synthetic_bodies import motion
 
 FRAMES = {"000001": 61, "M000001": 61, "000002": 90, "000003": 201, "000004": 30, "000005": 120}
 SPLITS = {"000002": "val", "000005": "test"}
