@@ -77,8 +77,8 @@ def text(
     from motionrft.corpus.store import Corpus
     from motionrft.device import pick_device
     from motionrft.text.encoder import encode_all
-    from motionrft.text.kinds import open_encoder
     from motionrft.text.features import write_cache
+    from motionrft.text.kinds import open_encoder
 
     section = run.entry("text", name)
     chosen = pick_device(device)
