@@ -18,7 +18,7 @@ from motionrft.artefacts import digest
 from motionrft.reward.switches import SWITCHES, readings
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
-AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora")
+AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
 # the names of motionrft/reporting/build.py, kept here so that planning loads no table code
 TABLES = (
     "finetuning",
