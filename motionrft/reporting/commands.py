@@ -70,19 +70,23 @@ def run_figures(arguments: argparse.Namespace) -> None:
     from functools import partial
     from multiprocessing import get_context
 
+    from motionrft.artefacts import atomic_folder
     from motionrft.reporting.figures import FIGURES
 
-    folder = arguments.out or arguments.results / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder: Path = arguments.out or arguments.results / "figures"
     # first those of motions, which take longest
     names = _names({**dict.fromkeys(MOTIONS), **FIGURES}, arguments.name, "figure")
-    one = partial(_draw, arguments.results, folder)
-    if arguments.workers > 1:
-        # no fork: it would take half of a thread pool along
-        with get_context("spawn").Pool(min(arguments.workers, len(names))) as pool:
-            drawn = pool.map(one, names, chunksize=1)
-    else:
-        drawn = [one(name) for name in names]
+    # all of a run's figures replace what was drawn before; those that are named join it
+    whole = arguments.out is None and not arguments.name
+    owned = ("*.png", "*.pdf", "*.gif") if whole else ()
+    with atomic_folder(folder, owned=owned) as temporary:
+        one = partial(_draw, arguments.results, temporary)
+        if arguments.workers > 1:
+            # no fork: it would take half of a thread pool along
+            with get_context("spawn").Pool(min(arguments.workers, len(names))) as pool:
+                drawn = pool.map(one, names, chunksize=1)
+        else:
+            drawn = [one(name) for name in names]
     for name, done in zip(names, drawn, strict=True):
         if not done:
             print(f"{name}: not drawn, its records do not exist yet")

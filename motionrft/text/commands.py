@@ -60,23 +60,19 @@ def _section(arguments: argparse.Namespace) -> dict:
 
 
 def run_make(arguments: argparse.Namespace) -> None:
-    import shutil
-
+    from motionrft.artefacts import atomic_folder
     from motionrft.corpus.store import Corpus
     from motionrft.text.made import make_encoder
 
     section = _section(arguments)
-    temporary = arguments.out.with_name(f".{arguments.out.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    make_encoder(
-        temporary,
-        Corpus(arguments.corpus).captions(),
-        width=section["width"],
-        layers=section["layers"],
-        seed=section["seed"],
-    )
-    shutil.rmtree(arguments.out, ignore_errors=True)
-    temporary.rename(arguments.out)
+    with atomic_folder(arguments.out) as folder:
+        make_encoder(
+            folder,
+            Corpus(arguments.corpus).captions(),
+            width=section["width"],
+            layers=section["layers"],
+            seed=section["seed"],
+        )
 
 
 def run_cache(arguments: argparse.Namespace) -> None:
