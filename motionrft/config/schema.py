@@ -68,7 +68,9 @@ def _described(error: ValidationError, schema: dict[str, Any]) -> str:
     """What the schema says of the offending key, or of the nearest key around it."""
     if error.validator == "required" and isinstance(error.schema, dict):
         missing = next(key for key in error.schema["required"] if key not in error.instance)
-        return error.schema["properties"].get(missing, {}).get("description", "")
+        described = error.schema.get("properties", {}).get(missing, {}).get("description", "")
+        if described:
+            return described
     if isinstance(error.schema, dict) and isinstance(error.schema.get("description"), str):
         return error.schema["description"]
     found: str = ""

@@ -284,6 +284,14 @@ MISTAKES = {
         toy(methods=["easytune-spl"], reward={"stages": {"spl": None}}),
         ["reward.stages.spl", "easytune-spl"],
     ),
+    "unknown kind of text encoder": (
+        toy(text={"mine": {"kind": "elmo", "source": "elmo"}}),
+        ["text.mine.kind", "elmo", "bert"],
+    ),
+    "a made text encoder without a size": (
+        toy(text={"mine": {"kind": "sentence-t5", "seed": 0, "layers": 1}}),
+        ["text.mine", "width", "source"],
+    ),
     "unknown text encoder": (
         toy(override={"backbones": {"mdm": {"text": "elmo"}}}),
         ["text", "elmo", "toy"],

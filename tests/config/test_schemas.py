@@ -21,6 +21,7 @@ from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Set
 from motionrft.finetune.windows import Window
 from motionrft.reward.network import NetworkSettings
 from motionrft.reward.settings import SplSettings
+from motionrft.text.encoder import KINDS
 from motionrft.training.loop import TrainSettings
 
 METHODS = sorted({part("methods", name, "")["family"] for name in available("methods")})
@@ -90,6 +91,11 @@ def test_network_of_a_backbone(name):
 def test_stages_of_a_backbone(name):
     stages = properties(f"backbone-{name}", "properties", "pretrain")
     assert list(stages) == list(family(name).stages)
+
+
+def test_text_encoders():
+    kinds = _schema("text")["additionalProperties"]["properties"]["kind"]["enum"]
+    assert set(kinds) == {*KINDS, "hymotion"}
 
 
 def test_resources_name_every_rule():
