@@ -74,19 +74,22 @@ def figures(
     from functools import partial
     from multiprocessing import get_context
 
+    from motionrft.artefacts import atomic_folder
     from motionrft.reporting.figures import FIGURES
 
     folder = out or results / "figures"
     # first those of motions, which take longest
     names = _chosen([*MOTIONS, *FIGURES], name, "figure")
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_one = partial(_draw, results, folder)
-    if workers > 1:
-        # no fork: it would take half of a thread pool along
-        with get_context("spawn").Pool(min(workers, len(names))) as pool:
-            drawn = pool.map(draw_one, names, chunksize=1)
-    else:
-        drawn = [draw_one(entry) for entry in names]
+    # all of a run's figures replace what was drawn before; those that are named join it
+    owned = ("*.png", "*.pdf", "*.gif") if out is None and not name else ()
+    with atomic_folder(folder, owned=owned) as temporary:
+        draw_one = partial(_draw, results, temporary)
+        if workers > 1:
+            # no fork: it would take half of a thread pool along
+            with get_context("spawn").Pool(min(workers, len(names))) as pool:
+                drawn = pool.map(draw_one, names, chunksize=1)
+        else:
+            drawn = [draw_one(entry) for entry in names]
     for entry, done in zip(names, drawn, strict=True):
         if not done:
             print(f"{entry}: not drawn, its records do not exist yet")

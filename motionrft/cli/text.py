@@ -25,23 +25,19 @@ def text_encoder(*, run: RunFile = RunFile(), corpus: Path, name: str, out: Path
     out
         Folder to write, a transformers directory.
     """
-    import shutil
-
+    from motionrft.artefacts import atomic_folder
     from motionrft.corpus.store import Corpus
     from motionrft.text.synthetic_encoder import make_encoder
 
     section = run.entry("text", name)
-    temporary = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    make_encoder(
-        temporary,
-        Corpus(corpus).captions(),
-        width=section["width"],
-        layers=section["layers"],
-        seed=section["seed"],
-    )
-    shutil.rmtree(out, ignore_errors=True)
-    temporary.rename(out)
+    with atomic_folder(out) as folder:
+        make_encoder(
+            folder,
+            Corpus(corpus).captions(),
+            width=section["width"],
+            layers=section["layers"],
+            seed=section["seed"],
+        )
 
 
 @app.command

@@ -18,7 +18,7 @@ from motionrft.artefacts import digest
 from motionrft.reward.switches import SWITCHES, readings
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
-AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora")
+AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline")
 COMMENTS = ("source", "open")

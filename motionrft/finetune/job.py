@@ -14,7 +14,6 @@ from torch import nn
 from motionrft.artefacts import read_tensors
 from motionrft.backbones.assemble import load_backbone
 from motionrft.backbones.base import Backbone
-from motionrft.config import merge
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.schedules import step_table
@@ -25,7 +24,7 @@ from motionrft.finetune.loop import Course
 from motionrft.finetune.material import Material, noise_seeds
 from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
-from motionrft.finetune.settings import Settings
+from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.finetune.validation import (
     Judge,
     RewardValidation,
@@ -65,20 +64,6 @@ class Job:
     yardstick: MotionReward
 
 
-def method_settings(
-    run: dict[str, Any], backbone: str, method: str
-) -> tuple[Settings, dict[str, Any]]:
-    """The settings of one cell (the method's keys over the run's over the backbone's), and the method's section."""
-    section = run["methods"][method]
-    own = {
-        key: run["backbones"][backbone][key]
-        for key in ("tune", "lora")
-        if key in run["backbones"][backbone]
-    }
-    merged = merge(merge(own, run.get("finetune", {})), section)
-    return Settings.read(merged, f"config/methods/{method}.yaml"), section
-
-
 def prepare(
     run: dict[str, Any],
     backbone_name: str,
@@ -89,7 +74,7 @@ def prepare(
     judge_of: Any = None,
 ) -> Job:
     """Loads, freezes and assembles everything. judge_of(backbone): the independent judge, if any."""
-    settings, section = method_settings(run, backbone_name, method_name)
+    settings, section = cell_settings(run, backbone_name, method_name), run["methods"][method_name]
     entry = run["backbones"][backbone_name]
     backbone, about = load_backbone(files.base, device)
     table = step_table(entry["sampler"], backbone.prediction).to(device)

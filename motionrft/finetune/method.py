@@ -19,8 +19,6 @@ from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.errors import InputError
 
-ACTIVATIONS = ("plain", "checkpoint", "exact")
-
 
 @dataclass(frozen=True)
 class Event:

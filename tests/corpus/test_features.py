@@ -99,7 +99,7 @@ def test_an_undefined_bone_is_named_and_nothing_is_written(tmp_path: Path, lengt
     write_corpus(tmp_path / "corpus", clips, {})
     with pytest.raises(InputError, match=r"1 clips \(flat\)"):
         features.write_features(tmp_path / "corpus", tmp_path / "out", {}, compat="humanml3d")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
     if length:
         features.write_features(tmp_path / "corpus", tmp_path / "out", {}, compat="corrected")
         assert FeatureStore(tmp_path / "out").about["compat"] == "corrected"

@@ -22,11 +22,12 @@ from motionrft.finetune.draft import Draft
 from motionrft.finetune.drtune import DRTune
 from motionrft.finetune.easytune import EasyTune
 from motionrft.finetune.levels import Level
-from motionrft.finetune.method import ACTIVATIONS, Event, Method, Rollout
-from motionrft.finetune.objective import Loss, Objective, Prompts
+from motionrft.finetune.method import Event, Method, Rollout
+from motionrft.finetune.objective import Objective, Prompts
 from motionrft.finetune.refl import Refl
+from motionrft.finetune.settings import ACTIVATIONS, Loss, Optimisation
 from motionrft.finetune.trajectory import Plan, Point, follow
-from motionrft.finetune.update import Optimisation, Updater
+from motionrft.finetune.update import Updater
 from motionrft.text.features import TextBatch
 from motionrft.verify.case import Case
 
