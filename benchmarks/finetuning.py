@@ -22,10 +22,11 @@ from motionrft.backbones.base import Backbone
 from motionrft.config import load_run
 from motionrft.diffusion.schedules import step_table
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.job import build_method, open_weights, weighted
+from motionrft.finetune.job import open_weights, weighted
 from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course, Training
 from motionrft.finetune.material import Material, noise_seeds
+from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
 from motionrft.finetune.settings import Settings
 from motionrft.motion.normaliser import Normaliser
@@ -110,7 +111,7 @@ def course(
     )
     batch = material(backbone, rows, frames)
     return Course(
-        sampler, build_method(section, entry["reward_form"], len(table)),
+        sampler, read_method(section, len(table), entry["reward_form"]),
         lambda: Objective(backbone, reward, levels, settings.loss, settings.micro_batch), lambda k: batch, trained,
         settings, seed=0,
         permanent=[*backbone.parameters(), *backbone.buffers(), *reward.parameters(), *reward.buffers()],

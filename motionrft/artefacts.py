@@ -13,10 +13,11 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,36 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: str | Path, last: str = "", owned: Sequence[str] = ()) -> Iterator[Path]:
+    """Yields an empty folder beside `folder`; if the block succeeds, what it wrote there moves into `folder`.
+
+    Until then `folder` stays as it is. last: the file that marks a complete folder: the old one goes first, the
+    new one comes last. owned: patterns of what earlier runs may have left and this one has not written; it is
+    removed. Anything else in `folder` is the user's, and stays.
+    """
+    folder = Path(folder).resolve()
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        written = sorted(temporary.iterdir(), key=lambda path: path.name == last)
+        folder.mkdir(exist_ok=True)
+        # Snakemake's own time-stamp of a directory, which would hide that its files are new
+        stale = {folder / ".snakemake_timestamp"}
+        stale |= {path for pattern in [last, *owned] if pattern for path in folder.glob(pattern)}
+        for path in stale | {folder / path.name for path in written if path.is_dir()}:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        for path in written:
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def digest(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -57,6 +57,7 @@ class ACMDM(Backbone):
 
     `statistics` are those of the network's joint space (official: one number an axis for all joints); they
     equal the corpus's unless official weights were loaded. latent_mean, latent_std [C] whiten latents.
+    `train()` leaves the auto-encoder in eval mode: it is frozen in every stage but its own.
     """
 
     representation = "joint"
@@ -111,6 +112,12 @@ class ACMDM(Backbone):
         )
         return cls(denoiser, autoencoder, normaliser, options.drop, options.velocity, options.clean)
 
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.autoencoder is not None:
+            self.autoencoder.eval()
+        return self
+
     # shapes
 
     def width(self, frames: int) -> int:
@@ -135,17 +142,18 @@ class ACMDM(Backbone):
         """Corpus features [B, T, 66] -> the network's joints [B, T, 22, 3]."""
         return self.statistics.from_corpus(features, self.normaliser).unflatten(-1, (JOINTS, 3))
 
-    def encode(self, features: Tensor, lengths: Tensor) -> Tensor:
+    @torch.no_grad()
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Corpus features [B, T, 66] -> x [B, n, 22 C], zero after each length."""
-        joints = self.joints(features) * frame_mask(lengths, features.shape[1])[..., None, None]
+        valid = frame_mask(batch.lengths, batch.features.shape[1])
+        joints = self.joints(batch.features) * valid[..., None, None]
         if self.autoencoder is None:
             return joints.flatten(2)
         short = -joints.shape[1] % FRAMES
         latents = self.autoencoder.encode(F.pad(joints, (0, 0, 0, 0, 0, short))).permute(0, 2, 3, 1)
         latents = (latents - self.latent_mean) / self.latent_std
-        return (
-            latents * frame_mask(self.widths(lengths), latents.shape[1])[..., None, None]
-        ).flatten(2)
+        valid = frame_mask(self.widths(batch.lengths), latents.shape[1])
+        return (latents * valid[..., None, None]).flatten(2)
 
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         joints = x.unflatten(-1, (JOINTS, -1))
@@ -176,10 +184,7 @@ class ACMDM(Backbone):
     ) -> dict[str, Tensor]:
         if stage == "autoencoder":
             return {"loss": self.reconstruction_loss(batch, generator)}
-        with torch.no_grad():
-            if self.autoencoder is not None:
-                self.autoencoder.eval()
-            data = self.encode(batch.features, batch.lengths)
+        data = self.encode(batch, generator)
         noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
         return {"loss": self.flow_loss(data, noise, t, condition)}
 
@@ -190,6 +195,7 @@ class ACMDM(Backbone):
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Of windows of 64 frames, each at a place of its own; shorter clips count as they are. See `Options`."""
         assert self.autoencoder is not None
+        self.autoencoder.train(self.training)
         frames = min(WINDOW, batch.features.shape[1] // FRAMES * FRAMES)
         device = batch.features.device
         room = (batch.lengths - frames).clamp(min=0) + 1
@@ -217,7 +223,7 @@ class ACMDM(Backbone):
         total, squares = self.latent_mean.new_zeros(2, LATENT, dtype=torch.float64)
         for batch in batches:
             # padded positions are zero and add nothing to either sum
-            latents = self.encode(batch.features, batch.lengths).double().view(-1, LATENT)
+            latents = self.encode(batch, torch.Generator()).double().view(-1, LATENT)
             count += int(self.widths(batch.lengths).sum()) * JOINTS
             total += latents.sum(0)
             squares += latents.square().sum(0)

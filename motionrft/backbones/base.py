@@ -110,6 +110,14 @@ class Backbone(nn.Module, ABC):
         """The network's output, of x's shape. t [B]: the table's `t_model`."""
 
     @abstractmethod
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Clean motions [B, T, dim] -> x_0 [B, *sample_shape(T)], what pre-training adds noise to, without gradient.
+
+        Frames after a length are zero. Encoders that sample (a VAE's latents) draw from `generator`, which is on
+        the batch's device.
+        """
+
+    @abstractmethod
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x -> z-normalised features [B, T, dim], zero after each length. Differentiable."""
 

@@ -150,13 +150,14 @@ class HYMotion(Backbone):
         """x -> raw model features; numbers that never change are exactly their mean (official rule)."""
         return x * torch.where(self.std < CONSTANT, 0.0, self.std) + self.mean
 
-    def encode(self, features: Tensor, lengths: Tensor) -> Tensor:
+    @torch.no_grad()
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Corpus features [B, T, 135] -> x [B, n, dim], zero after each length."""
-        raw = self.clock.to_model(self.normaliser.denormalise(features), lengths)
+        raw = self.clock.to_model(self.normaliser.denormalise(batch.features), batch.lengths)
         if len(self.mean) == FULL:
             joints = representation("rotation").decode(raw)
             raw = torch.cat([raw, (joints - joints[..., :1, :]).flatten(-2)], dim=-1)
-        valid = frame_mask(self.clock.lengths(lengths), raw.shape[1])
+        valid = frame_mask(self.clock.lengths(batch.lengths), raw.shape[1])
         return self.normalise(raw) * valid[..., None]
 
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -215,8 +216,7 @@ class HYMotion(Backbone):
     def pretrain_loss(
         self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        with torch.no_grad():
-            data = self.encode(batch.features, batch.lengths)
+        data = self.encode(batch, generator)
         noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
         valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
         return {"loss": velocity_loss(self.predict, data, noise, t, condition, valid)}

@@ -174,6 +174,13 @@ class MDM(Backbone):
     def sample_shape(self, frames: int) -> tuple[int, ...]:
         return self.width(frames), self.dim
 
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """In the network's own normalisation, zero after each length, [B, width(T), dim]."""
+        frames = batch.features.shape[1]
+        x = self.statistics.from_corpus(batch.features, self.normaliser)
+        x = x * frame_mask(batch.lengths, frames)[..., None]
+        return nn.functional.pad(x, (0, 0, 0, self.width(frames) - frames))
+
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = self.statistics.to_corpus(x[:, : int(lengths.max())], self.normaliser)
         return x * frame_mask(lengths, x.shape[1])[..., None]
@@ -183,10 +190,7 @@ class MDM(Backbone):
     ) -> dict[str, Tensor]:
         """Mean over samples of the mean squared error of x̂_0 over valid frames; text dropped at random."""
         del stage
-        frames = batch.features.shape[1]
-        x0 = self.statistics.from_corpus(batch.features, self.normaliser)
-        x0 = x0 * frame_mask(batch.lengths, frames)[..., None]
-        x0 = nn.functional.pad(x0, (0, 0, 0, self.width(frames) - frames))
+        x0 = self.encode(batch, generator)
         t, _, x = self.forward_process.draw(x0, generator)
         chance = torch.rand(len(x0), generator=generator, device=x0.device)
         condition = Condition(text, batch.lengths, chance < self.options.cond_mask_prob)

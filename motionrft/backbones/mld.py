@@ -71,6 +71,14 @@ class MLD(Backbone):
         """Pooled text features [B, P], the empty caption's where the text is dropped."""
         return torch.where(condition.drop[:, None], self.empty_text.pooled, condition.text.pooled)
 
+    @torch.no_grad()
+    def encode(self, batch: Batch, generator: torch.Generator, draws: int = 1) -> Tensor:
+        """Latents sampled from the VAE's posterior (never its mean), the batch once a draw: [draws B, n, d]."""
+        mean, log_variance = self.vae.encode(batch.features, batch.lengths)
+        mean, log_variance = mean.repeat(draws, 1, 1), log_variance.repeat(draws, 1, 1)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        return sample_latent(mean, log_variance, noise)
+
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         return self.vae.decode(x, lengths)
 
@@ -111,18 +119,14 @@ class MLD(Backbone):
         raw = self.normaliser.to(features.device).denormalise(features)
         return joints_from_positions(raw, (raw.shape[-1] + 1) // 12)
 
-    @torch.no_grad()
     def latents(
         self, batch: Batch, text: TextBatch, generator: torch.Generator
     ) -> tuple[Tensor, Condition]:
-        """Latents sampled (never the mean) from the frozen VAE, `draws` a motion, and their condition."""
-        mean, log_variance = self.vae.encode(batch.features, batch.lengths)
-        index = torch.arange(len(mean), device=mean.device).repeat(self.options.draws)
-        mean, log_variance = mean[index], log_variance[index]
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        """What the denoiser's stages train on: `draws` latents of each motion, and their condition."""
+        z = self.encode(batch, generator, self.options.draws)
+        index = torch.arange(len(batch), device=z.device).repeat(self.options.draws)
         nobody = torch.zeros_like(index, dtype=torch.bool)
-        condition = Condition(text.select(index), batch.lengths[index], nobody)
-        return sample_latent(mean, log_variance, noise), condition
+        return z, Condition(text.select(index), batch.lengths[index], nobody)
 
     def load_official(self, path: str | Path) -> LoadReport:
         return read_official(self, path)

@@ -195,6 +195,11 @@ class MotionDiffuse(Backbone):
     def sample_shape(self, frames: int) -> tuple[int, ...]:
         return frames, self.dim
 
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """In the network's own normalisation, zero after each length, [B, T, dim]."""
+        x = self.statistics.from_corpus(batch.features, self.normaliser)
+        return x * frame_mask(batch.lengths, x.shape[1])[..., None]
+
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = self.statistics.to_corpus(x[:, : int(lengths.max())], self.normaliser)
         return x * frame_mask(lengths, x.shape[1])[..., None]
@@ -204,7 +209,7 @@ class MotionDiffuse(Backbone):
     ) -> dict[str, Tensor]:
         """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together."""
         del stage
-        x0 = self.statistics.from_corpus(batch.features, self.normaliser)
+        x0 = self.encode(batch, generator)
         t, eps, x = self.forward_process.draw(x0, generator)
         valid = frame_mask(batch.lengths, x0.shape[1])
         predicted = self.denoise(x, t, self.encode_text(text), valid)

@@ -10,43 +10,20 @@ from __future__ import annotations
 
 import copy
 import json
-import re
-from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from motionrft.config.cells import check_cells, check_resources
+from motionrft.config.files import ROOT as ROOT
+from motionrft.config.files import available, has_size, numbers, part, read_yaml
+from motionrft.config.schema import has_schema, validate
+from motionrft.config.selection import among, chosen, matrix_cells, narrow_generators
 from motionrft.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # sections whose defaults are a file a size: config/<section>/<size>.yaml, with the run's own section laid over it
 SIZED = ("text", "evaluator", "reward", "finetune", "evaluate", "resources")
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    path = Path(path)
-    try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
-    except FileNotFoundError:
-        raise InputError(
-            "no such file", where=path, fix="check the name; configurations are in config/"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 (byte {error.start})", where=path, fix="save the file as UTF-8"
-        ) from None
-    except yaml.YAMLError as error:
-        raise InputError(
-            f"not valid YAML ({' '.join(str(error).split())})", where=path, fix="correct that line"
-        ) from None
-    if not isinstance(value, dict):
-        raise InputError(
-            "expected a mapping of keys to values", where=path, fix="see config/toy.yaml"
-        )
-    return value
 
 
 def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -60,64 +37,50 @@ def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def numbers(value: Any) -> Any:
-    """`value` with texts like "5e-4" read as numbers: YAML 1.1 takes them for texts."""
-    if isinstance(value, dict):
-        return {key: numbers(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [numbers(entry) for entry in value]
-    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
-
-
 def typed(value: Any) -> Any:
     """Texts inside lists and mappings of a command line's `--config key=[0, 1]` read as the YAML they are."""
     if isinstance(value, dict):
         return {key: typed(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [typed(entry) for entry in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    return _yaml(value, value) if isinstance(value, str) else value
 
 
-def available(folder: str) -> list[str]:
-    return sorted(path.stem for path in (ROOT / "config" / folder).glob("*.yaml"))
-
-
-def part(folder: str, name: str, where: str | Path) -> dict[str, Any]:
-    """`config/<folder>/<name>.yaml`, or an error that lists what exists."""
-    if name not in available(folder):
+def _yaml(text: str, given: str) -> Any:
+    """A value of the command line, read as YAML; `given` is what the user wrote."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise InputError(
-            f"unknown {folder[:-1]} {name!r}",
-            where=where,
-            field=folder,
-            fix=f"choose from {', '.join(available(folder))}, or add config/{folder}/{name}.yaml",
-        )
-    return numbers(read_yaml(ROOT / "config" / folder / f"{name}.yaml"))
+            f"not valid YAML ({' '.join(str(error).split())})",
+            where=given,
+            fix="close its brackets and quotes, or quote the whole value",
+        ) from None
 
 
 def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]:
     """The complete configuration of a run: backbones and methods become full dictionaries by name.
 
-    Idempotent: a resolved configuration resolves to itself.
+    Every section is validated here, and with it every cell of the matrix: what passes can be planned. `where`
+    names the run in errors. Idempotent: a resolved configuration resolves to itself.
     """
-    from motionrft.config.schema import validate
-
     run = numbers(copy.deepcopy(run))
     if run.get("resolved"):
         return run
-    for key in [
-        key for key in run if key.endswith("_dir")
-    ]:  # --config mocap_dir=… on the command line
-        run.setdefault("corpus", {})[key] = run.pop(key)
-    override = run.pop("override", {})
+    # --config mocap_dir=… on the command line
+    for key in [key for key in run if isinstance(key, str) and key.endswith("_dir")]:
+        corpus = run.setdefault("corpus", {})
+        if isinstance(corpus, dict):
+            corpus[key] = run.pop(key)
     validate(run, "run", where)
+    override = run.pop("override", {})
     for section in SIZED:
         if run["size"] in available(section):
             run[section] = merge(part(section, run["size"], where), run[section])
     validate(run["corpus"], f"corpus-{run['corpus']['kind']}", where, "corpus")
-    for section in ("text", "evaluator", "reward", "evaluate", "resources"):
+    for section in SIZED:
         validate(run[section], section, where, section)
-    names = _chosen(run, "backbones", where)
-    methods = {name: _method(name, override, where) for name in _chosen(run, "methods", where)}
+    names, methods = chosen(run, "backbones"), chosen(run, "methods")
     backbones: dict[str, Any] = {}
     queue = list(names)
     while queue:
@@ -126,17 +89,11 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
         # a distilled backbone starts from its teacher, which is trained whether or not it is compared
         if entry.get("teacher") and entry["teacher"] not in backbones:
             queue.append(entry["teacher"])
-    for kind, known in (("backbones", backbones), ("methods", {"all": 0, **methods})):
-        _among(override.get(kind, {}), known, kind, where, f"override: {kind}")
-    for place, name in _encoders(run, backbones):
-        if name not in run["text"]:
-            raise InputError(
-                f"unknown text encoder {name!r}",
-                where=where,
-                field=f"{place}.text",
-                fix=f"choose from {', '.join(run['text'])}, or add it to `text`",
-            )
-    for name, method in methods.items():
+    run["methods"] = {name: _method(name, override, where) for name in methods}
+    run["backbones"] = backbones
+    _check_unselected(run, override, where)
+    _check_encoders(run, where)
+    for name, method in run["methods"].items():
         if method.get("semantic_stage") == "spl" and not run["reward"]["stages"].get("spl"):
             raise InputError(
                 f"method {name} is scored by the self-refined reward, which this run does not train",
@@ -144,58 +101,48 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
                 field="reward.stages.spl",
                 fix="add that stage, or leave the method out of `methods`",
             )
-    data = run["reward"]["stages"].get("authenticity", {}).get("data", {})
-    generators = data.get("generators", "all")
-    if generators != "all":
-        field = "reward.stages.authenticity.data.generators"
-        _among(generators, backbones, "backbones", where, field, ", or `all`")
-    run["matrix"] = _matrix(run, names, list(methods), where)
-    run["backbones"], run["methods"], run["resolved"] = backbones, methods, True
+    run["reward"] = narrow_generators(run, backbones, where)
+    run["matrix"] = matrix_cells(run, names, methods, where)
+    if "backbones" in run["analyse"]:
+        analysed = run["analyse"]["backbones"]
+        run["analyse"]["backbones"] = among(
+            analysed, backbones, "backbones", where, "analyse.backbones"
+        )
+    check_resources(run, where)
+    check_cells(run, where)
+    run["resolved"] = True
     return run
 
 
-def _among(
-    names: Iterable[str],
-    known: Collection[str],
-    kind: str,
-    where: str | Path,
-    field: str,
-    also: str = "",
-) -> None:
-    """Raises on the first of `names` that is none of the run's. also: what else would mend it."""
-    for name in names:
-        if name not in known:
+def _check_unselected(run: dict[str, Any], override: dict[str, Any], where: str | Path) -> None:
+    """Changes to what this run has not chosen are validated too, so that they hold when it is."""
+    others = override.get("backbones", {}).keys() - run["backbones"].keys()
+    among(others, run["backbones"], "backbones", where, "override.backbones")
+    for name in sorted(others):
+        if has_size(name, run["size"]):
+            _backbone(name, run["size"], override, where)
+    others = override.get("methods", {}).keys() - run["methods"].keys() - {"all"}
+    among(others, run["methods"], "methods", where, "override.methods")
+    for name in sorted(others):
+        _method(name, override, where)
+
+
+def _check_encoders(run: dict[str, Any], where: str | Path) -> None:
+    """Every text encoder that is read has an entry."""
+    readers = {"evaluator": run["evaluator"], "reward": run["reward"]}
+    readers |= {f"backbones.{name}": entry for name, entry in run["backbones"].items()}
+    for place, entry in readers.items():
+        encoder = entry.get("text")
+        if encoder and encoder not in run["text"]:
             raise InputError(
-                f"{name!r} is not among the run's {kind}",
+                f"unknown text encoder {encoder!r}",
                 where=where,
-                field=field,
-                fix=f"choose from {', '.join(known)}{also}",
+                field=f"{place}.text",
+                fix=f"choose from {', '.join(run['text'])}, or add it to `text`",
             )
 
 
-def _encoders(run: dict[str, Any], backbones: dict[str, Any]) -> list[tuple[str, str]]:
-    """(who, which) of every text encoder that is read."""
-    readers = {"evaluator": run["evaluator"], "reward": run["reward"]}
-    readers |= {f"backbones.{name}": entry for name, entry in backbones.items()}
-    return [(place, entry["text"]) for place, entry in readers.items() if entry.get("text")]
-
-
-def _has_size(name: str, size: str) -> bool:
-    return size in read_yaml(ROOT / "config" / "backbones" / f"{name}.yaml").get("sizes", {})
-
-
-def _chosen(run: dict[str, Any], kind: str, where: str | Path) -> list[str]:
-    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size."""
-    chosen = run[kind]
-    if chosen != "all":
-        return list(dict.fromkeys(chosen))
-    names = available(kind)
-    return [name for name in names if kind == "methods" or _has_size(name, run["size"])]
-
-
 def _backbone(name: str, size: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
-    from motionrft.config.schema import validate
-
     entry = part("backbones", name, where)
     file = f"config/backbones/{name}.yaml"
     if size not in entry.get("sizes", {}):
@@ -203,40 +150,31 @@ def _backbone(name: str, size: str, override: dict[str, Any], where: str | Path)
             f"no size {size!r}", where=file, field="sizes", fix="add it or choose another size"
         )
     flat = {key: value for key, value in entry.items() if key != "sizes"} | {"name": name}
-    changed = merge(merge(flat, entry["sizes"][size]), override.get("backbones", {}).get(name, {}))
-    return validate(changed, "backbone", file)
+    flat = _validated(merge(flat, entry["sizes"][size]), "backbone", file)
+    change = override.get("backbones", {}).get(name)
+    if not change:
+        return flat
+    return _validated(merge(flat, change), "backbone", where, f"override.backbones.{name}")
 
 
 def _method(name: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
-    from motionrft.config.schema import validate
-
-    changed = part("methods", name, where) | {"name": name}
+    entry = part("methods", name, where) | {"name": name}
+    entry = _validated(entry, "method", f"config/methods/{name}.yaml")
     for key in ("all", name):
-        changed = merge(changed, override.get("methods", {}).get(key, {}))
-    return validate(changed, "method", f"config/methods/{name}.yaml")
+        change = override.get("methods", {}).get(key)
+        if change:
+            entry = _validated(merge(entry, change), "method", where, f"override.methods.{key}")
+    return entry
 
 
-def _matrix(
-    run: dict[str, Any], backbones: list[str], methods: list[str], where: str | Path
-) -> list[dict[str, Any]]:
-    """Every fine-tuning to run, once: [{backbone, method, seeds}]."""
-    entries = [{}] if run["matrix"] == "cross" else run["matrix"]
-    cells: dict[tuple[str, str], list[int]] = {}
-    for number, entry in enumerate(entries):
-        picked = {}
-        for kind, known in (("backbones", backbones), ("methods", methods)):
-            value = entry.get(kind, "all")
-            picked[kind] = known if value == "all" else value
-            field, also = f"matrix.{number}.{kind}", f", or add it to `{kind}`"
-            _among(picked[kind], known, kind, where, field, also)
-        for backbone in picked["backbones"]:
-            for method in picked["methods"]:
-                seeds = cells.setdefault((backbone, method), [])
-                seeds += [seed for seed in entry.get("seeds", run["seeds"]) if seed not in seeds]
-    return [
-        {"backbone": backbone, "method": method, "seeds": seeds}
-        for (backbone, method), seeds in cells.items()
-    ]
+def _validated(
+    entry: dict[str, Any], kind: str, where: str | Path, field: str = ""
+) -> dict[str, Any]:
+    """A backbone or method that holds to its schema, and to that of its family where there is one."""
+    validate(entry, kind, where, field)
+    if has_schema(f"{kind}-{entry['family']}"):
+        validate(entry, f"{kind}-{entry['family']}", where, field)
+    return entry
 
 
 def apply_set(run: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
@@ -247,7 +185,7 @@ def apply_set(run: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
             raise InputError(
                 f"{assignment!r} is not key=value", where="--set", fix="for example --set seeds=[0]"
             )
-        change: Any = yaml.safe_load(text)
+        change: Any = _yaml(text, assignment)
         for step in reversed(key.split(".")):
             change = {step: change}
         run = merge(run, change)

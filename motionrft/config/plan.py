@@ -18,7 +18,10 @@ from motionrft.artefacts import digest
 from motionrft.reward.switches import SWITCHES, readings
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
-AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora")
+AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
+# what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
+PRESENTATION = ("label", "baseline")
+COMMENTS = ("source", "open")
 # the names of motionrft/reporting/build.py, kept here so that planning loads no table code
 TABLES = (
     "finetuning",
@@ -311,8 +314,14 @@ class Plan:
 
     def finetuning_settings(self, wildcards: Wildcards) -> str:
         backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)
-        method = dict(self.run["methods"][wildcards.method], source=None, open=None)
+        method = self.run["methods"][wildcards.method]
+        method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
         return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
+
+    def presentation_settings(self) -> str:
+        """How the tables call methods, and which they set against the base model."""
+        methods = self.run["methods"].items()
+        return digest({name: [entry.get(k) for k in PRESENTATION] for name, entry in methods})
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]

@@ -14,7 +14,6 @@ from torch import nn
 from motionrft.artefacts import read_tensors
 from motionrft.backbones.assemble import load_backbone
 from motionrft.backbones.base import Backbone
-from motionrft.config import merge
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.schedules import step_table
@@ -23,9 +22,9 @@ from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course
 from motionrft.finetune.material import Material, noise_seeds
-from motionrft.finetune.method import Method, read_method
+from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
-from motionrft.finetune.settings import Settings
+from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.finetune.validation import (
     Judge,
     RewardValidation,
@@ -65,20 +64,6 @@ class Job:
     yardstick: MotionReward
 
 
-def method_settings(
-    run: dict[str, Any], backbone: str, method: str
-) -> tuple[Settings, dict[str, Any]]:
-    """The settings of one cell (the method's keys over the run's over the backbone's), and the method's section."""
-    section = run["methods"][method]
-    own = {
-        key: run["backbones"][backbone][key]
-        for key in ("tune", "lora")
-        if key in run["backbones"][backbone]
-    }
-    merged = merge(merge(own, run.get("finetune", {})), section)
-    return Settings.read(merged, f"config/methods/{method}.yaml"), section
-
-
 def prepare(
     run: dict[str, Any],
     backbone_name: str,
@@ -89,7 +74,7 @@ def prepare(
     judge_of: Any = None,
 ) -> Job:
     """Loads, freezes and assembles everything. judge_of(backbone): the independent judge, if any."""
-    settings, section = method_settings(run, backbone_name, method_name)
+    settings, section = cell_settings(run, backbone_name, method_name), run["methods"][method_name]
     entry = run["backbones"][backbone_name]
     backbone, about = load_backbone(files.base, device)
     table = step_table(entry["sampler"], backbone.prediction).to(device)
@@ -97,7 +82,7 @@ def prepare(
     check_reward_form(
         entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
     )
-    method = build_method(section, entry["reward_form"], len(table))
+    method = read_method(section, len(table), entry["reward_form"])
     trained, adapters = open_weights(backbone, settings, seed)
     stages = reward_stages(files.rewards)
     yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
@@ -152,14 +137,6 @@ def prepare(
             backbone, sampler, yardstick, data.validation(seed), judge
         )
     return Job(course, backbone, about, adapters, data, yardstick)
-
-
-def build_method(section: dict[str, Any], reward_form: str, steps: int) -> Method:
-    """The method; one that can score either form takes the backbone's unless its own options name one."""
-    options = dict(section.get("options", {}))
-    if section["family"] == "easytune":
-        options.setdefault("form", reward_form)
-    return read_method({**section, "options": options}, steps)
 
 
 def open_weights(

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
-
-MATCHING = ("snr", "index", "official")
+from motionrft.finetune.settings import MATCHING
 
 
 @dataclass(frozen=True)

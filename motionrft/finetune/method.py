@@ -19,8 +19,6 @@ from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.errors import InputError
 
-ACTIVATIONS = ("plain", "checkpoint", "exact")
-
 
 @dataclass(frozen=True)
 class Event:
@@ -77,7 +75,11 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """A method with its options, validated for a sampler of `steps` steps when it is made."""
+    """A method with its options, validated for a sampler of `steps` steps when it is made.
+
+    A method that can score either form of a sample has an option `form` (one_step | noise_aware), which is the
+    backbone's `reward_form` unless the method's configuration names one.
+    """
 
     steps: int
 
@@ -123,8 +125,9 @@ def method_family(name: str) -> type[Method]:
     return module.METHOD
 
 
-def read_method(settings: dict[str, Any], steps: int) -> Method:
-    """A method from its configuration: {family, options: {…, of: 50}} for a sampler of `steps` steps.
+def read_method(settings: dict[str, Any], steps: int, reward_form: str) -> Method:
+    """A method from its configuration: {family, options: {…, of: 50}} for a sampler of `steps` steps, on a
+    backbone with that reward form.
 
     With `of: n` the options that count steps are meant for a sampler of n steps and scale to this one.
     """
@@ -141,6 +144,8 @@ def read_method(settings: dict[str, Any], steps: int) -> Method:
             field="options",
             fix=f"known: {', '.join(sorted(known))}, of",
         )
+    if "form" in known:
+        options.setdefault("form", reward_form)
     if of is not None:
         options = {
             key: _scaled(value, kind.counts, steps / of, key) for key, value in options.items()

@@ -14,31 +14,11 @@ from torch import Tensor
 from motionrft.backbones.base import Backbone
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler
-from motionrft.errors import InputError
 from motionrft.finetune.levels import Level
 from motionrft.finetune.material import Material
 from motionrft.finetune.objective import Reward
 
 POINTS = 16
-
-
-def clean_states(backbone: Backbone, batch: Batch, generator: torch.Generator) -> Tensor:
-    """The x of recorded motions: features themselves, or what the backbone's own encoder makes of them."""
-    for name in ("encode", "latents"):
-        if hasattr(backbone, name):
-            encode = getattr(backbone, name)
-            return (
-                encode(batch, generator)
-                if name == "latents"
-                else encode(batch.features, batch.lengths)
-            )
-    if backbone.width(batch.features.shape[1]) != batch.features.shape[1]:
-        raise InputError(
-            "a latent space without an encoder",
-            where=type(backbone).__name__,
-            fix="give the family `encode`",
-        )
-    return batch.features
 
 
 def cosine(a: Tensor, b: Tensor, lengths: Tensor) -> Tensor:
@@ -63,13 +43,13 @@ def noised_similarity(
     `reward` must compute the m2m term: its embedding similarity to the clean motion, told t = 0
     (`embedding_clean`) and told the level (`embedding`).
     """
-    generator = torch.Generator().manual_seed(seed)
-    clean = clean_states(backbone, batch, generator)
+    generator = torch.Generator(batch.features.device).manual_seed(seed)
+    clean = backbone.encode(batch, generator)
     features = backbone.to_features(clean, batch.lengths)
     context = reward.context(
         material.prompts.text, features, batch.lengths, backbone.representation
     )
-    fresh = torch.randn(clean.shape, generator=generator).to(clean)
+    fresh = torch.randn(clean.shape, generator=generator, device=clean.device).to(clean)
     table, T = sampler.table, len(sampler)
     rows: list[tuple[int, float, float, str, str, int, float]] = []
     for i in sorted({round(n * T / (POINTS - 1)) for n in range(POINTS)}):

@@ -16,69 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.errors import InputError
+from motionrft.finetune.settings import Optimisation
 
-OPTIMIZERS = ("adamw", "sgd")
 NORMS_KEPT = 50
 
 
-@dataclass(frozen=True)
-class Optimisation:
-    """lr, AdamW's settings and the schedule, counted in this method's own updates.
-
-    warmup     updates of linear warm-up; below 1, a share of the planned updates
-    horizon    updates over which `cosine` decays to zero; 0: the planned updates
-    clip       global gradient norm; 0: none
-    explosion  a gradient longer than this many times the median of the last fifty is refused; 0: never
-    """
-
-    lr: float = 1e-5
-    optimizer: str = "adamw"
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    warmup: float = 0.0
-    schedule: str = "constant"
-    horizon: int = 0
-    clip: float = 1.0
-    explosion: float = 1000.0
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise InputError(
-                f"unknown optimiser {self.optimizer!r}",
-                field="finetune.optimizer",
-                fix="adamw or sgd",
-            )
-        if self.schedule not in ("constant", "cosine"):
-            raise InputError(
-                f"unknown schedule {self.schedule!r}",
-                field="finetune.schedule",
-                fix="constant or cosine",
-            )
-        for name in ("lr", "warmup", "clip", "explosion", "horizon"):
-            if not getattr(self, name) >= 0:
-                raise InputError(
-                    f"{getattr(self, name)} is negative",
-                    field=f"finetune.{name}",
-                    fix="use 0 or more",
-                )
-
-    def rate(self, update: int, planned: int) -> float:
-        warmup = self.warmup * planned if self.warmup < 1 else self.warmup
-        if update < warmup:
-            return self.lr * (update + 1) / max(math.ceil(warmup), 1)
-        if self.schedule == "constant":
-            return self.lr
-        done = (update - warmup) / max((self.horizon or planned) - warmup, 1)
-        return self.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-    def make(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        if self.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr=self.lr)
-        return torch.optim.AdamW(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay
-        )
+def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    if how.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=how.lr)
+    return torch.optim.AdamW(
+        parameters, lr=how.lr, betas=how.betas, eps=how.eps, weight_decay=how.weight_decay
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +55,7 @@ class Updater:
             else self.parameters
         )
         self.chain = chain
-        self.optimizer = how.make(self.policy)
+        self.optimizer = make_optimizer(how, self.policy)
         self.updates = self.skipped = self.streak = 0
         self.norms: list[float] = []
 

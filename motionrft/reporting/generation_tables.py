@@ -8,8 +8,6 @@ from motionrft.reporting.metrics import COST, GENERATION
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table
 
-LABELS = {"base": "Base", "easytune": "+ EasyTune", "motionrft": "+ MotionRFT"}
-
 
 def _judge(
     records: Records, table: Table, corpus: str = "humanml3d", representation: str = "kinematic"
@@ -20,9 +18,10 @@ def _judge(
     return correct(table)
 
 
-def _shown(records: Records) -> list[str]:
-    """Base and the two methods of the paper's other tables, as far as the run has them."""
-    return [name for name in LABELS if name == "base" or name in records.run["methods"]]
+def _labels(records: Records, base: str) -> dict[str, str]:
+    """Base, called `base`, and the methods set against it, each with its label."""
+    methods = {method: f"+ {records.label(method)}" for method in records.against_base()}
+    return {"base": base, **methods}
 
 
 def finetuning(records: Records) -> Table:
@@ -70,20 +69,20 @@ def _by_methods(records: Records) -> list[str]:
 
 
 def generalisation(records: Records) -> Table:
-    """Every backbone: base, EasyTune, MotionRFT (paper table VI)."""
+    """Every backbone: base and the run's methods, baselines left out (paper table VI)."""
     rows = [
         model_row(
-            records, backbone, method, (backbone, LABELS[method]), GENERATION, group=backbone,
+            records, backbone, method, (backbone, label), GENERATION, group=backbone,
             paper=published.intervals(
                 published.row(
                     "generalize_h3d",
                     group=published.BACKBONES.get(backbone, ""),
-                    method=LABELS[method],
+                    method=label,
                 )
             ),
         )
         for backbone in records.run["backbones"]
-        for method in _shown(records)
+        for method, label in _labels(records, "Base").items()
     ]  # fmt: skip
     return _judge(
         records,
@@ -115,8 +114,7 @@ def sota(records: Records) -> Table:
             )
         )  # fmt: skip
         for backbone in backbones:
-            for method in _shown(records):
-                label = "(base)" if method == "base" else LABELS[method]
+            for method, label in _labels(records, "(base)").items():
                 found = published.row(
                     "sota_h3d",
                     group=representation,
@@ -164,8 +162,7 @@ def kit(records: Records) -> Table:
     real = published.row("sota_kit", method="Real")
     rows = [real_row(records, GENERATION, ("KIT-ML", "Real"), group="KIT-ML", paper=real)]
     for backbone in records.run["backbones"]:
-        for method in _shown(records):
-            label = "(base)" if method == "base" else LABELS[method]
+        for method, label in _labels(records, "(base)").items():
             found = published.row("sota_kit", method=f"{KIT.get(backbone, backbone)} {label}")
             rows.append(
                 model_row(

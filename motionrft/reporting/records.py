@@ -49,6 +49,15 @@ class Records:
         run = load_run(self.folder / "config.yaml")
         return run | {"methods": paper_order(run["methods"])}
 
+    def label(self, method: str) -> str:
+        """A method's name beside the base model."""
+        return self.run["methods"][method].get("label", method)
+
+    def against_base(self) -> list[str]:
+        """The run's methods that are no baselines: what its tables of backbones set against the base model."""
+        methods = self.run["methods"].items()
+        return [name for name, entry in methods if not entry.get("baseline", False)]
+
     def _cells(self, pattern: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Files at <…>/<backbone>/<method>/seed<k>/<name>, with that backbone, method and seed."""
         for path in sorted(self.folder.glob(pattern)):

@@ -1,18 +1,16 @@
-"""The `evaluate-reward` command: every table about the reward itself."""
+"""Every table about the reward itself."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from motionrft.artefacts import provenance, write_table
-from motionrft.config import load_run
 from motionrft.corpus.store import FeatureStore
-from motionrft.device import pick_device
 from motionrft.evaluation.evaluator import Evaluator, load_evaluator
 from motionrft.reward.clips import AlignedClips
 from motionrft.reward.faithfulness import faithfulness
@@ -37,26 +35,42 @@ from motionrft.text.features import TextCache
 TASKS = ("preference", "authenticity")
 
 
-def evaluate_reward(arguments: argparse.Namespace) -> None:
-    """Writes <out>, and unless `only_scores` beside it <stem>.calibration.parquet and <stem>.faithfulness.parquet.
+@dataclass(frozen=True)
+class Sources:
+    """The files of a scored reward. stages: by name, semantic always; data: judged motions by stage."""
+
+    features: Path
+    text: Path
+    stages: Mapping[str, Path]
+    data: Mapping[str, Path]
+    evaluator: Path | None = None
+
+
+def evaluate_reward(
+    settings: RewardSettings,
+    files: Sources,
+    *,
+    split: str,
+    seed: int,
+    device: torch.device,
+    only_scores: bool = False,
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """({"scores": …, "calibration": …, "faithfulness": …}, what they are of); only the first with `only_scores`.
 
     With `official.sampled` everything but faithfulness reads draws, one stream for the whole evaluation.
     """
-    section = load_run(arguments.config, arguments.set)["reward"]
-    settings = RewardSettings.read(section, str(arguments.config))
     official = settings.official
-    device = pick_device(arguments.device)
-    draws = torch.Generator().manual_seed(arguments.seed) if official.sampled else None
-    text, store = TextCache(arguments.text), FeatureStore(arguments.features)
-    network, about = load_network(arguments.semantic, device)
-    torch.manual_seed(arguments.seed)
+    draws = torch.Generator().manual_seed(seed) if official.sampled else None
+    text, store = TextCache(files.text), FeatureStore(files.features)
+    network, about = load_network(files.stages["semantic"], device)
+    torch.manual_seed(seed)
     random = RewardNetwork(network.settings).to(device).eval()
-    clips = AlignedClips(arguments.features, network.representations, arguments.split)
+    clips = AlignedClips(files.features, network.representations, split)
     clean_token = not about["official"].get("no_clean_token", False)
     rows: Rows = []
     models = {"semantic": network, "random": random}
-    if arguments.spl:
-        models["spl"] = load_network(arguments.spl, device)[0]
+    if "spl" in files.stages:
+        models["spl"] = load_network(files.stages["spl"], device)[0]
     for model, entry in models.items():
         found = embed(entry, clips, text, clean_token=clean_token, generator=draws)
         rows += retrieval_rows(model, found)
@@ -66,7 +80,7 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
     untrained: dict[str, TaskBranch] = {}
     data: dict[str, str] = {}
     for task in TASKS:
-        path, folder = getattr(arguments, task), getattr(arguments, f"{task}_data")
+        path, folder = files.stages.get(task), files.data.get(task)
         if path is None:
             continue
         branches[task], _ = load_branch(path, network, task)
@@ -81,36 +95,25 @@ def evaluate_reward(arguments: argparse.Namespace) -> None:
             "MotionReward": _objective(network, branches[task], official),
             "random": _objective(random, untrained[task], official),
         }
-        scores, reliability = _task_tables(
-            task, objectives, judged, official, arguments.split, draws
-        )
+        scores, reliability = _task_tables(task, objectives, judged, official, split, draws)
         rows, curves = rows + scores, curves + reliability
     weights = dict.fromkeys(("semantic", "m2m", *branches), 1.0)
     reward = MotionReward(network, branches, weights, clean_token=clean_token)
     rows += real_rows("MotionReward", reward, clips, text)
     chance = MotionReward(random, untrained, weights, clean_token=clean_token)
     rows += real_rows("random", chance, clips, text)
-    facts: dict[str, Any] = {
-        "split": arguments.split,
-        "labels": data,
-        "settings": section,
-        "provenance": provenance(section, seed=arguments.seed, device=str(device)),
-    }
-    out: Path = arguments.out
-    write_table(out, pd.DataFrame(rows, columns=list(COLUMNS)), facts)
-    if arguments.only_scores:
-        return
-    evaluator = _evaluator(arguments.evaluator, device)
-    blind = faithfulness(
-        reward, store, text, split=arguments.split, seed=arguments.seed, evaluator=evaluator
-    )
+    tables = {"scores": pd.DataFrame(rows, columns=list(COLUMNS))}
+    facts: dict[str, Any] = {"split": split, "labels": data}
+    if only_scores:
+        return tables, facts
     empty = pd.DataFrame(
         columns=["table", "model", "lower", "upper", "predicted", "observed", "count"]
     )
-    write_table(
-        out.with_suffix(".calibration.parquet"), pd.concat(curves) if curves else empty, facts
+    tables["calibration"] = pd.concat(curves) if curves else empty
+    tables["faithfulness"] = faithfulness(
+        reward, store, text, split=split, seed=seed, evaluator=_evaluator(files.evaluator, device)
     )
-    write_table(out.with_suffix(".faithfulness.parquet"), blind, facts)
+    return tables, facts
 
 
 def _objective(

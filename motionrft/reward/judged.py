@@ -19,11 +19,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import read_json, read_table, write_json, write_table
+from motionrft.artefacts import atomic_folder, read_json, read_table, write_json, write_table
 from motionrft.corpus.dataset import UNIT
 from motionrft.corpus.store import Packed, packing
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
+from motionrft.reward.network import OFFICIAL_NAMES
 
 MOTIONS = ("representation", "start", "frames", "split", "clip", "generator")
 HELD_OUT = "held_out"  # the split of generators that only test
@@ -106,12 +107,13 @@ def write_judged(
     folder: str | Path, items: Iterable[Judged | JudgedPair], kind: str, about: dict[str, Any]
 ) -> None:
     """Packs motions (authenticity) or pairs (preference) as they come; memory is bounded by one item."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "judged.json").unlink(missing_ok=True)
+    owned = [f"{name}.npy" for name in OFFICIAL_NAMES]
     pairs: list[dict[str, Any]] = []
-    with ExitStack() as stack:
-        writer = _Writer(stack, folder)
+    with (
+        atomic_folder(folder, last="judged.json", owned=owned) as temporary,
+        ExitStack() as stack,
+    ):
+        writer = _Writer(stack, temporary)
         for item in items:
             if isinstance(item, Judged):
                 writer.add(item)
@@ -125,9 +127,9 @@ def write_judged(
                 "no motion to judge", where=folder, fix="check the inputs of reward-data"
             )
         writer.finish()
-    write_table(folder / "motions.parquet", pd.DataFrame(writer.rows), about)
-    write_table(folder / "pairs.parquet", pd.DataFrame(pairs, columns=list(PAIRS)), about)
-    write_json(folder / "judged.json", {"kind": kind, **about})
+        write_table(temporary / "motions.parquet", pd.DataFrame(writer.rows), about)
+        write_table(temporary / "pairs.parquet", pd.DataFrame(pairs, columns=list(PAIRS)), about)
+        write_json(temporary / "judged.json", {"kind": kind, **about})
 
 
 class JudgedMotions:

@@ -8,6 +8,7 @@ number that nobody touched is a failure, so that a check cannot silently cover l
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,11 @@ class Case:
             key[len(prefix) :]: self.input(key) for key in self.tensors if key.startswith(prefix)
         }
 
+    def matching(self, pattern: str) -> list[re.Match[str]]:
+        """The recorded tensors of a kind, by name: how many there are, and the steps, indices and sizes in their
+        names, are the record's."""
+        return [found for key in sorted(self.tensors) if (found := re.fullmatch(pattern, key))]
+
     def touch(self, keys: Iterable[str]) -> None:
         """Marks recorded tensors as used in another way than `input` or `compare`."""
         self._touched.update(keys)
@@ -81,6 +87,15 @@ class Case:
         self._touched.add(path)
         return value
 
+    def stated(self, path: str, pattern: str, *default: float) -> tuple[float, ...]:
+        """Numbers that the recorded sentence at `path` states: the groups of `pattern`, or `default` where there is
+        no such sentence."""
+        text: Any = self.meta
+        for step in path.split("."):
+            text = text.get(step, {}) if isinstance(text, dict) else {}
+        found = re.search(pattern, text) if isinstance(text, str) else None
+        return tuple(float(group) for group in found.groups()) if found else default
+
     def require_numbers(self) -> None:
         """One failing check for each recorded JSON number that neither `number` nor `compare` touched.
 
@@ -93,10 +108,12 @@ class Case:
             if not any(
                 ".".join(steps[:depth]) in self._touched for depth in range(1, len(steps) + 1)
             ):
-                quantity = f"{path} (recorded, but nothing checked it)"
-                self.checks.append(
-                    Check(self.family, self.name, quantity, np.nan, np.nan, "-", False)
-                )
+                self.unchecked(path)
+
+    def unchecked(self, quantity: str) -> None:
+        """One failing check for a recorded quantity that the suite computes nothing for."""
+        label = f"{quantity} (recorded, but nothing checked it)"
+        self.checks.append(Check(self.family, self.name, label, np.nan, np.nan, "-", False))
 
     def compare(
         self, key: str, actual: Any, *, atol: float = 0.0, rtol: float = 0.0, expected: Any = None

@@ -60,19 +60,9 @@ def verify_case(case: Case, cases: dict[str, Case]) -> list[Check]:
         reason = (str(error).splitlines() or [""])[0]
         stop = f"stopped: {type(error).__name__}: {reason}"
         return [*case.checks, Check(case.family, case.name, stop, INFINITE, INFINITE, "-", False)]
-    unchecked = [
-        Check(
-            case.family,
-            case.name,
-            f"{key} (recorded, but nothing checked it)",
-            float("nan"),
-            float("nan"),
-            "-",
-            False,
-        )
-        for key in case.untouched()
-    ]
-    return [*case.checks, *unchecked]
+    for key in case.untouched():
+        case.unchecked(key)
+    return case.checks
 
 
 def table(checks: Sequence[Check]) -> str:

@@ -18,7 +18,8 @@ from motionrft.finetune.footprint import footprint
 from motionrft.finetune.gradients import gradient_norms, pulled, pushed
 from motionrft.finetune.levels import Level, reward_levels
 from motionrft.finetune.material import Material
-from motionrft.finetune.objective import Loss, Objective
+from motionrft.finetune.objective import Objective
+from motionrft.finetune.settings import Loss
 from motionrft.finetune.similarity import noised_similarity
 from motionrft.text.features import TextBatch
 

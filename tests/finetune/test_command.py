@@ -231,11 +231,10 @@ def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
 
 
 def test_the_judge_watches_the_validation_split(files, tmp_path):
-    from types import SimpleNamespace
-
+    from motionrft.cli.finetune import JudgeFiles, judge_factory
+    from motionrft.cli.options import CellFiles
     from motionrft.evaluation.evaluator import save_evaluator
     from motionrft.evaluation.train import train_evaluator
-    from motionrft.finetune.commands import judge_factory
     from motionrft.text.features import TextCache
 
     widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")
@@ -254,16 +253,17 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
         "cpu",
     )
     save_evaluator(tmp_path / "evaluator.safetensors", evaluator, about)
-    arguments = SimpleNamespace(
-        text=files / "text.safetensors",
-        evaluator_text=None,
+    cell = CellFiles(
+        base=files / "mdm.safetensors",
+        reward=[],
         features=files / "features",
-        evaluator=tmp_path / "evaluator.safetensors",
-        backbone="mdm",
+        text=files / "text.safetensors",
     )
-    run = load_run(files / "run.yaml")
+    judge = JudgeFiles(evaluator=tmp_path / "evaluator.safetensors")
+    sampler = load_run(files / "run.yaml")["backbones"]["mdm"]["sampler"]
     backbone, _ = load_backbone(files / "mdm.safetensors")
-    numbers = judge_factory(arguments, run, torch.device("cpu"))(backbone)()
+    judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"))
+    numbers = judge_of(backbone)()
     assert set(JUDGES) <= set(numbers)
 
 

@@ -13,8 +13,8 @@ from motionrft.finetune.drtune import DRTune
 from motionrft.finetune.easytune import EasyTune
 from motionrft.finetune.method import Event
 from motionrft.finetune.refl import Refl
+from motionrft.finetune.settings import Optimisation
 from motionrft.finetune.trajectory import Plan, follow
-from motionrft.finetune.update import Optimisation
 from motionrft.verify.families.finetuning import RecordedNoise, Toy, run_sequence
 
 

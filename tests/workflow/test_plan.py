@@ -110,6 +110,7 @@ def settings(p: Plan) -> dict[str, str]:
         "pretrain": p.pretraining_settings(cell),
         "finetune": p.finetuning_settings(cell),
         "evaluate": p.evaluation_settings(cell),
+        "tables": p.presentation_settings(),
     }
 
 
@@ -118,6 +119,11 @@ CHANGES = {
     "the corpus": ({"corpus": {"kind": "toy", "seed": 7}}, {"corpus"}),
     "the evaluator": ({"evaluator": {"train": {"steps": 3}}}, {"evaluator"}),
     "a method": ({"override": {"methods": {"easytune": {"lr": 0.1}}}}, {"finetune"}),
+    "what a method is called": (
+        {"override": {"methods": {"easytune": {"label": "E"}}}},
+        {"tables"},
+    ),
+    "a baseline": ({"override": {"methods": {"easytune": {"baseline": True}}}}, {"tables"}),
     "another stage of the reward": (
         {"reward": {"stages": {"preference": {"train": {"steps": 3}}}}},
         {"preference"},
@@ -201,7 +207,7 @@ def test_every_switch_is_measured():
 
 def test_planning_and_light_stages_import_no_torch():
     code = (
-        "import sys; import motionrft.config.plan, motionrft.cli; motionrft.cli.build_parser();"
+        "import sys; import motionrft.config.plan, motionrft.cli;"
         "from motionrft.config import resolve;"
         "resolve({'name': 't', 'corpus': {'kind': 'toy'}, 'backbones': 'all', 'methods': 'all'});"
         "import motionrft.reporting.build, motionrft.reporting.records;"

@@ -92,7 +92,8 @@ def check_sampling(case: Case, model: MotionLCM, name: str) -> None:
     case.compare(f"io/{name}/latents", torch.stack(latents), **SAMPLED)
     case.compare(f"io/{name}/final_latent", latents[-1], **SAMPLED)
     decoded = model.to_features(latents[-1], condition.lengths)
-    case.compare(f"io/{name}/decoded_frame0", decoded[:, 0], **SAMPLED)
+    for found in case.matching(rf"io/{name}/decoded_frame(\d+)"):
+        case.compare(found[0], decoded[:, int(found[1])], **SAMPLED)
 
 
 def check_distillation(case: Case, model: MotionLCM) -> None:
@@ -128,10 +129,13 @@ def check_distillation(case: Case, model: MotionLCM) -> None:
 
 
 def teaching_of(case: Case, model: MotionLCM) -> Teaching:
-    """The teacher has the student's weights without the guidance embedding; the target's are moved."""
+    """The teacher has the student's weights without the guidance embedding; the target's are moved by the factor
+    in the record's name for them."""
     teacher, target = model.new_teacher(), copy.deepcopy(model.denoiser)
     teacher.load_state_dict(model.denoiser.state_dict(), strict=False)
     parameters = dict(target.named_parameters())
-    for name in case.meta["scalars"]["distill"]["target_scaled_by_1_01"]:
-        parameters[name].mul_(1.01)
+    for key, names in case.meta["scalars"]["distill"].items():
+        if found := re.fullmatch(r"target_scaled_by_(\d+)_(\d+)", key):
+            for name in names:
+                parameters[name].mul_(float(f"{found[1]}.{found[2]}"))
     return Teaching(teacher.eval(), target.eval())

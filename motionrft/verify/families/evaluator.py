@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -65,24 +63,21 @@ def check(case: Case, cases: dict[str, Case]) -> None:
 
 def _leak(motions: Tensor, lengths: Tensor, case: Case) -> Tensor:
     """Padded frames with the root height that `probe` records (padding in the training space)."""
-    found = re.search(r"=\s*(-?\d+(?:\.\d+)?)", case.meta.get("probe", ""))
-    height = float(found.group(1)) if found else 3.4365
+    (channel,) = case.stated("probe", r"channel\s*(\d+)", 3)
+    (height,) = case.stated("probe", r"=\s*(-?\d+(?:\.\d+)?)", 3.4365)
     padded = torch.arange(motions.shape[1])[None] >= lengths[:, None]
     leaked = motions.clone()
-    leaked[..., 3] = torch.where(padded, height, leaked[..., 3])
+    leaked[..., int(channel)] = torch.where(padded, height, leaked[..., int(channel)])
     return leaked
 
 
 def _losses(case: Case, texts: Tensor, motions: Tensor) -> None:
-    for key in case.tensors:
-        found = re.fullmatch(r"contrastive_neg_shift(\d+)_margin(\d+)", key)
-        if found:
-            shift, margin = int(found.group(1)), float(found.group(2))
-            positive, negative = margin_loss(texts, motions, shift, margin)
-            case.compare(key, negative.reshape(case.tensors[key].shape), rtol=1e-5)
-            if "contrastive_pos" in case.tensors:
-                expected = case.tensors["contrastive_pos"]
-                case.compare("contrastive_pos", positive.reshape(expected.shape), rtol=1e-5)
+    for found in case.matching(r"contrastive_neg_shift(\d+)_margin(\d+(?:\.\d+)?)"):
+        positive, negative = margin_loss(texts, motions, int(found[1]), float(found[2]))
+        case.compare(found[0], negative.reshape(case.tensors[found[0]].shape), rtol=1e-5)
+        if "contrastive_pos" in case.tensors:
+            expected = case.tensors["contrastive_pos"]
+            case.compare("contrastive_pos", positive.reshape(expected.shape), rtol=1e-5)
 
 
 def _acmdm(

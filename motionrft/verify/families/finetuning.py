@@ -22,11 +22,12 @@ from motionrft.finetune.draft import Draft
 from motionrft.finetune.drtune import DRTune
 from motionrft.finetune.easytune import EasyTune
 from motionrft.finetune.levels import Level
-from motionrft.finetune.method import ACTIVATIONS, Event, Method, Rollout
-from motionrft.finetune.objective import Loss, Objective, Prompts
+from motionrft.finetune.method import Event, Method, Rollout
+from motionrft.finetune.objective import Objective, Prompts
 from motionrft.finetune.refl import Refl
+from motionrft.finetune.settings import ACTIVATIONS, Loss, Optimisation
 from motionrft.finetune.trajectory import Plan, Point, follow
-from motionrft.finetune.update import Optimisation, Updater
+from motionrft.finetune.update import Updater
 from motionrft.text.features import TextBatch
 from motionrft.verify.case import Case
 
@@ -64,6 +65,9 @@ class ClosedForm(Backbone):
 
     def sample_shape(self, frames: int) -> tuple[int, ...]:
         return (len(self.decode[0].T),)
+
+    def encode(self, batch: Any, generator: torch.Generator) -> Tensor:
+        raise TypeError("the recorded decoder has no inverse")
 
     def pretrain_loss(
         self, batch: Any, text: TextBatch, stage: str, generator: torch.Generator
@@ -157,9 +161,9 @@ class Toy:
         self.reward = QuadraticReward(case.input("in/E"), case.input("in/H"), case.input("in/q"))
         self.loss = Loss(float(case.meta["lambda_reward"]))
         self.levels = {
-            name: [Level(0.0), *(Level(float(rho)) for rho in case.input(f"in/table.{key}"))]
-            for name, key in (("next", "rho_next"), ("tcur", "rho_cur499"))
-            if f"in/table.{key}" in case.tensors
+            name: [Level(0.0), *(Level(float(rho)) for rho in case.input(found[0]))]
+            for name, pattern in (("next", "rho_next"), ("tcur", r"rho_cur\d+"))
+            for found in case.matching(rf"in/table\.{pattern}")
         }
 
     def _last_level(self, case: Case) -> dict[str, Tensor]:
@@ -198,7 +202,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         toy = Toy(case)
         _trajectory(case, toy)
         for name, entry in case.meta["methods"].items():
-            results = _sequence if name.startswith("seq_") else _gradient
+            results = _sequence if "mode" in entry else _gradient
             plain = results(toy, name, entry, "plain")
             for key, tensor in plain.items():
                 if f"out/{name}/{key}" in case.tensors:

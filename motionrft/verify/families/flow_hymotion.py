@@ -119,10 +119,10 @@ def check_stages(case: Case, backbone: HYMotion, condition: Condition) -> None:
 
 
 def check_forward(case: Case, backbone: HYMotion, condition: Condition, x: Tensor) -> None:
-    for index, t in enumerate(case.input("io/timesteps")):
-        case.compare(
-            f"io/fwd_t{index}", backbone.predict(x, t.expand(len(x)), condition), **FORWARD
-        )
+    times = case.input("io/timesteps")
+    for found in case.matching(r"io/fwd_t(\d+)"):
+        t = times[int(found[1])].expand(len(x))
+        case.compare(found[0], backbone.predict(x, t, condition), **FORWARD)
     mixed = case.input("io/t_mixed")
     case.compare("io/fwd_tmixed", backbone.predict(x, mixed, condition), **FORWARD)
     scale = float(case.meta["cfg_scale"])

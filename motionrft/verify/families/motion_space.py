@@ -32,12 +32,6 @@ COEFFICIENT = {"atol": 1e-15, "rtol": 1e-12}
 GRADIENT = {"atol": 1e-6, "rtol": 1e-4}
 # an untrained epsilon network amplifies, a trajectory to hundreds: relative to the record's largest number
 AMPLIFIED = 2e-5
-LINEAR: dict[str, Any] = {
-    "num_train_timesteps": 1000,
-    "beta_schedule": "linear",
-    "beta_start": 1e-4,
-    "beta_end": 0.02,
-}
 
 
 def recognises(case: Case) -> bool:
@@ -51,6 +45,22 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         check_mdm(case)
     else:
         check_motiondiffuse(case)
+
+
+def schedule_of(case: Case, steps: int | None = None) -> dict[str, Any]:
+    """The recorded noise schedule, `cosine` or `linear` with its number of steps behind the name, over `steps`."""
+    name, *count = str(case.meta["schedule"]).split()
+    total = int(count[0]) if steps is None else steps
+    if name == "cosine":
+        return {"num_train_timesteps": total, "beta_schedule": "squaredcos_cap_v2"}
+    # the official line is drawn for a thousand steps and steepened for fewer
+    start, end = (beta * 1000 / total for beta in (1e-4, 0.02))
+    return {
+        "num_train_timesteps": total,
+        "beta_schedule": name,
+        "beta_start": start,
+        "beta_end": end,
+    }
 
 
 def unit(dim: int) -> Normaliser:
@@ -121,10 +131,7 @@ def mdm_condition(case: Case) -> Condition:
 
 
 def check_mdm(case: Case) -> None:
-    full, short = (
-        {"num_train_timesteps": case.meta[key], "beta_schedule": "squaredcos_cap_v2"}
-        for key in ("full_steps", "short_steps")
-    )
+    full, short = (schedule_of(case, case.meta[key]) for key in ("full_steps", "short_steps"))
     config = case.meta["cfg"]
     text = {"pooled": config["clip_dim"], "tokens": config["clip_dim"]}
     dim = config["njoints"]
@@ -132,7 +139,8 @@ def check_mdm(case: Case) -> None:
     load(case, model, skip=TABLES)
     for name in TABLES:
         case.compare(f"weights/{name}", model.pe[:, None], atol=phase_tolerance(len(model.pe) - 1))
-    case.compare("io/pe_rows0_8", model.pe[:8], atol=1e-6)
+    for found in case.matching(r"io/pe_rows(\d+)_(\d+)"):
+        case.compare(found[0], model.pe[int(found[1]) : int(found[2])], atol=1e-6)
     given = mdm_condition(case)
     x = inward(case.input("io/x"))
     case.compare("io/mask", frame_mask(given.lengths, x.shape[1])[:, None, None])
@@ -144,9 +152,9 @@ def check_mdm(case: Case) -> None:
 def check_mdm_forward(case: Case, model: MDM, x: Tensor, given: Condition) -> None:
     times = case.input("io/timesteps")
     case.compare("io/time_emb", model.time(times), **FORWARD)
-    for index, t in enumerate(times):
-        out = model.predict(x, t.expand(len(x)), given)
-        case.compare(f"io/fwd_t{index}", outward(out), **FORWARD)
+    for found in case.matching(r"io/fwd_t(\d+)"):
+        out = model.predict(x, times[int(found[1])].expand(len(x)), given)
+        case.compare(found[0], outward(out), **FORWARD)
     t = case.input("io/t_mixed")
     case.compare("io/fwd_tmixed", outward(model.predict(x, t, given)), **FORWARD)
     everything = given.with_drop(torch.ones_like(given.drop))
@@ -230,7 +238,7 @@ def check_mdm_training(case: Case, model: MDM, given: Condition) -> None:
 def motiondiffuse(case: Case) -> MotionDiffuse:
     config = case.meta["cfg"]
     network = {
-        "schedule": LINEAR,
+        "schedule": schedule_of(case),
         "latent_dim": config["latent_dim"],
         "ff_size": config["ff_size"],
         "layers": config["num_layers"],
@@ -272,41 +280,47 @@ def check_motiondiffuse_forward(
     x, t = case.input("io/x"), case.input("io/t_mixed")
     valid = frame_mask(given.lengths, x.shape[1])
     case.compare("io/src_mask", valid.float())
-    for index, time in enumerate(case.input("io/timesteps")):
-        out = model.predict(x, time.expand(len(x)), given)
-        case.compare_scaled(f"io/fwd_t{index}", out, AMPLIFIED)
+    times = case.input("io/timesteps")
+    for found in case.matching(r"io/fwd_t(\d+)"):
+        out = model.predict(x, times[int(found[1])].expand(len(x)), given)
+        case.compare_scaled(found[0], out, AMPLIFIED)
     case.compare_scaled("io/fwd_tmixed", model.predict(x, t, given), AMPLIFIED)
     full = Condition(given.text, torch.full_like(given.lengths, x.shape[1]), given.drop)
     case.compare_scaled("io/fwd_tmixed_full_length", model.predict(x, t, full), AMPLIFIED)
-    changed = torch.where(valid[..., None], x, 5.0)
+    (padding,) = case.stated("tensors.fwd_tmixed_pad_changed", r"set to (-?\d+(?:\.\d+)?)", 5.0)
+    changed = torch.where(valid[..., None], x, padding)
     case.compare_scaled("io/fwd_tmixed_pad_changed", model.predict(changed, t, given), AMPLIFIED)
 
     emb = model.embedding(t, encoded)
     case.compare("io/emb_tmixed", emb, **FORWARD)
     style = torch.nn.functional.silu(emb)[:, None]
-    block = cast(DecoderBlock, model.temporal_decoder_blocks[0])
     h = model.joint_embed(x) + model.sequence_embedding[: x.shape[1]]
-    h = block.sa_block(h, style, valid=valid)
-    case.compare("io/block0_sa", h, **FORWARD)
-    h = block.ca_block(h, style, encoded.tokens, encoded.valid)
-    case.compare("io/block0_ca", h, **FORWARD)
-    case.compare("io/block0_ffn", block.ffn(h, style), **FORWARD)
+    for index, module in enumerate(model.temporal_decoder_blocks):
+        block = cast(DecoderBlock, module)
+        after_self = block.sa_block(h, style, valid=valid)
+        after_text = block.ca_block(after_self, style, encoded.tokens, encoded.valid)
+        h = block.ffn(after_text, style)
+        for part, value in (("sa", after_self), ("ca", after_text), ("ffn", h)):
+            if f"io/block{index}_{part}" in case.tensors:
+                case.compare(f"io/block{index}_{part}", value, **FORWARD)
 
 
 def check_motiondiffuse_sampling(case: Case, model: MotionDiffuse, given: Condition) -> None:
     start, noises = case.input("io/noise"), case.input("io/step_noises")
-    total, count = len(model.forward_process), len(noises)
-    process = step_table({"kind": "ddpm", "steps": total, "schedule": LINEAR}, "epsilon")
+    total, schedule = len(model.forward_process), schedule_of(case)
+    process = step_table({"kind": "ddpm", "steps": total, "schedule": schedule}, "epsilon")
     sampler = Sampler(model, process, 1.0)
-    for key, first in (("head", 0), ("tail", total - count)):
-        # the recorded noises belong to the steps that are walked
+    for found in case.matching(r"io/ddpm_(head|tail)_(\d+)steps"):
+        count = int(found[2])
+        first = 0 if found[1] == "head" else total - count
+        # the recorded noises belong to the steps that are walked, the first one to the first step
         fresh = torch.zeros(total, *noises.shape[1:])
-        fresh[first : first + count] = noises
+        fresh[first : first + count] = noises[:count]
         walk = sampler.walk(given, RecordedNoise(start, fresh), start=first, stop=first + count)
-        case.compare_scaled(f"io/ddpm_{key}_{count}steps", list(walk)[-1].next, AMPLIFIED)
+        case.compare_scaled(found[0], list(walk)[-1].next, AMPLIFIED)
 
     steps = len(case.tensors["io/respaced_timestep_map"])
-    settings = {"steps": steps, "schedule": LINEAR, "respacing": case.meta["respacing"]}
+    settings = {"steps": steps, "schedule": schedule, "respacing": case.meta["respacing"]}
     coefficients = step_table({"kind": "ddpm", **settings}, "sample")
     case.compare("io/respaced_timestep_map", coefficients.t_model.flip(0))
     compare_coefficients(case, "respaced", coefficients)

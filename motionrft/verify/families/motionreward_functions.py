@@ -3,6 +3,8 @@ released data-set items and batch order."""
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,16 +29,16 @@ from motionrft.reward.losses import (
 )
 from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.noise import NoiseLaw, add_noise, cumulative_alphas
-from motionrft.reward.official_data import frames_of
+from motionrft.reward.official_data import DIMS, frames_of
 from motionrft.reward.spl import mine, spl_loss
 from motionrft.reward.tasks import one_representation_batches
 from motionrft.training.loop import TrainSettings, learning_rate
 from motionrft.verify.case import Case, phase_tolerance
-from motionrft.verify.families.motionreward_small import tolerance
+from motionrft.verify.families.motionreward_small import representation, tolerance
 
 FAMILY = "motionreward"
-# the released soft-max divides cosines by 0.1 twice
-SPL_TEMPERATURE, SPL_K, SPL_CONFIDENT = 0.01, 10, 0.8
+SPL_K, SPL_CONFIDENT = 10, 0.8
+BATCH, CRITIC_SEED = 16, 42  # the released evaluation's
 PERCENT = {"atol": 5.01e-4}  # recorded with three decimals
 
 
@@ -51,9 +53,8 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         _spl(case, name)
     _noise(case)
     numbers = case.meta.get("numbers", {})
-    for name in ("lr_stage1", "lr_stage2"):
-        if name in numbers:
-            _learning_rate(case, name, numbers[name])
+    for name in [name for name in numbers if name.startswith("lr_")]:
+        _learning_rate(case, name, numbers[name])
     _retrieval(case, numbers)
     _preference_scores(case, numbers.get("eval_critic"))
     _authenticity_scores(case, numbers.get("eval_authenticity"))
@@ -61,21 +62,26 @@ def check(case: Case, cases: dict[str, Case]) -> None:
     _authenticity_items(case, numbers)
     if "batch_order" in numbers:
         order = numbers["batch_order"]
-        for epoch in (0, 1):
+        for key in [key for key in order if re.fullmatch(r"epoch\d+", key)]:
+            epoch = int(key.removeprefix("epoch"))
             batches = one_representation_batches(
                 order["groups"], order["batch"], order["seed"], epoch
             )
-            case.compare(f"batch_order/epoch{epoch}", batches, expected=order[f"epoch{epoch}"])
+            case.compare(f"batch_order/{key}", batches, expected=order[key])
 
 
 def _contrastive(case: Case) -> None:
     x, y, sentences = (case.input(f"infonce/{key}") for key in ("x", "y", "sent"))
-    dropped = false_negatives(sentences, 0.9).nonzero()
+    what = "tensors.infonce/filtered.what"
+    (threshold,) = case.stated(what, r"thr (\d*\.?\d+)", 0.9)
+    (temperature,) = case.stated(what, r"temp (\d*\.?\d+)", 0.1)
+    settings = {"temperature": temperature, "threshold": threshold}
+    dropped = false_negatives(sentences, threshold).nonzero()
     case.compare("infonce/dropped_pairs", dropped)
-    case.compare("infonce/plain", infonce(x, y), **tolerance(case))
+    case.compare("infonce/plain", infonce(x, y, None, **settings), **tolerance(case))
     with torch.enable_grad():
         x = x.clone().requires_grad_(True)
-        filtered = infonce(x, y, sentences)
+        filtered = infonce(x, y, sentences, **settings)
         (gradient,) = torch.autograd.grad(filtered, x)
     case.compare("infonce/filtered", filtered, **tolerance(case))
     case.compare("infonce/filtered_spm_class", filtered, **tolerance(case))
@@ -98,23 +104,30 @@ def _terms(case: Case) -> None:
 
 def _spl(case: Case, name: str) -> None:
     key = f"spl/{name}"
+    tops = case.matching(rf"{key}/in_top(\d+)")
+    above = case.matching(rf"{key}/any_above_(\d*\.?\d+)")
+    k = int(tops[0][1]) if tops else SPL_K
+    confident = float(above[0][1]) if above else SPL_CONFIDENT
+    (once,) = case.stated(f"tensors.{key}/loss.what", r"temperature (\d*\.?\d+)", 0.1)
+    temperature = once**2  # the released soft-max divides cosines by it twice
     with torch.enable_grad():
         motion, text = (
             case.input(f"{key}/{side}").clone().requires_grad_(True) for side in ("motion", "text")
         )
         scores = F.normalize(text, dim=-1) @ F.normalize(motion, dim=-1).T
         own = torch.arange(len(scores))
-        best, solved = mine(scores, own, SPL_K, SPL_CONFIDENT)
+        best, solved = mine(scores, own, k, confident)
         pair = scores.diagonal(), scores.gather(1, best[:, None])[:, 0]
-        loss = spl_loss(*pair, solved, SPL_TEMPERATURE)
+        loss = spl_loss(*pair, solved, temperature)
         gradients = torch.autograd.grad(loss, (motion, text))
     case.compare(f"{key}/best", best)
-    _, retrieved = mine(scores, own, SPL_K)
-    case.compare(f"{key}/in_top10", retrieved)
-    case.compare(f"{key}/any_above_0.8", (scores > SPL_CONFIDENT).any(dim=1))
+    for found in tops:
+        case.compare(found[0], mine(scores, own, int(found[1]))[1])
+    for found in above:
+        case.compare(found[0], (scores > float(found[1])).any(dim=1))
     if f"{key}/loss_stable" in case.tensors:
         case.compare(f"{key}/loss_stable", loss, **tolerance(case))
-        released = spl_loss(*pair, solved, SPL_TEMPERATURE, log_space=False)
+        released = spl_loss(*pair, solved, temperature, log_space=False)
         case.compare(f"{key}/loss", released)
         return
     case.compare(f"{key}/loss", loss, **tolerance(case))
@@ -125,7 +138,7 @@ def _spl(case: Case, name: str) -> None:
 def _noise(case: Case) -> None:
     alphas = cumulative_alphas()
     case.compare("noise/alphas_cumprod", alphas, atol=1e-6, rtol=1e-4)
-    law = NoiseLaw(official=True)
+    law = NoiseLaw(max_t=len(case.input("noise/timestep_weights")), official=True)
     case.compare("noise/timestep_weights", law.weights(), **tolerance(case))
     t = case.input("noise/t")
     noised = add_noise(case.input("noise/x0"), t, case.input("noise/eps"), alphas)
@@ -137,10 +150,14 @@ def _noise(case: Case) -> None:
 
 
 def _learning_rate(case: Case, name: str, recorded: dict) -> None:
-    """The suite's warm-up has no first update of rate zero: its update k is the released update k + 1."""
-    warmup = recorded["warmup"]
-    settings = TrainSettings(recorded["total"], lr=1e-4, warmup=warmup, schedule="cosine")
-    for text, expected in recorded["lr_used_at_update"].items():
+    """The suite's warm-up has no first update of rate zero: its update k is the released update k + 1. The rate
+    that the warm-up ends at is not listed: the last recorded one of the warm-up says it."""
+    warmup, rates = recorded["warmup"], recorded["lr_used_at_update"]
+    rising = {int(update): rate for update, rate in rates.items() if 0 < int(update) <= warmup}
+    peak = max(rising) if rising else 0
+    lr = rising[peak] * warmup / peak if rising else rates[str(warmup)]
+    settings = TrainSettings(recorded["total"], lr=lr, warmup=warmup, schedule="cosine")
+    for text, expected in rates.items():
         update = int(text)
         if update == 0:
             continue
@@ -154,16 +171,19 @@ def _retrieval(case: Case, numbers: dict) -> None:
         if not name.startswith("retrieval_"):
             continue
         queries, gallery = (text, motion) if "_t2m" in name else (motion, text)
-        if "first" in name:
-            count = int(name.split("first")[1])
+        groups, first = re.search(r"_groups(\d+)", name), re.search(r"_first(\d+)", name)
+        group = int(groups[1]) if groups else None
+        top = [int(key[1:]) for key in recorded if re.fullmatch(r"R\d+", key)]
+        if first and group:
+            count = int(first[1])
             state = np.random.RandomState(recorded["numpy_seed"])
-            fill = torch.from_numpy(state.choice(count, -count % 32, replace=False))
-            scores = recall_filled(queries[:count], gallery[:count], fill)
+            fill = torch.from_numpy(state.choice(count, -count % group, replace=False))
+            scores = recall_filled(queries[:count], gallery[:count], fill, top=top, group=group)
         else:
-            scores = recall(queries, gallery, group=32 if "groups32" in name else None)
-        for key, expected in recorded.items():
-            if key.startswith("R"):
-                case.compare(f"{name}/{key}", scores[f"R@{key[1:]}"], expected=expected, **PERCENT)
+            scores = recall(queries, gallery, top=top, group=group)
+        for k in top:
+            label, expected = f"{name}/R{k}", recorded[f"R{k}"]
+            case.compare(label, scores[f"R@{k}"], expected=expected, **PERCENT)
 
 
 def _preference_scores(case: Case, recorded: dict | None) -> None:
@@ -175,13 +195,13 @@ def _preference_scores(case: Case, recorded: dict | None) -> None:
     if recorded is None:
         return
     order = recorded["repr_types"]
-    coins = np.random.RandomState(42)
+    coins = np.random.RandomState(recorded.get("numpy_seed", CRITIC_SEED))
     swaps: dict[str, Tensor] = {}
     batches: dict[str, list[int]] = {}
     for name in order:
         count = len(scores[name])
         swaps[name] = torch.tensor([coins.random() < 0.5 for _ in range(count)])
-        batches[name] = [min(16, count - begin) for begin in range(0, count, 16)]
+        batches[name] = _batches(case, f"eval_critic/scores_{name}", count)
     groups: dict[str, list[str]] = {f"_{name}": [name] for name in order} | {"": order}
     for suffix, names in groups.items():
         better, worse = torch.cat([scores[name] for name in names]).unbind(1)
@@ -202,6 +222,12 @@ def _preference_scores(case: Case, recorded: dict | None) -> None:
                 )
 
 
+def _batches(case: Case, key: str, count: int) -> list[int]:
+    """Sizes of the batches in which `count` rows were evaluated: of the first one's size, which the record states."""
+    (size,) = case.stated(f"tensors.{key}.what", r"batches of (\d+)", BATCH)
+    return [min(int(size), count - begin) for begin in range(0, count, int(size))]
+
+
 def _authenticity_scores(case: Case, recorded: dict | None) -> None:
     logits, labels = (case.input(f"eval_authenticity/{key}") for key in ("logits", "labels"))
     if recorded is None:
@@ -217,12 +243,12 @@ def _authenticity_scores(case: Case, recorded: dict | None) -> None:
 def _authenticity_group(
     case: Case, recorded: dict, suffix: str, logits: list[Tensor], labels: list[Tensor]
 ) -> None:
-    """Scores over all rows; the released loss is the mean over batches (16 rows of one representation)."""
-    losses = [
-        F.cross_entropy(*batch)
-        for group in zip(logits, labels, strict=True)
-        for batch in zip(*(part.split(16) for part in group), strict=True)
-    ]
+    """Scores over all rows; the released loss is the mean over batches (rows of one representation)."""
+    losses = []
+    for group in zip(logits, labels, strict=True):
+        sizes = _batches(case, "eval_authenticity/logits", len(group[0]))
+        parts = zip(*(rows.split(sizes) for rows in group), strict=True)
+        losses += [F.cross_entropy(*part) for part in parts]
     scores = authenticity(torch.cat(logits), torch.cat(labels))
     values = {**scores, "acc": scores["accuracy"], "loss": torch.stack(losses).mean()}
     for key, value in values.items():
@@ -239,7 +265,8 @@ def _pairs(case: Case) -> None:
     for name, official in OFFICIAL_NAMES.items():
         normaliser = _normaliser(case, official)
         pairs = sorted(
-            {key.split("/")[1] for key in case.tensors if key.startswith(f"data/pair_{official}_")}
+            {found[1] for found in case.matching(rf"data/(pair_{official}_\d+)/.+")},
+            key=lambda pair: int(pair.rpartition("_")[2]),
         )
         items += [(name, normaliser, pair) for pair in pairs]
     for index, (name, normaliser, pair) in enumerate(items):
@@ -254,17 +281,18 @@ def _pairs(case: Case) -> None:
 
 def _normaliser(case: Case, official: str) -> Normaliser:
     mean, std = case.input(f"data/mean_{official}"), case.input(f"data/std_{official}")
-    repeat = 22 if official == "22x3" else 1  # one pair an axis
+    repeat = DIMS[representation(official)] // len(mean)  # 22x3 has one pair an axis
     return Normaliser(mean.repeat(repeat), std.repeat(repeat))
 
 
 def _authenticity_items(case: Case, numbers: dict) -> None:
     """Released authenticity items: the label can be read off the marked length and the padding."""
-    normaliser = _normaliser(case, "263")
-    for kind in ("real", "generated"):
-        recorded = f"data/auth_{kind}_row_sums"
+    official = OFFICIAL_NAMES["kinematic"]
+    normaliser = _normaliser(case, official)
+    for found in case.matching(r"data/auth_(real|generated)_row_sums"):
+        recorded, kind = found[0], found[1]
         frames = len(case.tensors[recorded])
-        motion = case.input(f"data/auth_{kind}").reshape(-1, 263)
+        motion = case.input(f"data/auth_{kind}").reshape(-1, DIMS["kinematic"])
         facts = numbers.get(f"auth_item_{kind}", {})
         motion = motion[: facts.get("true_length", len(motion))]
         features, length = official_item(motion, normaliser, frames, generated=kind == "generated")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import torch
@@ -26,7 +27,12 @@ from motionrft.reward.official import official_name
 from motionrft.reward.semantic import semantic_terms
 from motionrft.text.features import TextBatch
 from motionrft.verify.case import Case
-from motionrft.verify.families.motionreward_small import build, build_branch, tolerance
+from motionrft.verify.families.motionreward_small import (
+    build,
+    build_branch,
+    representation,
+    tolerance,
+)
 
 FAMILY = "motionreward"
 GRADIENT = {"atol": 1e-5, "rtol": 3e-4}
@@ -61,13 +67,16 @@ class Check:
         self.tokens = case.input("in/text_tokens")
         self.mask = frame_mask(torch.tensor(meta["text_lengths"]), self.tokens.shape[1])
         self.sentences = case.input("in/text_sentence")
+        self.words = TextBatch(self.sentences, self.tokens, self.mask, self.mask.sum(1) - 1)
         self.motions = {name: self.motion("motion", name) for name in OFFICIAL_NAMES}
 
     def motion(self, kind: str, name: str) -> Tensor:
         return self.case.input(f"in/{kind}_{OFFICIAL_NAMES[name]}").flatten(2)
 
     def steps(self) -> dict[str, Tensor | None]:
-        return {"not": None, "t": self.t, "scalar": self.t[1].expand(len(self.t))}
+        what = "tensors.motion_263/scalar/mean.what"
+        (one,) = self.case.stated(what, r"scalar = in/timesteps\[(\d+)\]", 1)
+        return {"not": None, "t": self.t, "scalar": self.t[int(one)].expand(len(self.t))}
 
     def text(self, t: Tensor | None = None) -> Latent:
         return self.network.encode_text(self.tokens, self.mask, t)
@@ -108,11 +117,12 @@ class Check:
                 self.case.compare(f"motion_{official}/{key}/std", latent.std, **self.tolerance)
         drawn = self.text().sample(self.case.input("eps/embed_text.0"))
         self.case.compare("embed/text_sample", drawn, **self.tolerance)
-        latent = self.network.encode_motion(
-            self.motions["kinematic"], self.lengths, "kinematic", self.t
-        )
-        drawn = latent.sample(self.case.input("eps/embed_motion.0"))
-        self.case.compare("embed/motion_sample_263", drawn, **self.tolerance)
+        for name, official in OFFICIAL_NAMES.items():
+            key = f"embed/motion_sample_{official}"
+            if key in self.case.tensors:
+                latent = self.network.encode_motion(self.motions[name], self.lengths, name, self.t)
+                drawn = latent.sample(self.case.input("eps/embed_motion.0"))
+                self.case.compare(key, drawn, **self.tolerance)
 
     def decodes(self, name: str) -> None:
         key, motion = f"motion_{OFFICIAL_NAMES[name]}", self.motions[name]
@@ -155,37 +165,44 @@ class Check:
 
     def losses(self, name: str) -> None:
         key, motion = f"loss_{OFFICIAL_NAMES[name]}", self.motions[name]
-        for mode in ("M1T0", "M0T1", "M1T1", "M0T0"):
+        for found in self.case.matching(rf"{key}/(M[01]T[01])/total"):
+            mode = found[1]
             terms = self.terms(name, motion, mode, self.sentences)
-            self.case.compare(f"{key}/{mode}/total", terms["total"], **self.tolerance)
-            if mode == "M1T0":
+            self.case.compare(found[0], terms["total"], **self.tolerance)
+            if f"{key}/{mode}/terms" in self.case.tensors:
                 plain = self.terms(name, motion, mode, None)["contrastive"]
                 recorded = [*list(terms.values())[:-1], plain]
-                self.case.compare(f"{key}/M1T0/terms", torch.stack(recorded), **self.tolerance)
+                self.case.compare(f"{key}/{mode}/terms", torch.stack(recorded), **self.tolerance)
         noise = self.motion("ddpm_noise", name)
         noised = add_noise(motion, self.t, noise, cumulative_alphas())
         self.case.compare(
             f"{key}/noised_mean_per_sample", noised.mean(dim=(1, 2)), **self.tolerance
         )
-        self.case.compare(
-            f"{key}/M1T0_noised/total",
-            self.terms(name, noised, "M1T0", self.sentences)["total"],
-            **self.tolerance,
-        )
+        for found in self.case.matching(rf"{key}/(M[01]T[01])_noised/total"):
+            total = self.terms(name, noised, found[1], self.sentences)["total"]
+            self.case.compare(found[0], total, **self.tolerance)
 
     def semantic_gradient(self) -> None:
-        with torch.enable_grad():
+        for found, norms in self.norms(r"grad_norm_((M[01]T[01])_(\w+))"):
+            name = representation(found[3])
             self.network.requires_grad_(True)
-            self.terms("kinematic", self.motions["kinematic"], "M1T0", self.sentences)[
-                "total"
-            ].backward()
-        for name, parameter in self.network.named_parameters():
-            norm = self.case.meta["numbers"]["grad_norm_M1T0_263"].get(name)
-            self.gradient_norm(f"grad_norm_M1T0_263/{name}", parameter.grad, norm)
-            recorded = f"grad_M1T0_263/{name}"
-            if recorded in self.case.tensors:
-                self.case.compare(recorded, parameter.grad, **GRADIENT)
-        self.network.requires_grad_(False)
+            with torch.enable_grad():
+                terms = self.terms(name, self.motions[name], found[2], self.sentences)
+                terms["total"].backward()
+            for parameter_name, parameter in self.network.named_parameters():
+                label = f"{found[0]}/{parameter_name}"
+                self.gradient_norm(label, parameter.grad, norms.get(parameter_name))
+                recorded = f"grad_{found[1]}/{parameter_name}"
+                if recorded in self.case.tensors:
+                    self.case.compare(recorded, parameter.grad, **GRADIENT)
+                parameter.grad = None
+            self.network.requires_grad_(False)
+
+    def norms(self, pattern: str) -> Iterator[tuple[re.Match[str], dict[str, float | None]]]:
+        """The recorded groups of gradient norms whose name matches."""
+        for name, norms in self.case.meta["numbers"].items():
+            if found := re.fullmatch(pattern, name):
+                yield found, norms
 
     def gradient_norm(self, label: str, gradient: Tensor | None, expected: float | None) -> None:
         """A recorded null is a parameter without gradient."""
@@ -267,32 +284,38 @@ class Check:
 
     def preference_gradient(self) -> None:
         branch = self.branches["preference"]
-        with torch.enable_grad():
-            for parameter in branch.trained():
-                parameter.requires_grad_(True)
-            better, worse = (
-                branch.head(self.network.encode_motion(x, None, "joint", None, branch.adapter).mean)
-                for x in (self.motions["joint"], self.motion("worse", "joint"))
-            )
-            preference_loss(better[:, 0], worse[:, 0]).backward()
-        for name, parameter in branch.adapter.adapter_tensors().items():
-            recorded = f"grad_critic_22x3/{official_name('preference', name)}"
-            if recorded in self.case.tensors:
-                self.case.compare(recorded, parameter.grad, **GRADIENT)
-        self.lora_norms("grad_norm_critic_22x3", branch, "")
+        for found, norms in self.norms(r"grad_norm_critic_(\w+)"):
+            name = representation(found[1])
+            with torch.enable_grad():
+                for parameter in branch.trained():
+                    parameter.requires_grad_(True)
+                better, worse = (
+                    branch.head(
+                        self.network.encode_motion(x, None, name, None, branch.adapter).mean
+                    )
+                    for x in (self.motions[name], self.motion("worse", name))
+                )
+                preference_loss(better[:, 0], worse[:, 0]).backward()
+            for adapter, parameter in branch.adapter.adapter_tensors().items():
+                recorded = f"grad_critic_{found[1]}/{official_name('preference', adapter)}"
+                if recorded in self.case.tensors:
+                    self.case.compare(recorded, parameter.grad, **GRADIENT)
+            self.lora_norms(found[0], norms, branch, "")
 
     def authenticity_gradient(self) -> None:
         branch = self.branches["authenticity"]
-        with torch.enable_grad():
-            for parameter in branch.trained():
-                parameter.requires_grad_(True)
-            logits, labels, _, _ = self.authenticity_logits("kinematic", "mean")
-            torch.nn.functional.cross_entropy(logits, labels).backward()
-        self.lora_norms("grad_norm_authenticity_263_lora_and_head", branch, "ai_detection_")
+        for found, norms in self.norms(r"grad_norm_authenticity_(\w+)_lora_and_head"):
+            with torch.enable_grad():
+                for parameter in branch.trained():
+                    parameter.requires_grad_(True)
+                logits, labels, _, _ = self.authenticity_logits(representation(found[1]), "mean")
+                torch.nn.functional.cross_entropy(logits, labels).backward()
+            self.lora_norms(found[0], norms, branch, "ai_detection_")
 
-    def lora_norms(self, group: str, branch: TaskBranch, prefix: str) -> None:
+    def lora_norms(
+        self, group: str, expected: dict[str, float | None], branch: TaskBranch, prefix: str
+    ) -> None:
         """Norms recorded under the module paths of the official trainer."""
-        expected = dict(self.case.meta["numbers"][group])
         task = "critic_" if branch.task == "preference" else "ai_detection_"
         gradients = {
             prefix + module_path(name): parameter.grad
@@ -310,20 +333,15 @@ class Check:
 
     def reward(self, draws: Iterator[Tensor] | None) -> MotionReward:
         """The combined reward; `draws`: the recorded noise in the order the reward reads latents."""
-        if draws is None:
-            return MotionReward(self.network, self.branches, WEIGHTS, clean_token=False)
-        return MotionReward(
-            self.network,
-            self.branches,
-            WEIGHTS,
-            clean_token=False,
-            read=lambda latent: latent.sample(next(draws)),
-        )
+
+        def read(latent: Latent) -> Tensor:
+            return latent.mean if draws is None else latent.sample(next(draws))
+
+        return MotionReward(self.network, self.branches, WEIGHTS, clean_token=False, read=read)
 
     def combined_reward(self) -> None:
         generated = self.motion("generated", "kinematic")
         lengths = torch.tensor(self.case.meta["generated_lengths"])
-        words = TextBatch(self.sentences, self.tokens, self.mask, self.mask.sum(1) - 1)
         for key, t in self.steps().items():
             for reading in ("mean", "draw"):
                 draws = None
@@ -333,7 +351,7 @@ class Check:
                     draws = iter([self.case.input(f"eps/reward.{index}") for index in order])
                 reward = self.reward(draws)
                 context = reward.context(
-                    words, self.motions["kinematic"], self.lengths, "kinematic"
+                    self.words, self.motions["kinematic"], self.lengths, "kinematic"
                 )
                 with torch.enable_grad():
                     motion = generated.clone().requires_grad_(True)
@@ -352,9 +370,8 @@ class Check:
 
     def plain_rewards(self) -> None:
         """The two rewards without LoRA terms: text only (22x3), and HY-Motion's on rotations."""
-        words = TextBatch(self.sentences, self.tokens, self.mask, self.mask.sum(1) - 1)
         simple = MotionReward(self.network, {}, {"semantic": 1.0}, clean_token=False)
-        context = simple.context(words, None, self.lengths, "joint")
+        context = simple.context(self.words, None, self.lengths, "joint")
         scores = simple(self.motions["joint"], self.lengths, context)
         self.case.compare("reward/simple_22x3", scores["semantic"], **self.tolerance)
         mean, std = self.case.input("in/hy_mean"), self.case.input("in/hy_std")
@@ -363,7 +380,7 @@ class Check:
             for kind in ("ground_truth", "generated")
         )
         rotation = MotionReward(self.network, {}, {"semantic": 0.5, "m2m": 0.5}, clean_token=False)
-        context = rotation.context(words, truth, self.lengths, "rotation")
+        context = rotation.context(self.words, truth, self.lengths, "rotation")
         scores = rotation(generated, self.lengths, context)
         numbers = torch.stack([scores[key].mean() for key in ("total", "semantic", "m2m")])
         self.case.compare("reward/hy", numbers, **self.tolerance)

@@ -59,6 +59,11 @@ def check(case: Case, cases: dict[str, Case]) -> None:
     _reward(case, network, branches, text, lengths, t)
 
 
+def representation(official: str) -> str:
+    """The suite's name of `263`, `22x3` or `135`."""
+    return {known: name for name, known in OFFICIAL_NAMES.items()}[official]
+
+
 def tolerance(case: Case) -> dict[str, float]:
     """What the set was recorded with."""
     recorded = case.meta.get("tolerance", {})
@@ -160,15 +165,20 @@ def _reward(
     lengths: Tensor,
     t: Tensor,
 ) -> None:
-    motion = case.input("io/motion_263")
-    reference = network.encode_motion(motion, lengths, "kinematic").mean
-    context = RewardContext(text.mean, reference, "kinematic")
     reward = MotionReward(network, branches, {"semantic": 1.0, "m2m": 1.0}, clean_token=False)
-    generated = reward(case.input("io/motion_gen_263"), lengths, context, t)
-    case.compare("io/reward_m2m_263", generated["m2m"], **tolerance(case))
-    with torch.enable_grad():
-        motion = motion.clone().requires_grad_(True)
-        scores = reward(motion, lengths, context, t)["semantic"]
-        (gradient,) = torch.autograd.grad(scores.mean(), motion)
-    case.compare("io/reward_retrieval_263", scores, **tolerance(case))
-    case.compare("io/reward_grad_263", gradient, atol=1e-7)
+    for name, official in OFFICIAL_NAMES.items():
+        motion = case.input(f"io/motion_{official}").flatten(2)
+        reference = network.encode_motion(motion, lengths, name).mean
+        context = RewardContext(text.mean, reference, name)
+        if f"io/reward_m2m_{official}" in case.tensors:
+            made = case.input(f"io/motion_gen_{official}").flatten(2)
+            scores = reward(made, lengths, context, t)["m2m"]
+            case.compare(f"io/reward_m2m_{official}", scores, **tolerance(case))
+        with torch.enable_grad():
+            motion = motion.clone().requires_grad_(True)
+            scores = reward(motion, lengths, context, t)["semantic"]
+            (gradient,) = torch.autograd.grad(scores.mean(), motion)
+        if f"io/reward_retrieval_{official}" in case.tensors:
+            case.compare(f"io/reward_retrieval_{official}", scores, **tolerance(case))
+        if (key := f"io/reward_grad_{official}") in case.tensors:
+            case.compare(key, gradient.reshape(case.tensors[key].shape), atol=1e-7)
