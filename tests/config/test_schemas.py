@@ -21,7 +21,7 @@ from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Set
 from motionrft.finetune.windows import Window
 from motionrft.reward.network import NetworkSettings
 from motionrft.reward.settings import SplSettings
-from motionrft.text.encoder import KINDS
+from motionrft.text.kinds import KINDS
 from motionrft.training.loop import TrainSettings
 
 METHODS = sorted({part("methods", name, "")["family"] for name in available("methods")})
