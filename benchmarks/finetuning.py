@@ -17,23 +17,23 @@ from typing import Any
 
 import torch
 
-from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.base import Backbone
-from motionrft.config import load_run
+from motionrft.backbones.io import build_backbone
+from motionrft.configuration import load_run
 from motionrft.diffusion.schedules import step_table
+from motionrft.finetune.batch import Material, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.job import open_weights, weighted
-from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course, Training
-from motionrft.finetune.material import Material, noise_seeds
 from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
+from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.settings import Settings
+from motionrft.finetune.setup import open_weights, weighted
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.adapters import LoraSettings
 from motionrft.reward.files import new_branch
+from motionrft.reward.lora import LoraSettings
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.reward.objective import MotionReward
 from motionrft.text.features import TextBatch
 
 TEXT = {"pooled": 768, "tokens": 1024}

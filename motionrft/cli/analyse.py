@@ -46,10 +46,10 @@ def analyse(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance, write_table
     from motionrft.device import pick_device
-    from motionrft.finetune.analyse import ANALYSE
-    from motionrft.finetune.job import Sources
+    from motionrft.files import provenance, write_table
+    from motionrft.finetune.analysis.run import ANALYSE
+    from motionrft.finetune.setup import Sources
 
     resolved = run.load()
     for section, name in (("backbones", cell.backbone), ("methods", cell.method)):

@@ -21,8 +21,8 @@ def config(*, run: RunFile = RunFile(), out: Path | None = None) -> None:
     out
         File to write instead of printing.
     """
-    from motionrft.artefacts import atomic
-    from motionrft.config import dump
+    from motionrft.configuration import dump
+    from motionrft.files import atomic
 
     text = dump(run.load())
     if out is None:

@@ -23,9 +23,9 @@ def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
     out
         Folder to write.
     """
-    from motionrft.artefacts import provenance
     from motionrft.corpus.kinds import facts, source
     from motionrft.corpus.store import write_corpus
+    from motionrft.files import provenance
 
     settings = run.load()["corpus"]
     clips, fps = source(settings["kind"])

@@ -89,13 +89,13 @@ def evaluate(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance
-    from motionrft.backbones.assemble import load_backbone
+    from motionrft.backbones.io import load_backbone
     from motionrft.device import pick_device
     from motionrft.errors import InputError
-    from motionrft.evaluation.evaluate import file_digest, replicate, summary
-    from motionrft.evaluation.judge import REAL, Judge
+    from motionrft.evaluation.replicate import file_digest, replicate, summary
+    from motionrft.evaluation.scorer import REAL, Judge
     from motionrft.evaluation.settings import EvaluateSettings
+    from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
     resolved = run.load()
@@ -169,7 +169,7 @@ def evaluate(
 
 def _evaluator_text(files: EvaluationFiles, text: TextCache) -> TextCache:
     """The text cache the evaluator reads: as given, or the file of its encoder's name beside --text."""
-    from motionrft.artefacts import read_tensors
+    from motionrft.files import read_tensors
     from motionrft.text.features import TextCache
 
     if files.evaluator_text is not None:

@@ -79,9 +79,9 @@ def evaluate_reward(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance, write_table
     from motionrft.device import pick_device
-    from motionrft.reward import evaluate
+    from motionrft.evaluation.reward import report as evaluate
+    from motionrft.files import provenance, write_table
     from motionrft.reward.settings import RewardSettings
 
     section = run.load()["reward"]

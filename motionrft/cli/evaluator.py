@@ -41,11 +41,11 @@ def train_evaluator(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance, write_table
     from motionrft.device import pick_device
     from motionrft.errors import InputError
-    from motionrft.evaluation import train
-    from motionrft.evaluation.evaluator import save_evaluator
+    from motionrft.evaluation.evaluators import train
+    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.files import provenance, write_table
     from motionrft.text.features import TextCache
 
     settings = run.load()["evaluator"]
@@ -73,9 +73,9 @@ def train_evaluator(
 def _read_official(
     settings: dict[str, Any], features: Path, text: Path | None, out: Path, where: str
 ) -> None:
-    from motionrft.artefacts import provenance
-    from motionrft.evaluation.evaluator import save_evaluator
-    from motionrft.evaluation.released import read_released
+    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.evaluation.evaluators.released import read_released
+    from motionrft.files import provenance
 
     evaluator, about, extra = read_released(settings, features, text, where)
     about["provenance"] = provenance(settings)

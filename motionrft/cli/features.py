@@ -40,8 +40,8 @@ def features(
     compat
         Variant of the features (default: the configuration's).
     """
-    from motionrft.artefacts import provenance
     from motionrft.corpus.features import write_features
+    from motionrft.files import provenance
 
     settings = run.load()["corpus"]
     write_features(

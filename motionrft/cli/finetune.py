@@ -62,10 +62,10 @@ def finetune(
         Where to compute: auto, cpu or cuda.
     """
     from motionrft.device import pick_device
-    from motionrft.finetune.job import Sources, prepare
     from motionrft.finetune.loop import Training
     from motionrft.finetune.results import write_results
-    from motionrft.training import processes as distributed
+    from motionrft.finetune.setup import Sources, prepare
+    from motionrft.training import distributed
 
     resolved = run.load()
     entry = named(resolved, "backbones", cell.backbone, run.config)
@@ -95,8 +95,8 @@ def judge_factory(
     None without an evaluator."""
     from dataclasses import replace
 
-    from motionrft.evaluation.judge import Judge
     from motionrft.evaluation.protocol import PROTOCOLS, MultiModalityPlan
+    from motionrft.evaluation.scorer import Judge
     from motionrft.text.features import TextCache
 
     if judge.evaluator is None:

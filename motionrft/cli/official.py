@@ -49,10 +49,10 @@ def import_(
     out
         File to write.
     """
-    from motionrft.artefacts import provenance
-    from motionrft.backbones.assemble import build_backbone, save_backbone
+    from motionrft.backbones.io import build_backbone, save_backbone
     from motionrft.corpus.store import FeatureStore
     from motionrft.errors import InputError
+    from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
     settings = run.entry("backbones", backbone)
@@ -108,7 +108,7 @@ def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     like
         Official file whose text encoder or evaluators, which official code loads too, are carried over.
     """
-    from motionrft.backbones.assemble import load_backbone
+    from motionrft.backbones.io import load_backbone
 
     backbone, _ = load_backbone(model)
     _refuse_unofficial(backbone, model)

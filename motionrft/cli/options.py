@@ -27,7 +27,7 @@ class RunFile:
 
     def load(self) -> dict[str, Any]:
         """The complete, validated run."""
-        from motionrft.config import load_run
+        from motionrft.configuration import load_run
 
         return load_run(self.config, self.changes)
 

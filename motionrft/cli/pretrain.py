@@ -63,10 +63,10 @@ def pretrain(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance, write_table
     from motionrft.backbones import pretrain as training
-    from motionrft.backbones.assemble import save_backbone
+    from motionrft.backbones.io import save_backbone
     from motionrft.device import pick_device
+    from motionrft.files import provenance, write_table
     from motionrft.text.features import TextCache
 
     settings = run.entry("backbones", backbone)

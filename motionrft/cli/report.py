@@ -35,10 +35,10 @@ def tables(*, results: Path, name: Names = None, out: Path | None = None) -> Non
     out
         Folder to write (default: tables/ in the run's folder).
     """
-    from motionrft.artefacts import atomic
-    from motionrft.reporting.build import TABLES
+    from motionrft.files import atomic
     from motionrft.reporting.records import Records
     from motionrft.reporting.render import to_csv, to_markdown, to_tex
+    from motionrft.reporting.tables.all import TABLES
 
     records = Records(results)
     folder = out or results / "tables"
@@ -74,7 +74,7 @@ def figures(
     from functools import partial
     from multiprocessing import get_context
 
-    from motionrft.artefacts import atomic_folder
+    from motionrft.files import atomic_folder
     from motionrft.reporting.figures import FIGURES
 
     folder = out or results / "figures"

@@ -76,12 +76,12 @@ def train_reward(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance, write_table
     from motionrft.device import pick_device
     from motionrft.errors import InputError
+    from motionrft.files import provenance, write_table
     from motionrft.reward.files import save_branch, save_network
     from motionrft.reward.settings import RewardSettings
-    from motionrft.training import processes as distributed
+    from motionrft.training import distributed
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))
@@ -122,12 +122,12 @@ def _train(
 ) -> tuple[Any, Any]:
     """(what the stage trained, its history)"""
     from motionrft.corpus.store import FeatureStore
-    from motionrft.reward.clips import AlignedClips
+    from motionrft.reward.data.clips import AlignedClips
+    from motionrft.reward.data.judged import JudgedMotions
     from motionrft.reward.files import load_network
-    from motionrft.reward.judged import JudgedMotions
     from motionrft.reward.network import OFFICIAL_NAMES
-    from motionrft.reward.tasks import train_task
-    from motionrft.reward.train_semantic import train_semantic, train_spl
+    from motionrft.reward.stages.judged import train_task
+    from motionrft.reward.stages.semantic import train_semantic, train_spl
     from motionrft.text.features import TextCache
 
     if files.data is not None and files.start is not None and stage in JUDGED:

@@ -11,7 +11,7 @@ from motionrft.cli.options import RunFile, Several
 
 if TYPE_CHECKING:
     from motionrft.corpus.store import FeatureStore
-    from motionrft.reward.judged import Judged, JudgedPair
+    from motionrft.reward.data.judged import Judged, JudgedPair
 
     Items = Iterator[Judged | JudgedPair]
 
@@ -60,9 +60,9 @@ def reward_data(
     out
         Folder to write.
     """
-    from motionrft.artefacts import provenance
     from motionrft.corpus.store import FeatureStore
-    from motionrft.reward.judged import write_judged
+    from motionrft.files import provenance
+    from motionrft.reward.data.judged import write_judged
     from motionrft.reward.settings import RewardSettings
 
     section = run.load()["reward"]
@@ -83,8 +83,8 @@ def _converted(
     kind: str, store: FeatureStore, official: list[Path], held_out: list[str]
 ) -> tuple[Items, dict[str, Any]]:
     """The released data, and what it says of itself."""
-    from motionrft.reward import make_data
-    from motionrft.reward.official_data import official_generated, official_pairs
+    from motionrft.reward.data import make as make_data
+    from motionrft.reward.data.official import official_generated, official_pairs
 
     source = [path.name for path in official]
     if kind == "preference":
@@ -98,7 +98,7 @@ def _made(
 ) -> tuple[Items, dict[str, Any]]:
     """Data made from samples of pre-trained backbones, and what it says of itself."""
     from motionrft.errors import InputError
-    from motionrft.reward import make_data
+    from motionrft.reward.data import make as make_data
 
     samples = make_data.samples_of(files)
     hidden = [name for name in held_out if name in {entry.generator for entry in samples}]

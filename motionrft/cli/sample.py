@@ -64,11 +64,11 @@ def sample(
     """
     from dataclasses import replace
 
-    from motionrft.artefacts import provenance
-    from motionrft.backbones.assemble import load_backbone
+    from motionrft.backbones.io import load_backbone
     from motionrft.corpus.samples import write_samples
     from motionrft.device import pick_device
     from motionrft.evaluation.sample import sample_splits
+    from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
     sampler = run.entry("backbones", backbone)["sampler"]

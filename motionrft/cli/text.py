@@ -25,8 +25,8 @@ def text_encoder(*, run: RunFile = RunFile(), corpus: Path, name: str, out: Path
     out
         Folder to write, a transformers directory.
     """
-    from motionrft.artefacts import atomic_folder
     from motionrft.corpus.store import Corpus
+    from motionrft.files import atomic_folder
     from motionrft.text.synthetic_encoder import make_encoder
 
     section = run.entry("text", name)
@@ -69,9 +69,9 @@ def text(
     device
         Where to compute: auto, cpu or cuda.
     """
-    from motionrft.artefacts import provenance
     from motionrft.corpus.store import Corpus
     from motionrft.device import pick_device
+    from motionrft.files import provenance
     from motionrft.text.encoder import encode_all
     from motionrft.text.features import write_cache
     from motionrft.text.kinds import open_encoder

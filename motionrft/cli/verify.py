@@ -26,7 +26,7 @@ def verify(*folders: Path, failures_only: bool = False) -> int:
     failures_only
         Print only what failed.
     """
-    from motionrft.verify import run
+    from reference import run
 
     chosen = folders or sorted(path for path in SHIPPED.iterdir() if path.is_dir())
     checks = run.verify(chosen)

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import atomic, atomic_folder, write_table, write_tensors
 from motionrft.corpus.store import Corpus
 from motionrft.errors import InputError
+from motionrft.files import atomic, atomic_folder, write_table, write_tensors
 from motionrft.motion.joint import Joint
 from motionrft.motion.representation import JOINT, KINEMATIC, MODULES, ROTATION, representation
 from motionrft.motion.rotation135 import Rotation
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 BATCH = 32  # clips at once: more no longer fit a processor's cache
 # The least standard deviation: a channel that never changes must neither divide by zero nor blow noise up.

@@ -23,7 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
-from motionrft.artefacts import (
+from motionrft.errors import InputError
+from motionrft.files import (
     atomic,
     atomic_folder,
     read_json,
@@ -32,7 +33,6 @@ from motionrft.artefacts import (
     write_json,
     write_table,
 )
-from motionrft.errors import InputError
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation

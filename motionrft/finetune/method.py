@@ -1,6 +1,6 @@
 """What a fine-tuning method is: a walk over the sampler that yields the samples to score and step on.
 
-Drop-in: `motionrft/finetune/<family>.py` defines `METHOD`, a frozen dataclass of its options;
+Drop-in: `motionrft/finetune/methods/<family>.py` defines `METHOD`, a frozen dataclass of its options;
 `config/methods/<name>.yaml` names the family and the options.
 """
 
@@ -111,16 +111,16 @@ def require_count(value: int, steps: int, option: str) -> None:
 
 
 def method_family(name: str) -> type[Method]:
-    """The `METHOD` of `motionrft/finetune/<name>.py`."""
+    """The `METHOD` of `motionrft/finetune/methods/<name>.py`."""
     try:
-        module = importlib.import_module(f"motionrft.finetune.{name}")
+        module = importlib.import_module(f"motionrft.finetune.methods.{name}")
     except ModuleNotFoundError:
         module = None
     if module is None or not hasattr(module, "METHOD"):
         raise InputError(
             f"unknown method family {name!r}",
             field="family",
-            fix=f"add motionrft/finetune/{name}.py with METHOD",
+            fix=f"add motionrft/finetune/methods/{name}.py with METHOD",
         )
     return module.METHOD
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from motionrft.config import merge
+from motionrft.configuration import merge
 from motionrft.errors import InputError
 
 if TYPE_CHECKING:

@@ -130,7 +130,7 @@ TILE, FPS, LINE = 220, 10, 4
 
 def animations(records: Records, folder: Path) -> list[Path]:
     """`motions_<backbone>.gif`: base above fine-tuned, three prompts side by side, ten frames a second."""
-    from motionrft.artefacts import atomic
+    from motionrft.files import atomic
 
     written = []
     for backbone in records.run["backbones"]:

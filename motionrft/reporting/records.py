@@ -26,11 +26,11 @@ from typing import Any
 
 import pandas as pd
 
-from motionrft.artefacts import read_json, read_table
-from motionrft.config import load_run
+from motionrft.configuration import load_run
 from motionrft.errors import InputError
+from motionrft.files import read_json, read_table
 from motionrft.reporting.published import paper_order
-from motionrft.reward.switches import readings
+from motionrft.reward.released import readings
 
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")

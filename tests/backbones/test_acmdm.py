@@ -9,17 +9,17 @@ import pytest
 import torch
 from small_flow_models import acmdm, condition, motions, texts
 
-from motionrft.backbones.acmdm_autoencoder import CausalAutoencoder
-from motionrft.backbones.acmdm_files import SHIPPED_MEAN, official_name
-from motionrft.backbones.acmdm_transformer import ACMDMTransformer, rope_base
+from motionrft.backbones.acmdm.autoencoder import CausalAutoencoder
+from motionrft.backbones.acmdm.official import SHIPPED_MEAN, official_name
+from motionrft.backbones.acmdm.transformer import ACMDMTransformer, rope_base
 from motionrft.backbones.generate import sampler_of
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.flow import HeunSampler, integrate
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import flow_euler
 from motionrft.errors import InputError
-from motionrft.verify.case import Case, read_cases
-from motionrft.verify.run import verify_case
+from reference.case import Case, read_cases
+from reference.run import verify_case
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_flow"
 CASES = {case.name: case for case in read_cases(FIXTURES) if case.name.startswith("acmdm")}

@@ -10,18 +10,18 @@ import torch
 from small_flow_models import condition, hymotion, motions, normaliser, texts
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.hymotion import HYMotion
-from motionrft.backbones.hymotion_cache import TextStreamCache
-from motionrft.backbones.hymotion_clock import Clock
-from motionrft.backbones.hymotion_smoothing import continuous, smooth, smooth_translation
+from motionrft.backbones.hymotion.cache import TextStreamCache
+from motionrft.backbones.hymotion.frame_rate import Clock
+from motionrft.backbones.hymotion.model import HYMotion
+from motionrft.backbones.hymotion.smoothing import continuous, smooth, smooth_translation
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import flow_euler
 from motionrft.errors import InputError
 from motionrft.motion.representation import representation
 from motionrft.text.features import TextBatch
-from motionrft.verify.case import Case, read_cases
-from motionrft.verify.run import verify_case
+from reference.case import Case, read_cases
+from reference.run import verify_case
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_flow"
 

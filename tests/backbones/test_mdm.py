@@ -1,4 +1,4 @@
-"""MDM: official names and files, null condition, ragged lengths, training loss. Golden numbers: tests/verify."""
+"""MDM: official names and files, null condition, ragged lengths, training loss. Golden numbers: tests/reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.mdm import MDM
+from motionrft.backbones.mdm.model import MDM
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.motiondiffuse import MotionDiffuse
+from motionrft.backbones.motiondiffuse.model import MotionDiffuse
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table

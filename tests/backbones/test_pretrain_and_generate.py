@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from motionrft.backbones.assemble import build_backbone, load_backbone, save_backbone
 from motionrft.backbones.generate import generate
+from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.config import dump, resolve
+from motionrft.configuration import dump, resolve
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextCache
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.artefacts import read_table
 from motionrft.corpus import features
 from motionrft.corpus.dataset import MotionDataset
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
+from motionrft.files import read_table
 from motionrft.motion.kinematic import process
 from motionrft.motion.representation import MODULES, representation
 from tests.corpus.synthetic_bodies import motion

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.base import family
 from motionrft.backbones.generate import sampler_of
+from motionrft.backbones.io import build_backbone
 from motionrft.cli import main
-from motionrft.config import dump, files, resolve, schema
+from motionrft.configuration import dump, files, resolve, schema
 from motionrft.corpus.dataset import Batch
 from motionrft.corpus.kinds.toy import make_clip
 from motionrft.corpus.store import Corpus

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from motionrft.config import ROOT, available, part
+from motionrft.configuration import ROOT, available, part
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -9,17 +9,17 @@ import pytest
 import torch
 import yaml
 
-from motionrft.artefacts import read_json, read_table
-from motionrft.backbones.assemble import build_backbone, load_backbone, save_backbone
+from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.config import available, load_run
+from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
+from motionrft.files import read_json, read_table
 from motionrft.finetune.cost import wide
-from motionrft.finetune.guard import JUDGES
-from motionrft.finetune.job import Sources, prepare
 from motionrft.finetune.loop import Training
-from motionrft.reward.adapters import LoraSettings
+from motionrft.finetune.reward_hacking import JUDGES
+from motionrft.finetune.setup import Sources, prepare
 from motionrft.reward.files import new_branch, save_branch, save_network
+from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from tests.evaluation.small_corpus import write_store, write_text
 
@@ -233,8 +233,8 @@ def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
 def test_the_judge_watches_the_validation_split(files, tmp_path):
     from motionrft.cli.finetune import JudgeFiles, judge_factory
     from motionrft.cli.options import CellFiles
-    from motionrft.evaluation.evaluator import save_evaluator
-    from motionrft.evaluation.train import train_evaluator
+    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.evaluation.evaluators.train import train_evaluator
     from motionrft.text.features import TextCache
 
     widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")

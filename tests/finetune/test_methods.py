@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from motionrft.errors import InputError
-from motionrft.finetune.alignprop import AlignProp
-from motionrft.finetune.draft import Draft
-from motionrft.finetune.drtune import DRTune
-from motionrft.finetune.easytune import EasyTune
 from motionrft.finetune.method import read_method
-from motionrft.finetune.refl import Refl
-from motionrft.finetune.windows import Window, step_weight
+from motionrft.finetune.methods.alignprop import AlignProp
+from motionrft.finetune.methods.draft import Draft
+from motionrft.finetune.methods.drtune import DRTune
+from motionrft.finetune.methods.easytune import EasyTune
+from motionrft.finetune.methods.refl import Refl
+from motionrft.finetune.window import Window, step_weight
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_form_is_the_backbones_unless_a_method_names_one(monkeypatch):
 def test_noise_above_the_trained_range_falls_back_to_the_one_step_form(cases):
     from dataclasses import replace
 
-    from motionrft.verify.families.finetuning import Toy
+    from reference.families.finetuning import Toy
 
     toy = Toy(cases["ddpm_x0_tanh"])
     rollout = replace(toy.rollout(toy.backbone()), trusted=lambda i: i >= 3)

@@ -9,12 +9,12 @@ import pytest
 import torch
 import yaml
 
-from motionrft.artefacts import read_table
-from motionrft.backbones.assemble import build_backbone, save_backbone
+from motionrft.backbones.io import build_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.config import available, load_run
+from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
-from motionrft.finetune.similarity import POINTS
+from motionrft.files import read_table
+from motionrft.finetune.analysis.similarity import POINTS
 from motionrft.reward.files import save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from tests.evaluation.small_corpus import write_store, write_text

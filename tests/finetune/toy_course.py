@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import step_table
+from motionrft.finetune.batch import Material, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course, Training
-from motionrft.finetune.material import Material, noise_seeds
 from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
+from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.settings import Settings
 from motionrft.text.features import TextBatch
 

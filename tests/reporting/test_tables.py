@@ -7,17 +7,17 @@ import shutil
 import pytest
 import yaml
 
-from motionrft.config import dump
-from motionrft.config.plan import TABLES as PLANNED
+from motionrft.configuration import dump
 from motionrft.errors import InputError
-from motionrft.reporting.build import TABLES, finetuning, generalisation, kit, sota
-from motionrft.reporting.cost_tables import compute_overhead, prompts
 from motionrft.reporting.metrics import GENERATION
 from motionrft.reporting.motions import shown_first
 from motionrft.reporting.published import comparable, intervals, paper_order, published, row
 from motionrft.reporting.records import Records
 from motionrft.reporting.render import beside, to_csv, to_markdown, to_tex
-from motionrft.reporting.reward_tables import (
+from motionrft.reporting.table import Cell
+from motionrft.reporting.tables.all import TABLES, finetuning, generalisation, kit, sota
+from motionrft.reporting.tables.cost import compute_overhead, prompts
+from motionrft.reporting.tables.reward import (
     authenticity,
     faithfulness,
     preference,
@@ -25,8 +25,8 @@ from motionrft.reporting.reward_tables import (
     retrieval,
     self_refinement,
 )
-from motionrft.reporting.switch_table import reward_switches
-from motionrft.reporting.table import Cell
+from motionrft.reporting.tables.reward_switches import reward_switches
+from motionrft.workflow_plan import TABLES as PLANNED
 from tests.reporting.made_run import RUN, make_run
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from motionrft.reporting.dag import FEEDS
 from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
 

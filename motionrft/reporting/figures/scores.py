@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from motionrft.reporting.compare import proportion_half, summary
-from motionrft.reporting.cost_tables import paired_prompts
 from motionrft.reporting.motions import shown_first
 from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels, pyplot
+from motionrft.reporting.tables.cost import paired_prompts
 
 
 def means(records: Records, metric: str) -> pd.DataFrame:

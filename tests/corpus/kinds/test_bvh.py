@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from motionrft.corpus.kinds.bvh import (
     CORPUS,
     JOINTS,

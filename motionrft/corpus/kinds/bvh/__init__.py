@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from motionrft.config import ROOT, read_yaml
+from motionrft.configuration import ROOT, read_yaml
 from motionrft.corpus.kinds.bvh.file import BvhMotion, read_bvh
 from motionrft.corpus.store import Clip, check_clip
 from motionrft.errors import InputError
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 LOG = logging.getLogger(__name__)
 JOINTS = [
