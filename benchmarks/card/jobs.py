@@ -20,15 +20,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import write_json, write_table, write_tensors
-from motionrft.backbones.assemble import build_backbone, save_backbone
-from motionrft.config import resolve
+from motionrft.backbones.io import build_backbone, save_backbone
+from motionrft.configuration import resolve
+from motionrft.files import write_json, write_table, write_tensors
+from motionrft.finetune.batch import Material
 from motionrft.finetune.cost import Meter, wide
-from motionrft.finetune.job import Job, Sources, prepare
 from motionrft.finetune.loop import Training
-from motionrft.finetune.material import Material
 from motionrft.finetune.method import Rollout
 from motionrft.finetune.settings import Budget
+from motionrft.finetune.setup import Job, Sources, prepare
 from motionrft.finetune.trajectory import Plan, follow
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.files import save_network
