@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import atomic, write_table, write_tensors
 from motionrft.corpus.store import Corpus
 from motionrft.errors import InputError
+from motionrft.files import atomic, atomic_folder, write_table, write_tensors
 from motionrft.motion.joint import Joint
 from motionrft.motion.representation import JOINT, KINEMATIC, MODULES, ROTATION, representation
 from motionrft.motion.rotation135 import Rotation
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 BATCH = 32  # clips at once: more no longer fit a processor's cache
 # The least standard deviation: a channel that never changes must neither divide by zero nor blow noise up.
@@ -90,22 +90,22 @@ def compute(job: Job, folder: Path, files: dict[str, Path], built: dict[str, Any
     joint = cast(Joint, representation(JOINT, **built))
     rotation = cast(Rotation, representation(ROTATION, **built))
     lengths = torch.tensor(job.frames)
-    own = folder / "kinematic.npy"
+    brought = folder / "kinematic.npy"
     with torch.no_grad():
-        if own.exists():
-            features = _padded(np.load(own, mmap_mode="r"), job)
+        if brought.exists():
+            features = _padded(np.load(brought, mmap_mode="r"), job)
         else:
             joints = _padded(np.load(folder / "motions.npy", mmap_mode="r"), job)
             features, lengths = kinematic.encode(joints, lengths)
         canonical = kinematic.decode(features)
-        found = {
+        computed = {
             KINEMATIC: features,
             JOINT: joint.from_canonical(canonical, lengths),
             ROTATION: rotation.from_canonical(canonical, lengths),
         }
     broken = set()
     sums = {}
-    for name, values in found.items():
+    for name, values in computed.items():
         out = np.load(files[name], mmap_mode="r+")
         count, total, squares = (
             0,
@@ -118,11 +118,11 @@ def compute(job: Job, folder: Path, files: dict[str, Path], built: dict[str, Any
                 broken.add(job.names[row])
             out[place : place + length] = clip.numpy()
             if job.train[row]:
-                wide = clip.double()
+                exact = clip.double()
                 count, total, squares = (
                     count + length,
-                    total + wide.sum(0),
-                    squares + wide.square().sum(0),
+                    total + exact.sum(0),
+                    squares + exact.square().sum(0),
                 )
         out.flush()
         sums[name] = (count, total, squares)
@@ -168,7 +168,7 @@ def write_features(
 
     Clips whose features are not finite (an undefined bone) are named, and nothing is written.
     """
-    corpus, out = Corpus(source), Path(out)
+    corpus = Corpus(source)
     built = {
         "skeleton": corpus.skeleton.name,
         "compat": compat,
@@ -176,16 +176,14 @@ def write_features(
     }
     jobs, rows = jobs_of(corpus, batch)
     dims = {name: representation(name, **built).dim for name in MODULES}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "clips.parquet").unlink(missing_ok=True)
-    with ExitStack() as stack:
-        files = {name: stack.enter_context(atomic(out / f"{name}.npy")) for name in MODULES}
+    with atomic_folder(out, last="clips.parquet") as folder, ExitStack() as stack:
+        files = {name: stack.enter_context(atomic(folder / f"{name}.npy")) for name in MODULES}
         for name, path in files.items():
             np.lib.format.open_memmap(
                 path, mode="w+", dtype=np.float32, shape=(int(rows.sum()), dims[name])
             ).flush()
-        one = partial(compute, folder=corpus.folder, files=files, built=built)
-        outcomes: Iterable[Outcome] = map(one, jobs)
+        work = partial(compute, folder=corpus.folder, files=files, built=built)
+        outcomes: Iterable[Outcome] = map(work, jobs)
         if workers > 1:
             pool = ProcessPoolExecutor(
                 workers,
@@ -193,7 +191,7 @@ def write_features(
                 initializer=torch.set_num_threads,
                 initargs=(1,),
             )
-            outcomes = stack.enter_context(pool).map(one, jobs)
+            outcomes = stack.enter_context(pool).map(work, jobs)
         sums: dict[str, Sums] = {}
         broken: list[str] = []
         for outcome in progress(outcomes, total=len(jobs), label="features"):
@@ -223,7 +221,7 @@ def write_features(
             if official:
                 mean, std = torch.tensor(official["mean"]), torch.tensor(official["std"])
             tensors |= {f"{name}.mean": mean, f"{name}.std": std}
-    facts = {**about, **built, "fps": corpus.fps, "corpus": corpus.about.get("corpus")}
-    write_tensors(out / "stats.safetensors", tensors, facts)
-    clips = corpus.clips.assign(start=np.cumsum(rows) - rows, frames=rows)
-    write_table(out / "clips.parquet", clips, facts)
+        facts = {**about, **built, "fps": corpus.fps, "corpus": corpus.about.get("corpus")}
+        write_tensors(folder / "stats.safetensors", tensors, facts)
+        clips = corpus.clips.assign(start=np.cumsum(rows) - rows, frames=rows)
+        write_table(folder / "clips.parquet", clips, facts)

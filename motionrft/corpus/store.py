@@ -23,12 +23,20 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
-from motionrft.artefacts import atomic, read_json, read_table, read_tensors, write_json, write_table
 from motionrft.errors import InputError
+from motionrft.files import (
+    atomic,
+    atomic_folder,
+    read_json,
+    read_table,
+    read_tensors,
+    write_json,
+    write_table,
+)
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation
 from motionrft.motion.skeleton import SKELETONS, SMPL_22
-from motionrft.motion.variant import HUMANML3D
 
 COLUMNS = ("clip", "start", "frames", "split", "captions", "mirror_of", "source")
 SPLITS = ("train", "val", "test")
@@ -127,11 +135,15 @@ def write_corpus(
 
     `facts` go into corpus.json: what later stages must know of the data (skeleton, bone_lengths, statistics).
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in ("corpus.json", "kinematic.npy"):
-        (folder / stale).unlink(missing_ok=True)
-    count = len(SKELETONS[(facts or {}).get("skeleton", SMPL_22.name)])
+    with atomic_folder(folder, last="corpus.json", owned=["kinematic.npy"]) as temporary:
+        frame = _pack(temporary, clips, facts or {}, Path(folder))
+        write_table(temporary / "clips.parquet", frame, about)
+        write_json(temporary / "corpus.json", {"fps": fps, **(facts or {}), **about})
+
+
+def _pack(folder: Path, clips: Iterable[Clip], facts: dict[str, Any], where: Path) -> pd.DataFrame:
+    """Writes the motions (and features that clips bring) into `folder`; returns the table of clips."""
+    count = len(SKELETONS[facts.get("skeleton", SMPL_22.name)])
     rows: list[dict[str, Any]] = []
     with contextlib.ExitStack() as files:
         motions = Packed(files.enter_context(packing(folder / "motions.npy")))
@@ -167,7 +179,7 @@ def write_corpus(
         if not rows:
             raise InputError(
                 "the corpus has no clip",
-                where=folder,
+                where=where,
                 fix="check the corpus section of the configuration",
             )
         motions.finish()
@@ -178,12 +190,11 @@ def write_corpus(
     if len(repeated):
         raise InputError(
             f"clip {repeated.iloc[0]!r} appears twice",
-            where=folder,
+            where=where,
             field="clip",
             fix="give clips unique names",
         )
-    write_table(folder / "clips.parquet", frame, about)
-    write_json(folder / "corpus.json", {"fps": fps, **(facts or {}), **about})
+    return frame
 
 
 @contextlib.contextmanager
@@ -212,8 +223,8 @@ class Corpus:
         self.motions: np.ndarray = np.load(self.folder / "motions.npy", mmap_mode="r")
         self.fps = float(self.about["fps"])
         self.skeleton = SKELETONS[self.about.get("skeleton", SMPL_22.name)]
-        own = self.folder / "kinematic.npy"
-        self.kinematic: np.ndarray | None = np.load(own, mmap_mode="r") if own.exists() else None
+        brought = self.folder / "kinematic.npy"
+        self.kinematic = np.load(brought, mmap_mode="r") if brought.exists() else None
 
     def joints(self, row: int) -> np.ndarray:
         """[T, J, 3] of the clip in this row of `clips`."""

@@ -3,15 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from synthetic_bodies import motion
 
-from motionrft.artefacts import read_table
 from motionrft.corpus import features
 from motionrft.corpus.dataset import MotionDataset
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
+from motionrft.files import read_table
 from motionrft.motion.kinematic import process
 from motionrft.motion.representation import MODULES, representation
+from tests.corpus.synthetic_bodies import motion
 
 FRAMES = [41, 60, 52, 45, 80, 44, 50]
 SPLITS = ["train", "train", "val", "test", "train", "train", "test"]
@@ -99,7 +99,7 @@ def test_an_undefined_bone_is_named_and_nothing_is_written(tmp_path: Path, lengt
     write_corpus(tmp_path / "corpus", clips, {})
     with pytest.raises(InputError, match=r"1 clips \(flat\)"):
         features.write_features(tmp_path / "corpus", tmp_path / "out", {}, compat="humanml3d")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
     if length:
         features.write_features(tmp_path / "corpus", tmp_path / "out", {}, compat="corrected")
         assert FeatureStore(tmp_path / "out").about["compat"] == "corrected"

@@ -10,17 +10,17 @@ import pytest
 import torch
 from small_corpus import write_text
 
-import motionrft.config as configuration
+import motionrft.configuration as configuration
 from motionrft.cli import main
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import load_evaluator, save_evaluator
-from motionrft.evaluation.judge import Judge, _whole
-from motionrft.evaluation.official import read_statistics
+from motionrft.evaluation.evaluators.evaluator import load_evaluator, save_evaluator
+from motionrft.evaluation.evaluators.official import read_statistics
+from motionrft.evaluation.evaluators.spm import RENAMED, SPM, load_spm
 from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.spm import RENAMED, SPM, load_spm
+from motionrft.evaluation.scorer import Judge, _whole
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.verify.case import rounding
+from reference.case import rounding
 
 SIZES = {"latent_dim": 8, "unified_dim": 8, "layers": 3, "heads": 4, "feedforward": 12, "text_layers": 3,
          "text_heads": 4, "text_feedforward": 12, "projection_layers": 1}  # fmt: skip
