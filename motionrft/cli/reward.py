@@ -81,7 +81,7 @@ def train_reward(
     from motionrft.files import provenance, write_table
     from motionrft.reward.files import save_branch, save_network
     from motionrft.reward.settings import RewardSettings
-    from motionrft.training import distributed
+    from motionrft.training.distributed import process_group
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))
@@ -93,7 +93,7 @@ def train_reward(
         raise InputError(
             "missing", where="train-reward", field="--data", fix="pass the folder reward-data made"
         )
-    with distributed.processes(pick_device(device)) as (own_device, writes):
+    with process_group(pick_device(device)) as (own_device, writes):
         checkpoint = out.with_suffix(".checkpoint.pt")
         trained, history = _train(settings, stage, files, checkpoint, own_device, seed)
         if not writes:
