@@ -42,7 +42,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            state = torch.load(self.path, weights_only=True, map_location=device)
+            state: dict[str, Any] = torch.load(self.path, weights_only=True, map_location=device)
         except UNREADABLE as error:
             raise InputError(
                 f"unreadable checkpoint ({type(error).__name__})",

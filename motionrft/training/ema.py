@@ -51,7 +51,7 @@ class TargetNetwork(AveragedModel):
     def __init__(self, source: nn.Module, decay: float):
         super().__init__(source, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.source = (source,)  # in a tuple: no submodule of this one
-        self.n_averaged.fill_(1)  # type: ignore[operator]  # the copy is the average's first member
+        self.n_averaged.fill_(1)  # the copy is the average's first member
         self.requires_grad_(False).eval()
 
     def update(self) -> None:

@@ -81,9 +81,7 @@ def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> 
     return torch.Generator(device=device).manual_seed(mixed)
 
 
-def autocast(
-    precision: Precision, device: torch.device | str
-) -> contextlib.AbstractContextManager[Any]:
+def autocast(precision: str, device: torch.device | str) -> contextlib.AbstractContextManager[Any]:
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
