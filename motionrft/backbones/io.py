@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from motionrft.backbones.base import Backbone, family
+from motionrft.checkpoints import load_into
 from motionrft.errors import InputError
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.motion.normaliser import Normaliser
 
 STATISTICS = ("normaliser.mean", "normaliser.std")
