@@ -77,7 +77,7 @@ def prepare(
     settings, section = cell_settings(run, backbone_name, method_name), run["methods"][method_name]
     entry = run["backbones"][backbone_name]
     backbone, about = load_backbone(files.base, device)
-    table = step_table(entry["sampler"], backbone.prediction).to(device)
+    table = step_table(entry["sampler"], backbone.prediction)
     where = f"config/backbones/{backbone_name}.yaml"
     check_reward_form(
         entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
