@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import load_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.diffusion.reward_form import check_reward_form
@@ -278,7 +278,7 @@ class Data:
 
     def wrap(self, batch: Batch, seeds: list[int]) -> Material:
         batch, backbone = batch.to(self.device), self.backbone
-        condition = backbone.condition(
+        condition = Condition.of(
             self.text(batch.captions).to(self.device), self.empty, batch.lengths
         )
         references = batch.features if self.settings.references else None
