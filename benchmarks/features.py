@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from motionrft.config.schema import validate
+from motionrft.configuration.schema import validate
 from motionrft.corpus.features import write_features
+from motionrft.corpus.kinds.toy import CORPUS
 from motionrft.corpus.store import Clip, write_corpus
-from motionrft.corpus.toy import CORPUS
 from motionrft.motion.kinematic import process
 from motionrft.motion.skeleton import SMPL_22
 

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import atomic, atomic_folder, write_table, write_tensors
 from motionrft.corpus.store import Corpus
 from motionrft.errors import InputError
+from motionrft.files import atomic, atomic_folder, write_table, write_tensors
 from motionrft.motion.joint import Joint
 from motionrft.motion.representation import JOINT, KINEMATIC, MODULES, ROTATION, representation
 from motionrft.motion.rotation135 import Rotation
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 BATCH = 32  # clips at once: more no longer fit a processor's cache
 # The least standard deviation: a channel that never changes must neither divide by zero nor blow noise up.
@@ -90,22 +90,22 @@ def compute(job: Job, folder: Path, files: dict[str, Path], built: dict[str, Any
     joint = cast(Joint, representation(JOINT, **built))
     rotation = cast(Rotation, representation(ROTATION, **built))
     lengths = torch.tensor(job.frames)
-    own = folder / "kinematic.npy"
+    brought = folder / "kinematic.npy"
     with torch.no_grad():
-        if own.exists():
-            features = _padded(np.load(own, mmap_mode="r"), job)
+        if brought.exists():
+            features = _padded(np.load(brought, mmap_mode="r"), job)
         else:
             joints = _padded(np.load(folder / "motions.npy", mmap_mode="r"), job)
             features, lengths = kinematic.encode(joints, lengths)
         canonical = kinematic.decode(features)
-        found = {
+        computed = {
             KINEMATIC: features,
             JOINT: joint.from_canonical(canonical, lengths),
             ROTATION: rotation.from_canonical(canonical, lengths),
         }
     broken = set()
     sums = {}
-    for name, values in found.items():
+    for name, values in computed.items():
         out = np.load(files[name], mmap_mode="r+")
         count, total, squares = (
             0,
@@ -118,11 +118,11 @@ def compute(job: Job, folder: Path, files: dict[str, Path], built: dict[str, Any
                 broken.add(job.names[row])
             out[place : place + length] = clip.numpy()
             if job.train[row]:
-                wide = clip.double()
+                exact = clip.double()
                 count, total, squares = (
                     count + length,
-                    total + wide.sum(0),
-                    squares + wide.square().sum(0),
+                    total + exact.sum(0),
+                    squares + exact.square().sum(0),
                 )
         out.flush()
         sums[name] = (count, total, squares)
@@ -182,8 +182,8 @@ def write_features(
             np.lib.format.open_memmap(
                 path, mode="w+", dtype=np.float32, shape=(int(rows.sum()), dims[name])
             ).flush()
-        one = partial(compute, folder=corpus.folder, files=files, built=built)
-        outcomes: Iterable[Outcome] = map(one, jobs)
+        work = partial(compute, folder=corpus.folder, files=files, built=built)
+        outcomes: Iterable[Outcome] = map(work, jobs)
         if workers > 1:
             pool = ProcessPoolExecutor(
                 workers,
@@ -191,7 +191,7 @@ def write_features(
                 initializer=torch.set_num_threads,
                 initargs=(1,),
             )
-            outcomes = stack.enter_context(pool).map(one, jobs)
+            outcomes = stack.enter_context(pool).map(work, jobs)
         sums: dict[str, Sums] = {}
         broken: list[str] = []
         for outcome in progress(outcomes, total=len(jobs), label="features"):

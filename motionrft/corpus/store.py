@@ -23,7 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
-from motionrft.artefacts import (
+from motionrft.errors import InputError
+from motionrft.files import (
     atomic,
     atomic_folder,
     read_json,
@@ -32,11 +33,10 @@ from motionrft.artefacts import (
     write_json,
     write_table,
 )
-from motionrft.errors import InputError
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation
 from motionrft.motion.skeleton import SKELETONS, SMPL_22
-from motionrft.motion.variant import HUMANML3D
 
 COLUMNS = ("clip", "start", "frames", "split", "captions", "mirror_of", "source")
 SPLITS = ("train", "val", "test")
@@ -223,8 +223,8 @@ class Corpus:
         self.motions: np.ndarray = np.load(self.folder / "motions.npy", mmap_mode="r")
         self.fps = float(self.about["fps"])
         self.skeleton = SKELETONS[self.about.get("skeleton", SMPL_22.name)]
-        own = self.folder / "kinematic.npy"
-        self.kinematic: np.ndarray | None = np.load(own, mmap_mode="r") if own.exists() else None
+        brought = self.folder / "kinematic.npy"
+        self.kinematic = np.load(brought, mmap_mode="r") if brought.exists() else None
 
     def joints(self, row: int) -> np.ndarray:
         """[T, J, 3] of the clip in this row of `clips`."""

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from motionrft.motion import acmdm
+from motionrft.motion import acmdm67
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.representation import KINEMATIC, ROTATION, representation
 from motionrft.motion.rotation135 import Rotation
 from motionrft.motion.skeleton import SKELETONS, Skeleton
-from motionrft.motion.variant import HUMANML3D
 
 BATCH = 128
 
@@ -50,10 +50,10 @@ class Converter:
         are, NaN in the evaluator's width.
         """
         if channels == "first 67":
-            encode = acmdm.features
+            encode = acmdm67.features
             if padded_to:
                 encode = partial(_leaking, frames=padded_to)
-            return self._extracted(self.joints(motions), encode, acmdm.CHANNELS)
+            return self._extracted(self.joints(motions), encode, acmdm67.CHANNELS)
         if channels == ROTATION:
             if self.name == ROTATION:
                 return list(motions)
@@ -87,7 +87,7 @@ def _leaking(joints: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tens
     """ACMDM's features of joints padded to `frames`, which their smoothing sees."""
     missing = max(0, frames - joints.shape[1])
     wide = torch.nn.functional.pad(joints, (0, 0, 0, 0, 0, missing))
-    return acmdm.features_padded(wide, lengths), lengths - 1
+    return acmdm67.features_padded(wide, lengths), lengths - 1
 
 
 def _ragged(

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from motionrft.backbones.base import Backbone
 from motionrft.errors import InputError
-from motionrft.finetune.levels import CLEAN, Level, level_tensor
 from motionrft.finetune.method import Event
+from motionrft.finetune.reward_timestep import CLEAN, Level, level_tensor
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
 

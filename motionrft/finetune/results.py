@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.artefacts import provenance, write_json, write_table
-from motionrft.backbones.assemble import save_backbone
+from motionrft.backbones.io import save_backbone
+from motionrft.files import provenance, write_json, write_table
 from motionrft.finetune.cost import summary, until_level, wide
-from motionrft.finetune.guard import hacking
-from motionrft.finetune.job import Job
 from motionrft.finetune.loop import Training
-from motionrft.finetune.memory import PeakMemory
+from motionrft.finetune.memory_meter import PeakMemory
+from motionrft.finetune.reward_hacking import hacking
+from motionrft.finetune.setup import Job
 
 
 def write_results(

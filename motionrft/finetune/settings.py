@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from motionrft.config import merge
+from motionrft.configuration import merge
 from motionrft.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
 NOT_SETTINGS = (
-    "name", "family", "source", "open", "options", "reward_weights", "semantic_stage",
+    "name", "family", "label", "baseline", "source", "open", "options", "reward_weights", "semantic_stage",
 )  # fmt: skip
 ACTIVATIONS = ("plain", "checkpoint", "exact")
 MATCHING = ("snr", "index", "official")

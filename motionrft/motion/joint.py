@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from motionrft.motion import kinematic
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D
 
 
 class Joint:

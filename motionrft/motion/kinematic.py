@@ -10,7 +10,8 @@ Row t of a clip of T frames (T - 1 rows), for J joints:
   last 4            contact of left heel, left toe, right heel, right toe
 Displacements are a frame's, not a second's.
 
-`compat` names the variant (`motion.variant` says what each does); the default is the released data's.
+`compat` names the variant; where the released data's code (the default) departs from the sound one is in
+`motion.compat`.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import torch
 from torch import Tensor
 
 from motionrft.errors import InputError
+from motionrft.motion.compat import HUMANML3D, VARIANTS, Corrected, variant
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.rotation import yaw
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D, Variant, variant
 
 SMOOTHING, RADIUS = 20.0, 80  # frames: the heading's Gaussian and where it is cut off
+BLOCK = 256  # frames smoothed by one matrix product
 
 
 def process(
@@ -150,17 +152,17 @@ def _canonicalise(planes: Tensor, skeleton: Skeleton) -> Tensor:
     floor = planes[1].amin(dim=(0, 2))
     start = planes[:, 0, :, 0]
     shift = torch.stack([start[0], floor, start[2]])
-    across = _across(planes[..., :1], skeleton, opposed=False)
+    hips, shoulders = _across(planes[..., :1], skeleton)
+    across = VARIANTS["corrected"].across(hips, shoulders)
     return _turn(planes - shift[:, None, :, None], _to_forward(_forward(across)))
 
 
-def _across(planes: Tensor, skeleton: Skeleton, opposed: bool) -> Tensor:
-    """[3, B, T] float64: from the left to the right, hips plus shoulders (or shoulders minus hips)."""
+def _across(planes: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+    """[3, B, T] float64 each: from the left to the right hip, and from the left to the right shoulder."""
     right_hip, left_hip, right_shoulder, left_shoulder = (
         _pick(planes, skeleton.faces).double().unbind(1)
     )
-    hips, shoulders = right_hip - left_hip, right_shoulder - left_shoulder
-    return shoulders - hips if opposed else shoulders + hips
+    return right_hip - left_hip, right_shoulder - left_shoulder
 
 
 def _forward(across: Tensor) -> Tensor:
@@ -178,20 +180,19 @@ def _to_forward(forward: Tensor) -> Tensor:
     return half / half.norm(dim=0)
 
 
-def _headings(planes: Tensor, lengths: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
+def _headings(planes: Tensor, lengths: Tensor, skeleton: Skeleton, habits: Corrected) -> Tensor:
     """[2, B, T] float64."""
-    forward = _forward(_across(planes, skeleton, chosen.opposed_faces))
-    batch, count = forward.shape[1:]
-    steps = torch.arange(-RADIUS, count + RADIUS, device=planes.device)
+    forward = _forward(habits.across(*_across(planes, skeleton)))
+    count = forward.shape[-1]
+    # blocks of BLOCK frames, each with RADIUS frames around it: memory grows with T, not with its square
+    block = min(count, BLOCK)
+    blocks = -(-count // block)
+    steps = torch.arange(-RADIUS, blocks * block + RADIUS, device=planes.device)
     index = torch.minimum(steps[None].clamp_min(0), lengths.to(planes.device)[:, None] - 1)
-    wide = forward.gather(2, index.expand(2, -1, -1))
-    half = _to_forward(
-        (wide.flatten(0, 1) @ _smoothing(count).to(planes.device)).unflatten(0, (2, batch))
-    )
-    if chosen.first_identity:
-        first = torch.zeros_like(half[..., :1]) + half.new_tensor([1.0, 0.0])[:, None, None]
-        half = torch.cat([first, half[..., 1:]], dim=-1)
-    return half
+    padded = forward.gather(2, index.expand(2, -1, -1))
+    windows = padded.unfold(2, block + 2 * RADIUS, block)
+    smooth = (windows @ _smoothing(block).to(planes.device)).flatten(2)[..., :count]
+    return habits.headings(_to_forward(smooth))
 
 
 @lru_cache(maxsize=8)
@@ -203,7 +204,7 @@ def _smoothing(count: int) -> Tensor:
 
 
 def _extract(
-    planes: Tensor, lengths: Tensor, skeleton: Skeleton, chosen: Variant
+    planes: Tensor, lengths: Tensor, skeleton: Skeleton, habits: Corrected
 ) -> tuple[Tensor, Tensor]:
     if bool((lengths < 2).any()):
         raise InputError(
@@ -211,11 +212,9 @@ def _extract(
             field="lengths",
             fix="use clips of at least two frames",
         )
-    half = _headings(planes, lengths, skeleton, chosen)
+    half = _headings(planes, lengths, skeleton, habits)
     (w, y), (next_w, next_y) = half[..., :-1], half[..., 1:]
-    step = w * next_y - next_w * y
-    if not chosen.sign_flip:
-        step = torch.where(next_w * w + next_y * y < 0, -step, step)
+    step = habits.yaw_step(w * next_y - next_w * y, next_w * w + next_y * y)
     here, half, following = planes[..., :-1], half[..., :-1], half[..., 1:]
     moved = planes[..., 1:] - here
     root_step = _turn(moved[:, :1], following)[::2, 0]
@@ -223,11 +222,7 @@ def _extract(
     local = torch.stack(
         [turned[0, 1:] - turned[0, :1], turned[1, 1:], turned[2, 1:] - turned[2, :1]], dim=1
     )
-    if chosen.inverse_heading:
-        rotations = _bone_rotations(here, half.to(planes.dtype), skeleton, chosen)
-    else:
-        level = torch.zeros_like(half, dtype=planes.dtype)
-        rotations = _bone_rotations(turned, torch.stack([level[0] + 1, level[1]]), skeleton, chosen)
+    rotations = _bone_rotations(*habits.seen(here, turned, half), skeleton, habits)
     velocity = _turn(moved, half).transpose(0, 1)
     contact = (_pick(moved, skeleton.feet).square().sum(0) < skeleton.contact).to(planes.dtype)
     features = torch.cat(
@@ -244,30 +239,24 @@ def _extract(
     return blank(features.permute(1, 2, 0).contiguous(), lengths - 1), lengths - 1
 
 
-def _bone_rotations(planes: Tensor, base: Tensor, skeleton: Skeleton, chosen: Variant) -> Tensor:
+def _bone_rotations(planes: Tensor, base: Tensor, skeleton: Skeleton, habits: Corrected) -> Tensor:
     """[J-1, 6, B, T]: each bone's rotation relative to the bone before it, HumanML3D's 6D order.
 
     A bone's own rotation is the minimal one from its raw direction; `base` [2, B, T] is the half-angle (cosine,
     sine) of the yaw that the first bones count from.
     """
-    turn_from = skeleton.chain_parents[1:] if chosen.arms_from_root else skeleton.parents[1:]
+    turn_from = habits.rotation_parents(skeleton)[1:]
     bx, by, bz = planes[:, 1:] - _pick(planes, skeleton.parents[1:])
     size = (bx * bx + by * by + bz * bz).sqrt()
-    dx, dy, dz = planes.new_tensor(skeleton.directions)[1:].T[..., None, None]
+    raw = planes.new_tensor(skeleton.directions)[1:].T[..., None, None]
+    dx, dy, dz = raw
     gw = size + bx * dx + by * dy + bz * dz
     gx, gy, gz = dy * bz - dz * by, dz * bx - dx * bz, dx * by - dy * bx
-    norm = (gw * gw + gx * gx + gy * gy + gz * gz).sqrt()
-    if not chosen.undefined_bones:
-        # an opposite bone takes the half turn about one fixed perpendicular axis
-        lost = norm <= 1e-6 * size.clamp_min(1e-6)
-        norm = torch.where(lost, 1.0, norm)
-        gw, gy = torch.where(lost, 0.0, gw), torch.where(lost, 0.0, gy)
-        gx, gz = torch.where(lost, dy.abs() + dz.abs(), gx), torch.where(lost, dx.abs(), gz)
-    gw, gx, gy, gz = gw / norm, gx / norm, gy / norm, gz / norm
+    gw, gx, gy, gz = habits.swing((gw, gx, gy, gz), size, raw)
     still = torch.zeros_like(base[:1])
     pw, px, py, pz = (
-        _pick(torch.cat([root, own]), turn_from, 0)
-        for root, own in ((base[:1], gw), (still, gx), (base[1:], gy), (still, gz))
+        _pick(torch.cat([root, bones]), turn_from, 0)
+        for root, bones in ((base[:1], gw), (still, gx), (base[1:], gy), (still, gz))
     )
     lw = pw * gw + px * gx + py * gy + pz * gz
     lx = pw * gx - px * gw - py * gz + pz * gy

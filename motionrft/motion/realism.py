@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from motionrft.motion import recovery
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D
 
 NEAR_FLOOR, SLIDING = 0.05, 0.5  # metres, metres a second: the official skating thresholds
 TOLERANCE = 0.005  # metres: closer to the floor than this is on it
@@ -149,7 +149,7 @@ def self_consistency(
 ) -> Tensor:
     """[B], mm: mean distance between the joints that the position and the rotation channels describe.
 
-    About 0.001 mm for extracted features (except after the sign flip of `motion.variant`), large where a
+    About 0.001 mm for extracted features (except after the sign flip of `motion.compat.HumanML3D`), large where a
     generator's two accounts of the body disagree. Kinematic features [B, T, dim], raw.
     """
     by_position = recovery.joints_from_positions(features, len(skeleton))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from motionrft.motion.compat import HUMANML3D, variant
 from motionrft.motion.rotation import matrix_from_6d, turn
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D, variant
 
 
 def root(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,15 +54,13 @@ def joints_from_rotations(
         features.new_tensor(skeleton.directions)
         * skeleton.bone_lengths(bone_lengths).to(features)[:, None]
     )
-    chosen = variant(compat)
-    turn_from = skeleton.chain_parents if chosen.arms_from_root else skeleton.parents
+    habits = variant(compat)
+    turn_from = habits.rotation_parents(skeleton)
     # columns of the heading's rotation, then of every bone's
     basis = torch.eye(3, dtype=features.dtype, device=features.device).expand(
         *features.shape[:2], 3, 3
     )
-    rotation: list[Tensor] = [
-        turn(basis, half, back=not chosen.inverse_heading).transpose(-1, -2)
-    ] * count
+    rotation: list[Tensor] = [habits.first_rotation(basis, half).transpose(-1, -2)] * count
     position: list[Tensor] = [place] * count
     for level in skeleton.levels:
         for joint in level:

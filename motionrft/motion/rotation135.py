@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from motionrft.motion import kinematic
+from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.rotation import matrix_from_6d, matrix_to_6d, swing
 from motionrft.motion.skeleton import SMPL_22, Skeleton
-from motionrft.motion.variant import HUMANML3D
 
 ORDER = "hymotion"
 

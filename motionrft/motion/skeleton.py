@@ -68,11 +68,11 @@ class Skeleton:
         return self._previous(hang=False)
 
     def _previous(self, hang: bool) -> tuple[int, ...]:
-        found = [-1] * len(self)
+        parents = [-1] * len(self)
         for chain in self.chains:
             for before, joint in itertools.pairwise(chain):
-                found[joint] = before if hang or before != chain[0] else 0
-        return tuple(found)
+                parents[joint] = before if hang or before != chain[0] else 0
+        return tuple(parents)
 
     @cached_property
     def levels(self) -> tuple[tuple[int, ...], ...]:

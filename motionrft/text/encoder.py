@@ -6,13 +6,13 @@
 | clip         | projected end-of-text state (`text_embeds`), not normalised| last hidden states, all 77   |
 | clip-pooler  | end-of-text state after the final norm, not projected      | last hidden states, all 77   |
 | bert         | mean of token states                                       | last hidden states           |
-`hymotion` (CLIP-L beside Qwen3, several `sources`) has its own file.
+`hymotion` (CLIP-L beside Qwen3, several `sources`) is in `text.hymotion`; `text.kinds` opens any of them by its kind.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
+from motionrft.progress import progress
 from motionrft.text.features import TextBatch
-from motionrft.training.progress import progress
 
 CLIP_LENGTH = 77
 
@@ -173,33 +173,6 @@ class ClipPooler(ClipText):
     """CLIP without the final projection (HY-Motion's sentence vector, original MLD uses the projected one)."""
 
     projected = False
-
-
-KINDS: dict[str, Callable[..., TextEncoder]] = {
-    "sentence-t5": SentenceT5,
-    "clip": ClipText,
-    "clip-pooler": ClipPooler,
-    "bert": BertText,
-}
-
-
-def open_encoder(settings: dict[str, Any], source: str | Path | None = None) -> nn.Module:
-    """The encoder of a `text.<name>` section: kind, source, and that kind's own options."""
-    kind = settings["kind"]
-    if kind == "hymotion":
-        from motionrft.text.hymotion import HYMotionText
-
-        return HYMotionText(settings.get("sources", {}), max_tokens=settings.get("max_tokens", 128))
-    if kind not in KINDS:
-        raise InputError(
-            f"unknown text encoder kind {kind!r}",
-            field="text.kind",
-            fix=f"choose from {', '.join([*KINDS, 'hymotion'])}",
-        )
-    options = {
-        name: settings[name] for name in ("max_tokens", "cut", "unit_norm") if name in settings
-    }
-    return KINDS[kind](source or settings["source"], **options)
 
 
 def encode_all(

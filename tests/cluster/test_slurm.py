@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from tests.cluster import local_slurm
 from tests.workflow.snakemake_run import planned, snakemake
 

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from motionrft.cli import main
-from motionrft.config import apply_set, dump, load_run, resolve, typed
-from motionrft.config.files import ROOT, available, read_yaml
+from motionrft.configuration import apply_set, dump, load_run, resolve, typed
+from motionrft.configuration.files import ROOT, available, read_yaml
 from motionrft.errors import InputError
 from motionrft.finetune.settings import cell_settings
 

@@ -5,23 +5,23 @@ from dataclasses import fields
 
 import pytest
 
-from motionrft.backbones.acmdm import Options as ACMDMOptions
+from motionrft.backbones.acmdm.model import Options as ACMDMOptions
 from motionrft.backbones.base import family
-from motionrft.backbones.hymotion import Options as HYMotionOptions
+from motionrft.backbones.hymotion.model import Options as HYMotionOptions
 from motionrft.backbones.lora import LoraSettings
-from motionrft.backbones.mdm_options import MDMOptions
-from motionrft.backbones.mld_losses import VAELoss
-from motionrft.backbones.mld_options import LatentOptions
-from motionrft.backbones.motiondiffuse import MotionDiffuseOptions
-from motionrft.backbones.motionlcm import Distillation
-from motionrft.config.files import ROOT, available, part
-from motionrft.config.schema import _schema
+from motionrft.backbones.mdm.options import MDMOptions
+from motionrft.backbones.mld.losses import VAELoss
+from motionrft.backbones.mld.options import LatentOptions
+from motionrft.backbones.motiondiffuse.model import MotionDiffuseOptions
+from motionrft.backbones.motionlcm.model import Distillation
+from motionrft.configuration.files import ROOT, available, part
+from motionrft.configuration.schema import _schema
 from motionrft.finetune.method import method_family
 from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Settings
-from motionrft.finetune.windows import Window
+from motionrft.finetune.window import Window
 from motionrft.reward.network import NetworkSettings
 from motionrft.reward.settings import SplSettings
-from motionrft.text.encoder import KINDS
+from motionrft.text.kinds import KINDS
 from motionrft.training.loop import TrainSettings
 
 METHODS = sorted({part("methods", name, "")["family"] for name in available("methods")})

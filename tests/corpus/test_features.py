@@ -3,15 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from synthetic_bodies import motion
 
-from motionrft.artefacts import read_table
 from motionrft.corpus import features
 from motionrft.corpus.dataset import MotionDataset
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
+from motionrft.files import read_table
 from motionrft.motion.kinematic import process
 from motionrft.motion.representation import MODULES, representation
+from tests.corpus.synthetic_bodies import motion
 
 FRAMES = [41, 60, 52, 45, 80, 44, 50]
 SPLITS = ["train", "train", "val", "test", "train", "train", "test"]

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from motionrft.config.files import ROOT
+from motionrft.configuration.files import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LANGUAGES = {"sh", "python", "yaml", "text"}

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.base import family
 from motionrft.backbones.generate import sampler_of
+from motionrft.backbones.io import build_backbone
 from motionrft.cli import main
-from motionrft.config import dump, files, resolve, schema
+from motionrft.configuration import dump, files, resolve, schema
 from motionrft.corpus.dataset import Batch
+from motionrft.corpus.kinds.toy import make_clip
 from motionrft.corpus.store import Corpus
-from motionrft.corpus.toy import make_clip
 from motionrft.diffusion.sampler import SeededNoise
 from motionrft.finetune.loop import Training
 from motionrft.motion.normaliser import Normaliser
@@ -39,10 +39,6 @@ def house(tmp_path, monkeypatch):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    kinds = tmp_path / "workflow" / "schemas" / "run.schema.yaml"
-    kinds.write_text(
-        kinds.read_text(encoding="utf-8").replace("enum: [toy,", "enum: [arrays, toy,")
-    )
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(schema, "SCHEMAS", tmp_path / "workflow" / "schemas")
     schema._schema.cache_clear()

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
-from motionrft.text.encoder import ClipPooler, ClipText, SentenceT5, encode_all, open_encoder
+from motionrft.text.encoder import ClipPooler, ClipText, SentenceT5, encode_all
 from motionrft.text.features import TextBatch, TextCache, write_cache
-from motionrft.text.made import make_encoder
+from motionrft.text.kinds import open_encoder
+from motionrft.text.synthetic_encoder import make_encoder
 
 CAPTIONS = [
     "",
@@ -84,7 +85,7 @@ def test_sentence_t5_is_the_normalised_projected_mean(t5):
 
 
 def test_made_sentence_vectors_are_white(tmp_path):
-    from motionrft.corpus.toy import make_clip
+    from motionrft.corpus.kinds.toy import make_clip
 
     captions = sorted({text for index in range(120) for text in make_clip(index, {"seed": 0})[1]})
     make_encoder(tmp_path, captions, width=32)

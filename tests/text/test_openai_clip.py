@@ -115,8 +115,8 @@ def test_embedded_weights_become_an_encoder_directory(tower, tmp_path):
     from transformers import PreTrainedTokenizerFast
 
     from motionrft.backbones.embedded_clip import write_encoder
-    from motionrft.text.encoder import open_encoder
-    from motionrft.text.made import make_encoder
+    from motionrft.text.kinds import open_encoder
+    from motionrft.text.synthetic_encoder import make_encoder
 
     make_encoder(tmp_path / "made", ["a person walks"], width=16)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "made")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from motionrft.config.files import ROOT
+from motionrft.configuration.files import ROOT
 from tests.workflow.snakemake_run import CI, TEXT, planned, snakemake
 
 # outputs hold the setting they were made with; the setting `fail` fails
@@ -16,7 +16,7 @@ SNAKEFILE = f"""
 import sys
 
 sys.path.insert(0, {str(ROOT)!r})
-from motionrft.config.outputs import keep_outputs_until_replaced
+from motionrft.configuration.outputs import keep_outputs_until_replaced
 
 keep_outputs_until_replaced()
 SETTING = config.get("setting", "one")

@@ -1,0 +1,55 @@
+"""Where motions come from. Drop-in: `motionrft/corpus/kinds/<kind>.py` (or a package) defines `CORPUS`,
+
+    CORPUS(settings, where, skipped) -> iterator of Clip
+
+with the `corpus:` section of the configuration, the name of the file it came from (for messages), and a
+list to which it appends one line for whatever it leaves out. Its keys are described and checked by
+`workflow/schemas/corpus-<kind>.schema.yaml`. Optional in the module:
+
+    FPS                     frames a second of its clips (default 20)
+    facts(settings, where)  what corpus.json keeps of the data set: skeleton, bone_lengths, statistics
+
+This folder holds kinds only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from motionrft.errors import InputError
+
+if TYPE_CHECKING:
+    from motionrft.corpus.store import Clip
+
+Source = Callable[[dict[str, Any], str, list[str]], "Iterator[Clip]"]
+
+
+def names() -> list[str]:
+    """Every kind, by its file's name (a hyphen is an underscore there); imports none of them."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+
+
+def _module(kind: str) -> ModuleType:
+    if kind not in names():
+        raise InputError(
+            f"unknown corpus kind {kind!r}",
+            field="corpus.kind",
+            fix=f"choose from {', '.join(names())}, or add motionrft/corpus/kinds/{kind}.py",
+        )
+    return importlib.import_module(f"{__name__}.{kind.replace('-', '_')}")
+
+
+def source(kind: str) -> tuple[Source, float]:
+    """The generator of a corpus kind and its frame rate."""
+    module = _module(kind)
+    return module.CORPUS, float(getattr(module, "FPS", 20.0))
+
+
+def facts(kind: str, settings: dict[str, Any], where: str) -> dict[str, Any]:
+    """What later stages must know of the data: skeleton, bone_lengths, statistics; empty for most kinds."""
+    describe = getattr(_module(kind), "facts", None)
+    return describe(settings, where) if describe else {}

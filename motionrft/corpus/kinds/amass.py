@@ -1,0 +1,281 @@
+"""`kind: amass`: HumanML3D made from its sources, raw AMASS (SMPL+H G) motions and the SMPL+H body models.
+
+Follows the official preparation: body joints at every int(fps / 20)-th frame (no interpolation, so 59.94 fps
+becomes 29.97), y and z exchanged, the start of some subsets cut, the segment of index.csv, x negated, and a
+mirrored twin (`M…`) of each. HumanAct12 comes as ready joints and is taken whole. Features are extracted from the
+whole clip before captions cut it into parts.
+
+`corpus:` keys: amass_dir (SUBSET/…/NAME_poses.npz, and humanact12/…/NAME.npy), body_models_dir (SMPL+H:
+male/model.npz, female/model.npz), humanml3d_dir (index.csv, texts, split files), compat, on_error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from motionrft.corpus.kinds.humanml3d import LAYOUT
+from motionrft.corpus.official.reader import (
+    OFFICIAL_FPS,
+    Report,
+    captions_of,
+    clips_of,
+    read_array,
+    read_split,
+    root_of,
+)
+from motionrft.corpus.store import SPLITS, Clip
+from motionrft.errors import InputError
+from motionrft.motion.kinematic import process
+from motionrft.motion.skeleton import SMPL_22, mirror
+from motionrft.progress import progress
+
+FPS = OFFICIAL_FPS
+JOINTS = 52  # of SMPL+H: the body's 22 and both hands
+FRAMES = 256  # of a motion at once: the skinning of 6,890 vertices takes 1 MB a frame
+# frames cut from the start of every motion of a subset (a T-pose, a count-in)
+PREFIX = {
+    "Eyes_Japan_Dataset": 60,
+    "MPI_HDM05": 60,
+    "TotalCapture": 20,
+    "MPI_Limits": 20,
+    "Transitions_mocap": 10,
+}
+PREMADE = "humanact12"
+COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
+OWNERS = {
+    "amass_dir": "https://amass.is.tue.mpg.de (SMPL+H G files; HumanAct12 joints: pose_data/humanact12.zip of HumanML3D)",
+    "body_models_dir": "https://mano.is.tue.mpg.de (Extended SMPL+H model)",
+}
+# (poses [T, 156] axis-angle, translations [T, 3], betas [10], male or female) -> joints [T, 52, 3], metres
+BodyModel = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One row of index.csv: frames begin to end of a source, after the subset's prefix is cut."""
+
+    source: str
+    begin: int
+    end: int
+    name: str
+
+    @property
+    def subset(self) -> str:
+        return Path(self.source).parts[0]
+
+
+def read_index(path: Path) -> list[Segment]:
+    """index.csv, its sources relative to the data folder (`pose_data/KIT/3/x_poses.npy` becomes `KIT/3/x_poses`)."""
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"not a table ({error})", where=path, fix="copy the official file"
+        ) from None
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise InputError(
+            f"no column {missing[0]!r}", where=path, field=missing[0], fix="copy the official file"
+        )
+    segments = []
+    for row, (source, begin, end, name) in enumerate(
+        zip(*(table[column] for column in COLUMNS), strict=True), start=2
+    ):
+        parts = Path(str(source)).with_suffix("").parts
+        if (
+            "pose_data" not in parts
+            or not str(begin).lstrip("-").isdigit()
+            or not str(end).lstrip("-").isdigit()
+        ):
+            raise InputError(
+                f"{source!r}, {begin!r}, {end!r}",
+                where=f"{path}:{row}",
+                field="source_path",
+                fix="copy the official file",
+            )
+        inside = Path(*parts[parts.index("pose_data") + 1 :])
+        segments.append(Segment(str(inside), int(begin), int(end), Path(str(name)).stem))
+    return segments
+
+
+def smplh(folder: Path) -> BodyModel:
+    """SMPL+H through smplx: 10 shape coefficients, hands without their mean, no soft-tissue coefficients."""
+    try:
+        import smplx
+    except ImportError:
+        raise InputError(
+            "the package smplx is not installed",
+            field="corpus.kind",
+            fix='pip install "motionrft[amass]"',
+        ) from None
+    models: dict[str, Any] = {}
+
+    def joints(
+        poses: np.ndarray, translations: np.ndarray, betas: np.ndarray, gender: str
+    ) -> np.ndarray:
+        if gender not in models:
+            models[gender] = smplx.SMPLH(
+                str(folder / gender / "model.npz"),
+                gender=gender,
+                ext="npz",
+                use_pca=False,
+                flat_hand_mean=True,
+                num_betas=10,
+            )
+        shape = torch.from_numpy(betas).float()[None]
+        parts = []
+        for begin in range(0, len(poses), FRAMES):
+            pose = torch.from_numpy(poses[begin : begin + FRAMES]).float()
+            with torch.no_grad():
+                output = models[gender](
+                    betas=shape.expand(len(pose), -1),
+                    global_orient=pose[:, :3],
+                    body_pose=pose[:, 3:66],
+                    left_hand_pose=pose[:, 66:111],
+                    right_hand_pose=pose[:, 111:156],
+                    transl=torch.from_numpy(translations[begin : begin + FRAMES]).float(),
+                )
+            parts.append(output.joints[:, :JOINTS].numpy())
+        return np.concatenate(parts)
+
+    return joints
+
+
+def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
+    """[T, 52 or 24 or 22, 3]: the whole source at about 20 fps, Y up and not yet turned right-handed."""
+    if segment.subset == PREMADE:
+        path = folder / f"{segment.source}.npy"
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"missing or broken ({error})", where=path, fix="complete amass_dir"
+            ) from None
+        return read_array(path, array.shape[1:])
+    path = folder / f"{segment.source}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = {
+                key: file[key] for key in ("poses", "trans", "betas", "gender", "mocap_framerate")
+            }
+    except KeyError as error:
+        raise InputError(
+            f"no {error}",
+            where=path,
+            field=str(error).split("'")[1],
+            fix="this file cannot be used",
+        ) from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"missing or broken ({error})", where=path, fix="complete amass_dir"
+        ) from None
+    if data["poses"].ndim != 2 or data["poses"].shape[1] != 156:
+        raise InputError(
+            f"poses of shape {data['poses'].shape}, expected (frames, 156)",
+            where=path,
+            field="poses",
+            fix="use the SMPL+H G files",
+        )
+    stride = int(float(data["mocap_framerate"]) / FPS)
+    if stride < 1:
+        raise InputError(
+            f"{data['mocap_framerate']} frames a second",
+            where=path,
+            field="mocap_framerate",
+            fix="this file cannot be used",
+        )
+    gender = data["gender"].item()
+    gender = gender.decode() if isinstance(gender, bytes) else str(gender)
+    joints = body(
+        data["poses"][::stride],
+        data["trans"][::stride],
+        data["betas"][:10],
+        "male" if gender == "male" else "female",
+    )
+    return joints[..., [0, 2, 1]]
+
+
+def cut(source: np.ndarray, segment: Segment) -> np.ndarray:
+    """[T, J, 3] of the segment, right-handed: AMASS sources are cut and their x negated, HumanAct12 is taken whole."""
+    if segment.subset == PREMADE:
+        return source
+    source = source[PREFIX.get(segment.subset, 0) :][segment.begin : segment.end]
+    return source * np.array([-1.0, 1.0, 1.0], dtype=source.dtype)
+
+
+def motions(
+    folder: Path, segments: list[Segment], body: BodyModel, report: Report
+) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, joints [T, 22, 3]) of every segment and of its mirror image; a source is read once."""
+    by_source: dict[str, list[Segment]] = {}
+    for segment in segments:
+        by_source.setdefault(segment.source, []).append(segment)
+    for segments_of in progress(by_source.values(), total=len(by_source), label="amass"):
+        try:
+            source = read_source(folder, segments_of[0], body)
+        except InputError as error:
+            report.broken(error)
+            continue
+        for segment in segments_of:
+            joints = cut(source, segment)[:, : len(SMPL_22)].astype(np.float32)
+            yield segment.name, joints
+            yield f"M{segment.name}", mirror(torch.from_numpy(joints)).numpy()
+
+
+def build(settings: dict[str, Any], skipped: list[str], body: BodyModel) -> Iterator[Clip]:
+    """Clips through any body model, in the order of their sources."""
+    amass = Path(settings["amass_dir"]).expanduser()
+    official = root_of(
+        settings, LAYOUT, ("index.csv", "texts", *(f"{split}.txt" for split in SPLITS))
+    )
+    split_of = {name: split for split in SPLITS for name in read_split(official, split)}
+    segments = [
+        one
+        for one in read_index(official / "index.csv")
+        if {one.name, f"M{one.name}"} & set(split_of)
+    ]
+    report = Report(skipped, settings["on_error"] == "fail")
+    for name, joints in motions(amass, segments, body, report):
+        if name not in split_of:
+            continue
+        if len(joints) < 2:
+            report.left_out("too short", f"{name}: {len(joints)} frames")
+            continue
+        features, _ = process(
+            torch.from_numpy(joints)[None], torch.tensor([len(joints)]), compat=settings["compat"]
+        )
+        if not bool(features.isfinite().all()):
+            report.left_out("NaN", f"{name}: undefined features")
+            continue
+        try:
+            captions = captions_of(official / "texts" / f"{name}.txt", report)
+        except InputError as error:
+            report.broken(error)
+            continue
+        yield from clips_of(
+            name, features[0].numpy(), captions, split_of[name], LAYOUT, OFFICIAL_FPS, report
+        )
+    report.summary()
+
+
+def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
+    """Needs the licensed files; what is missing, who gives it and where it goes is one message."""
+    needed = {"amass_dir": ("",), "body_models_dir": ("male/model.npz", "female/model.npz")}
+    for key, files in needed.items():
+        folder = Path(settings[key]).expanduser()
+        for file in files:
+            if not (folder / file).exists():
+                raise InputError(
+                    f"{file or 'the folder'} not found; its licence forbids to ship it",
+                    where=folder,
+                    field=f"corpus.{key}",
+                    fix=f"get it from {OWNERS[key]} and put it there, or name its folder in {where}",
+                )
+    return build(settings, skipped, smplh(Path(settings["body_models_dir"]).expanduser()))
