@@ -93,6 +93,7 @@ def checkout(tmp_path_factory):
     ):
         shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     for name, text in FILE.findall((ROOT / "docs" / "extend.md").read_text("utf-8")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     [site] = re.findall(r"^# my-site.yaml\n.*?(?=^```$)", cluster_page(), re.M | re.S)
     (folder / "my-site.yaml").write_text(site, encoding="utf-8")
