@@ -43,17 +43,17 @@ def typed(value: Any) -> Any:
         return {key: typed(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [typed(entry) for entry in value]
-    return _yaml(value, value) if isinstance(value, str) else value
+    return _yaml(value, "--config", value) if isinstance(value, str) else value
 
 
-def _yaml(text: str, given: str) -> Any:
-    """A value of the command line, read as YAML; `given` is what the user wrote."""
+def _yaml(text: str, option: str, given: str) -> Any:
+    """A value of the command line, read as YAML; `given` is what the user wrote after `option`."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(
-            f"not valid YAML ({' '.join(str(error).split())})",
-            where=given,
+            f"{given!r} is not valid YAML ({' '.join(str(error).split())})",
+            where=option,
             fix="close its brackets and quotes, or quote the whole value",
         ) from None
 
@@ -185,7 +185,7 @@ def apply_set(run: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
             raise InputError(
                 f"{assignment!r} is not key=value", where="--set", fix="for example --set seeds=[0]"
             )
-        change: Any = _yaml(text, assignment)
+        change: Any = _yaml(text, "--set", assignment)
         for step in reversed(key.split(".")):
             change = {step: change}
         run = merge(run, change)
