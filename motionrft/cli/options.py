@@ -26,10 +26,13 @@ class RunFile:
     """A change to a key of the run, e.g. `--set seeds=[0]`; may be repeated."""
 
     def load(self) -> dict[str, Any]:
-        """The complete, validated run."""
+        """The complete run, every section and every cell of it validated."""
         from motionrft.configuration import load_run
+        from motionrft.finetune.cells import check_cells
 
-        return load_run(self.config, self.changes)
+        run = load_run(self.config, self.changes)
+        check_cells(run, self.config)
+        return run
 
     def entry(self, section: str, name: str) -> dict[str, Any]:
         """`name` of the run's `section` (backbones, methods, text)."""

@@ -84,7 +84,7 @@ def test_lists_follow_one_option_or_several():
 
 
 SAMPLE = shlex.split("sample --backbone zzz --model m --features f --text t --out o")
-SCORE = shlex.split("evaluate-reward --semantic s --features f --text t --out o")
+SCORE = shlex.split("evaluate-reward --reward s --features f --text t --out o")
 MISTAKES = {
     "a command": (["fintune"], 'Did you mean "finetune"?'),
     "an option": (["verify", "--failures-onli"], "Did you mean --failures-only?"),

@@ -97,9 +97,7 @@ CHANGES = {
     "the reward": (
         ("reward={network: {layers: 2}}",),
         {
-            "train_reward": 1,
-            "train_reward_spl": 1,
-            "train_reward_judged": 2,
+            "train_reward": 4,
             "evaluate_reward": 1,
             "finetune": 2,
             "evaluate": 2,

@@ -24,10 +24,9 @@ rule pretrain:
         settings=PLAN.pretraining_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
-        start=lambda wildcards, input: [f"--from {file}" for file in input.start],
     shell:
         "python -m motionrft pretrain --config {params.config:q} --backbone {wildcards.backbone} "
-        "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} {params.start} "
+        "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} --from {input.start:q} "
         "--device {resources.device} --out {output.model:q} > {log:q} 2>&1"
 
 
