@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -166,10 +166,9 @@ def test_help_comes_at_once_and_without_torch():
         "assert not {'torch', 'pandas', 'numpy', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        command = [sys.executable, "-m", "motionrft", "--help"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.5
+    command = [sys.executable, "-m", "motionrft", "--help"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # its own work, however many share the machine
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
