@@ -97,9 +97,7 @@ CHANGES = {
     "the reward": (
         ("reward={network: {layers: 2}}",),
         {
-            "train_reward": 1,
-            "train_reward_spl": 1,
-            "train_reward_judged": 2,
+            "train_reward": 4,
             "evaluate_reward": 1,
             "finetune": 2,
             "evaluate": 2,
@@ -177,3 +175,9 @@ SELECTIONS = {
 def test_any_part_of_the_toy_run_plans(change, tmp_path):
     jobs = planned(snakemake(tmp_path, "toy", "--dry-run", "--config", change))
     assert jobs == jobs | SELECTIONS[change]
+
+
+def test_every_target_says_what_it_is(tmp_path):
+    listed = snakemake(tmp_path, "ci", "--list-rules").stdout.splitlines()
+    assert len(listed) > 20
+    assert [line for line in listed if not line.endswith(".)")] == []
