@@ -61,5 +61,4 @@ def load_backbone(
         about["backbone"], dim=about["dim"], text=about["text"], normaliser=normaliser
     )
     load_into(backbone, tensors, path)
-    backbone.normaliser = normaliser.to(device)
     return backbone.to(device).eval(), about

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import load_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
-from motionrft.files import read_tensors
 from motionrft.finetune.batch import Material, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.loop import Course
@@ -32,6 +31,7 @@ from motionrft.finetune.validation import (
     set_training,
     spread,
 )
+from motionrft.reward.files import stage_files
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.text.features import TextCache
 
@@ -77,14 +77,14 @@ def prepare(
     settings, section = cell_settings(run, backbone_name, method_name), run["methods"][method_name]
     entry = run["backbones"][backbone_name]
     backbone, about = load_backbone(files.base, device)
-    table = step_table(entry["sampler"], backbone.prediction).to(device)
+    table = step_table(entry["sampler"], backbone.prediction)
     where = f"config/backbones/{backbone_name}.yaml"
     check_reward_form(
         entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
     )
     method = read_method(section, len(table), entry["reward_form"])
     trained, adapters = open_weights(backbone, settings, seed)
-    stages = reward_stages(files.rewards)
+    stages = stage_files(files.rewards)
     yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
     own = f"config/methods/{method_name}.yaml"
     scorer = yardstick
@@ -160,27 +160,6 @@ def open_weights(
             parameter.requires_grad_(True)
     set_training(backbone, trained, settings.train_dropout)
     return trained, adapters
-
-
-def reward_stages(files: Sequence[Path]) -> dict[str, Path]:
-    """The files by the stage their headers name."""
-    stages: dict[str, Path] = {}
-    for file in files:
-        about = read_tensors(file)[1]
-        kind = str(about.get("kind", ""))
-        if not kind.startswith("reward-"):
-            raise InputError(
-                "not a reward file of this suite", where=file, fix="pass the files of train-reward"
-            )
-        # self-refinement ends in a semantic network too
-        stages["spl" if about.get("stage") == "spl" else kind.removeprefix("reward-")] = file
-    if "spl" in stages:
-        stages.setdefault("semantic", stages["spl"])
-    if "semantic" not in stages:
-        raise InputError(
-            "no semantic stage among the reward files", where="--reward", fix="pass it first"
-        )
-    return stages
 
 
 def refined(stages: dict[str, Path], where: str) -> dict[str, Path]:
@@ -278,7 +257,7 @@ class Data:
 
     def wrap(self, batch: Batch, seeds: list[int]) -> Material:
         batch, backbone = batch.to(self.device), self.backbone
-        condition = backbone.condition(
+        condition = Condition.of(
             self.text(batch.captions).to(self.device), self.empty, batch.lengths
         )
         references = batch.features if self.settings.references else None

@@ -84,7 +84,7 @@ def text_condition(case: Case, model: MLD) -> Condition:
 
     text, empty = batch(case.input("io/den/text")), batch(case.input("io/den/text_uncond"))
     lengths = case.input("io/mask" if "io/mask" in case.tensors else "io/vae/mask").sum(1)
-    return model.condition(text, empty, lengths)
+    return Condition.of(text, empty, lengths)
 
 
 def check_vae(case: Case, model: MLD) -> None:
