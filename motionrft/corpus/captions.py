@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from motionrft.contents import read_text
 from motionrft.errors import InputError
 
 
@@ -75,19 +76,7 @@ def read_captions(path: Path) -> tuple[list[Caption], list[InputError]]:
     """The captions of a file, and one error for each broken line."""
     captions: list[Caption] = []
     broken: list[InputError] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError(
-            "no such caption file", where=path, field="texts", fix="complete the texts folder"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 (byte {error.start})",
-            where=path,
-            field="texts",
-            fix="save the file as UTF-8",
-        ) from None
+    lines = read_text(path, "texts", "complete the texts folder").split("\n")
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:

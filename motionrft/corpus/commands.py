@@ -31,19 +31,31 @@ def run_corpus(arguments: argparse.Namespace) -> None:
     from motionrft.artefacts import provenance
     from motionrft.config import load_run
     from motionrft.corpus.kinds import facts, source
+    from motionrft.corpus.report import Report
+    from motionrft.corpus.splits import check_counts
     from motionrft.corpus.store import write_corpus
 
-    settings = load_run(arguments.config, arguments.set)["corpus"]
+    run = load_run(arguments.config, arguments.set)
+    settings, evaluate = run["corpus"], run["evaluate"]
     clips, fps = source(settings["kind"])
     where = str(arguments.config)
-    skipped: list[str] = []
+    report = Report(fatal=settings.get("on_error") == "fail")
     about = {
         "corpus": settings,
-        "skipped": skipped,
+        "skipped": report.skipped,
+        "remarks": report.remarks,
         "provenance": provenance(settings, seed=settings.get("seed")),
     }
-    described = facts(settings["kind"], settings, where)
-    write_corpus(arguments.out, clips(settings, where, skipped), about, fps=fps, facts=described)
+    write_corpus(
+        arguments.out,
+        clips(settings, where, report),
+        about,
+        fps=fps,
+        facts=facts(settings["kind"], settings, where),
+        report=report,
+        enough=lambda table: check_counts(table, evaluate["min_frames"], evaluate["group"], where),
+    )
+    report.summary()
 
 
 def add_features(stages: argparse._SubParsersAction) -> None:

@@ -15,20 +15,24 @@ Feature store, a folder (made from a packed corpus):
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from motionrft.artefacts import atomic, read_json, read_table, read_tensors, write_json, write_table
+from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation
-from motionrft.motion.skeleton import SKELETONS, SMPL_22
+from motionrft.motion.skeleton import SKELETONS, SMPL_22, Skeleton
+from motionrft.motion.validity import short_bone, undefined_bone
 
 COLUMNS = ("clip", "start", "frames", "split", "captions", "mirror_of", "source")
 SPLITS = ("train", "val", "test")
@@ -52,10 +56,19 @@ class Clip:
     features: np.ndarray | None = None
 
 
-def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
-    """Raises `InputError` naming the clip and the field for anything that cannot be a motion with captions."""
+def check_clip(
+    clip: Clip,
+    min_frames: int = 2,
+    skeleton: Skeleton = SMPL_22,
+    compat: str = HUMANML3D,
+    bone_lengths: Tensor | None = None,
+) -> None:
+    """Raises `InputError` naming the clip and the field for anything that cannot be a motion with captions.
+
+    A clip that does not bring its own features must also have bones whose features are defined.
+    """
     where = clip.source or clip.name
-    joints = clip.joints
+    joints, count = clip.joints, len(skeleton)
     if joints.ndim != 3 or joints.shape[1:] != (count, 3):
         raise InputError(
             f"shape {joints.shape}, expected (frames, {count}, 3)",
@@ -78,6 +91,8 @@ def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
             field="joints",
             fix="repair or remove the clip",
         )
+    if clip.features is None:
+        _check_bones(clip, where, skeleton, compat, bone_lengths)
     if not clip.captions:
         raise InputError(
             "no caption", where=where, field="captions", fix="add one to the captions table"
@@ -96,6 +111,25 @@ def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
             where=where,
             field="split",
             fix=f"use one of {', '.join(SPLITS)}",
+        )
+
+
+def _check_bones(
+    clip: Clip, where: str, skeleton: Skeleton, compat: str, bone_lengths: Tensor | None
+) -> None:
+    points = torch.from_numpy(np.asarray(clip.joints, dtype=np.float32))
+    short = short_bone(points, skeleton)
+    if short:
+        raise InputError(
+            short, where=where, field="joints", fix="check the joint map, or remove the clip"
+        )
+    undefined = undefined_bone(points, skeleton, compat, bone_lengths)
+    if undefined:
+        raise InputError(
+            undefined,
+            where=where,
+            field="joints",
+            fix="remove the clip, or set corpus.compat: corrected, which can express it",
         )
 
 
@@ -122,22 +156,35 @@ def write_corpus(
     *,
     fps: float = 20.0,
     facts: dict[str, Any] | None = None,
+    report: Report | None = None,
+    enough: Callable[[pd.DataFrame], None] = lambda clips: None,
 ) -> None:
     """Packs checked clips, streaming: memory is bounded by one clip. corpus.json comes last and marks success.
 
     `facts` go into corpus.json: what later stages must know of the data (skeleton, bone_lengths, statistics).
+    A clip that cannot be used goes to `report`, which may raise; without one it is an error. `enough` raises where
+    the table of clips is not what a run needs; nothing is written then.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in ("corpus.json", "kinematic.npy"):
-        (folder / stale).unlink(missing_ok=True)
-    count = len(SKELETONS[(facts or {}).get("skeleton", SMPL_22.name)])
+    skeleton = SKELETONS[(facts or {}).get("skeleton", SMPL_22.name)]
+    lengths = (facts or {}).get("bone_lengths")
+    body = {
+        "skeleton": skeleton,
+        "compat": about.get("corpus", {}).get("compat", HUMANML3D),
+        "bone_lengths": None if lengths is None else torch.tensor(lengths),
+    }
+    report = report or Report(fatal=True)
     rows: list[dict[str, Any]] = []
     with contextlib.ExitStack() as files:
         motions = Packed(files.enter_context(packing(folder / "motions.npy")))
         kinematic: Packed | None = None
         for clip in clips:
-            check_clip(clip, count=count)
+            try:
+                check_clip(clip, **body)
+            except InputError as error:
+                report.broken(error)
+                continue
             rows.append(
                 {
                     "clip": clip.name,
@@ -170,18 +217,22 @@ def write_corpus(
                 where=folder,
                 fix="check the corpus section of the configuration",
             )
+        frame = pd.DataFrame(rows)
+        repeated = frame["clip"][frame["clip"].duplicated()]
+        if len(repeated):
+            raise InputError(
+                f"clip {repeated.iloc[0]!r} appears twice",
+                where=folder,
+                field="clip",
+                fix="give clips unique names",
+            )
+        enough(frame)
         motions.finish()
         if kinematic is not None:
             kinematic.finish()
-    frame = pd.DataFrame(rows)
-    repeated = frame["clip"][frame["clip"].duplicated()]
-    if len(repeated):
-        raise InputError(
-            f"clip {repeated.iloc[0]!r} appears twice",
-            where=folder,
-            field="clip",
-            fix="give clips unique names",
-        )
+        # only now, with all of the new corpus at hand, is an older one no longer whole
+        for stale in ("corpus.json", "kinematic.npy"):
+            (folder / stale).unlink(missing_ok=True)
     write_table(folder / "clips.parquet", frame, about)
     write_json(folder / "corpus.json", {"fps": fps, **(facts or {}), **about})
 

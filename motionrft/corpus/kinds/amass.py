@@ -20,16 +20,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from motionrft.contents import read_array, read_arrays
 from motionrft.corpus.kinds.humanml3d import LAYOUT
 from motionrft.corpus.official.reader import (
     OFFICIAL_FPS,
-    Report,
     captions_of,
     clips_of,
-    read_array,
-    read_split,
+    read_frames,
+    read_splits,
     root_of,
 )
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import SPLITS, Clip
 from motionrft.errors import InputError
 from motionrft.motion.kinematic import process
@@ -38,6 +39,19 @@ from motionrft.training.progress import progress
 
 FPS = OFFICIAL_FPS
 JOINTS = 52  # of SMPL+H: the body's 22 and both hands
+# the names that later releases of AMASS give to subsets of index.csv
+RENAMED = {
+    "BioMotionLab_NTroje": "BMLrub",
+    "DFaust_67": "DFaust",
+    "MPI_HDM05": "HDM05",
+    "MPI_Limits": "PosePrior",
+    "MPI_mosh": "MoSh",
+    "SSM_synced": "SSM",
+    "TCD_handMocap": "TCDHands",
+    "Transitions_mocap": "Transitions",
+}
+KEYS = ("poses", "trans", "betas", "gender", "mocap_framerate")
+RATE_OF_SMPLX = "mocap_frame_rate"  # as the SMPL-X release calls it
 FRAMES = 256  # of a motion at once: the skinning of 6,890 vertices takes 1 MB a frame
 # frames cut from the start of every motion of a subset (a T-pose, a count-in)
 PREFIX = {
@@ -148,50 +162,52 @@ def smplh(folder: Path) -> BodyModel:
     return joints
 
 
+def source_file(folder: Path, segment: Segment) -> Path:
+    """The segment's file under the names that index.csv and later releases give its subset, and their endings."""
+    subset, _, rest = segment.source.partition("/")
+    subsets = [subset, *([RENAMED[subset]] if subset in RENAMED else [])]
+    sources = [f"{name}/{rest}" for name in subsets]
+    sources += [source.removesuffix("_poses") + "_stageii" for source in sources]
+    paths = [folder / f"{source}.npz" for source in sources]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
 def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
     """[T, 52 or 24 or 22, 3]: the whole source at about 20 fps, Y up and not yet turned right-handed."""
     if segment.subset == PREMADE:
         path = folder / f"{segment.source}.npy"
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        array = read_array(path, "complete amass_dir")
+        return read_frames(path, array.shape[1:])
+    path = source_file(folder, segment)
+    data = read_arrays(path, {*KEYS, RATE_OF_SMPLX}, "complete amass_dir")
+    if RATE_OF_SMPLX in data:
+        data.setdefault("mocap_framerate", data[RATE_OF_SMPLX])
+    for key in KEYS:
+        if key not in data:
             raise InputError(
-                f"missing or broken ({error})", where=path, fix="complete amass_dir"
-            ) from None
-        return read_array(path, array.shape[1:])
-    path = folder / f"{segment.source}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {
-                key: file[key] for key in ("poses", "trans", "betas", "gender", "mocap_framerate")
-            }
-    except KeyError as error:
-        raise InputError(
-            f"no {error}",
-            where=path,
-            field=str(error).split("'")[1],
-            fix="this file cannot be used",
-        ) from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"missing or broken ({error})", where=path, fix="complete amass_dir"
-        ) from None
+                f"no {key!r}",
+                where=path,
+                field=key,
+                fix="use the SMPL+H G files",
+            )
     if data["poses"].ndim != 2 or data["poses"].shape[1] != 156:
+        kind = "an SMPL-X file: " if data["poses"].shape[1:] == (165,) else ""
         raise InputError(
-            f"poses of shape {data['poses'].shape}, expected (frames, 156)",
+            f"{kind}poses of shape {data['poses'].shape}, expected (frames, 156)",
             where=path,
             field="poses",
             fix="use the SMPL+H G files",
         )
-    stride = int(float(data["mocap_framerate"]) / FPS)
-    if stride < 1:
+    rate = np.asarray(data["mocap_framerate"]).ravel()
+    if rate.size != 1 or rate.dtype.kind not in "fiu" or not FPS <= float(rate[0]) < 1e4:
         raise InputError(
-            f"{data['mocap_framerate']} frames a second",
+            f"{', '.join(map(str, rate))} frames a second",
             where=path,
             field="mocap_framerate",
             fix="this file cannot be used",
         )
-    gender = data["gender"].item()
+    stride = int(float(rate[0]) / FPS)
+    gender = data["gender"].ravel()[0]
     gender = gender.decode() if isinstance(gender, bytes) else str(gender)
     joints = body(
         data["poses"][::stride],
@@ -229,19 +245,18 @@ def motions(
             yield f"M{segment.name}", mirror(torch.from_numpy(joints)).numpy()
 
 
-def build(settings: dict[str, Any], skipped: list[str], body: BodyModel) -> Iterator[Clip]:
+def build(settings: dict[str, Any], report: Report, body: BodyModel) -> Iterator[Clip]:
     """Clips through any body model, in the order of their sources."""
     amass = Path(settings["amass_dir"]).expanduser()
     official = root_of(
         settings, LAYOUT, ("index.csv", "texts", *(f"{split}.txt" for split in SPLITS))
     )
-    split_of = {name: split for split in SPLITS for name in read_split(official, split)}
+    split_of = read_splits(official, report)
     segments = [
         one
         for one in read_index(official / "index.csv")
         if {one.name, f"M{one.name}"} & set(split_of)
     ]
-    report = Report(skipped, settings["on_error"] == "fail")
     for name, joints in motions(amass, segments, body, report):
         if name not in split_of:
             continue
@@ -262,10 +277,9 @@ def build(settings: dict[str, Any], skipped: list[str], body: BodyModel) -> Iter
         yield from clips_of(
             name, features[0].numpy(), captions, split_of[name], LAYOUT, OFFICIAL_FPS, report
         )
-    report.summary()
 
 
-def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
+def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802
     """Needs the licensed files; what is missing, who gives it and where it goes is one message."""
     needed = {"amass_dir": ("",), "body_models_dir": ("male/model.npz", "female/model.npz")}
     for key, files in needed.items():
@@ -278,4 +292,4 @@ def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator
                     field=f"corpus.{key}",
                     fix=f"get it from {OWNERS[key]} and put it there, or name its folder in {where}",
                 )
-    return build(settings, skipped, smplh(Path(settings["body_models_dir"]).expanduser()))
+    return build(settings, report, smplh(Path(settings["body_models_dir"]).expanduser()))

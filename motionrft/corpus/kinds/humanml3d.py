@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from motionrft.corpus.official.reader import Layout, official_facts, read_official
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip
 from motionrft.motion.skeleton import SMPL_22
 
@@ -20,10 +21,10 @@ LAYOUT = Layout(
 )
 
 
-def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
+def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802
     """Clips with their official features; sub-clips are clips of their own (`A_000123`)."""
     del where
-    return read_official(settings, LAYOUT, skipped)
+    return read_official(settings, LAYOUT, report)
 
 
 def facts(settings: dict[str, Any], where: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from motionrft.corpus.official.reader import Layout, official_facts, read_official
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip
 from motionrft.motion.skeleton import KIT_21
 
@@ -19,11 +20,11 @@ LAYOUT = Layout(
 )
 
 
-def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
+def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802
     """Clips with their official features. With `compat: humanml3d`, parts are cut at 20 frames a second, as
     the official loaders do although the data have 12.5."""
     del where
-    return read_official(settings, LAYOUT, skipped)
+    return read_official(settings, LAYOUT, report)
 
 
 def facts(settings: dict[str, Any], where: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motionrft.corpus.kinds import amass
+from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22, mirror
 from tests.corpus.synthetic_bodies import motion
@@ -84,12 +85,11 @@ def captures(home: Path) -> dict[str, np.ndarray]:
 
 
 def read(home: Path, **changes: str):
-    skipped: list[str] = []
     chosen = settings(home, **changes)
     segments = amass.read_index(home / "index.csv")
-    report = amass.Report(skipped, chosen["on_error"] == "fail")
+    report = Report(chosen["on_error"] == "fail")
     found = dict(amass.motions(Path(chosen["amass_dir"]), segments, body, report))
-    return found, list(amass.build(chosen, skipped, body)), skipped
+    return found, list(amass.build(chosen, report, body)), report.skipped
 
 
 def test_segments_follow_the_official_preparation(home: Path, captures: dict[str, np.ndarray]):
@@ -146,7 +146,7 @@ def test_captures_that_cannot_be_used_are_named(home: Path, captures, changes, m
 
 def test_a_missing_capture_is_named(home: Path, captures):
     (home.parent / "amass" / "MPI_HDM05" / "dg" / "walk_poses.npz").unlink()
-    with pytest.raises(InputError, match=r"walk_poses\.npz.*missing"):
+    with pytest.raises(InputError, match=r"walk_poses\.npz.*no such file"):
         read(home)
 
 
@@ -163,9 +163,9 @@ def test_a_broken_index_is_named(home: Path):
 
 def test_licensed_files_that_are_missing_are_one_clear_message(home: Path):
     with pytest.raises(InputError, match=r"amass_dir.*licence.*amass\.is\.tue\.mpg\.de"):
-        amass.CORPUS(settings(home), "config.yaml", [])
+        amass.CORPUS(settings(home), "config.yaml", Report())
     (home.parent / "amass").mkdir()
     with pytest.raises(
         InputError, match=r"body_models_dir.*male/model\.npz.*mano\.is\.tue\.mpg\.de"
     ):
-        amass.CORPUS(settings(home), "config.yaml", [])
+        amass.CORPUS(settings(home), "config.yaml", Report())

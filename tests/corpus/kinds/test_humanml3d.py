@@ -9,6 +9,7 @@ from motionrft.corpus.features import write_features
 from motionrft.corpus.kinds import humanml3d
 from motionrft.corpus.official.reader import letters
 from motionrft.corpus.official.writer import captions_of, write_official
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
 from motionrft.motion.kinematic import process
@@ -50,9 +51,10 @@ def settings(folder: Path, **changes: str) -> dict[str, str]:
 
 
 def read(folder: Path, **changes: str) -> tuple[dict[str, Clip], list[str]]:
-    skipped: list[str] = []
-    clips = list(humanml3d.CORPUS(settings(folder, **changes), "config.yaml", skipped))
-    return {clip.name: clip for clip in clips}, skipped
+    chosen = settings(folder, **changes)
+    report = Report(chosen["on_error"] == "fail")
+    clips = list(humanml3d.CORPUS(chosen, "config.yaml", report))
+    return {clip.name: clip for clip in clips}, report.skipped
 
 
 def test_what_goes_out_comes_back(official: Path):
@@ -91,9 +93,8 @@ def test_names_of_parts_are_the_same_every_time(official: Path):
 
 
 def test_the_whole_way_into_the_feature_store(official: Path, tmp_path: Path):
-    skipped: list[str] = []
     facts = humanml3d.facts(settings(official), "config.yaml")
-    clips = humanml3d.CORPUS(settings(official), "config.yaml", skipped)
+    clips = humanml3d.CORPUS(settings(official), "config.yaml", Report())
     write_corpus(tmp_path / "corpus", clips, {}, fps=humanml3d.FPS, facts=facts)
     write_features(tmp_path / "corpus", tmp_path / "features", {}, compat="humanml3d", batch=2)
     store = FeatureStore(tmp_path / "features")

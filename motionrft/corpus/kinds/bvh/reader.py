@@ -1,0 +1,117 @@
+"""How the files of one folder become bodies: the joint map, the scale and the up axis, given or found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionrft.corpus.kinds.bvh.body import (
+    head_above,
+    legs,
+    mapped,
+    placed,
+    unit_of,
+    up_axis,
+    upward,
+)
+from motionrft.corpus.kinds.bvh.file import BvhMotion, read_bvh
+from motionrft.corpus.kinds.bvh.folder import Take
+from motionrft.corpus.kinds.bvh.joint_map import JointMap, fitted, guess_joint_map, read_joint_map
+from motionrft.corpus.report import Report
+from motionrft.errors import InputError
+
+AUTO = "auto"
+SAMPLE = 12  # files that tell the up axis of a folder
+
+
+@dataclass
+class Reader:
+    """joint_map: the user's, or None to guess each file's from its names; scale: the user's, or None for each file's
+    own, from the length of its legs; up: the axis of the files that points upwards."""
+
+    joint_map: JointMap | None
+    scale: float | None
+    up: str
+    report: Report
+    guesses: dict[tuple[str, ...], tuple[str, JointMap]] = field(default_factory=dict)
+
+    def joints(self, motion: BvhMotion, where: Path) -> np.ndarray:
+        """[T, 22, 3] in the file's unit and axes."""
+        if self.joint_map is not None:
+            return mapped(motion, fitted(self.joint_map, motion.names) or self.joint_map, where)
+        skeleton = tuple(motion.names)
+        if skeleton not in self.guesses:
+            name, joint_map = guess_joint_map(motion, where)
+            self.guesses[skeleton] = name, joint_map
+            detail = "; ".join(f"{joint} {' + '.join(own)}" for joint, own in joint_map.items())
+            self.report.remark(
+                f"joint map {name}, from the joint names of {where.name}"
+                + (f": {detail}" if name == "guessed" else "")
+            )
+        return mapped(motion, self.guesses[skeleton][1], where)
+
+    def body(self, motion: BvhMotion, where: Path) -> np.ndarray:
+        """[T, 22, 3] metres, upright, on the floor, facing +Z in the first frame."""
+        joints = self.joints(motion, where)
+        upright = placed(joints, self.scale_of(joints, where), self.up)
+        share = head_above(upright)
+        if share < 0.5:
+            self.report.remark(
+                f"{where}: the head is above the pelvis in {100 * share:.0f} % of frames with corpus.up: {self.up}"
+            )
+        return upright
+
+    def scale_of(self, joints: np.ndarray, where: Path) -> float:
+        """Metres in the file's unit; a scale that makes no likely body is remarked."""
+        leg = legs(joints)
+        likely = unit_of(leg)
+        if self.scale is None:
+            if likely is None:
+                raise InputError(
+                    f"legs of {leg:.3g} units are no body's in metres, centimetres, millimetres or inches",
+                    where=where,
+                    field="corpus.scale",
+                    fix="set corpus.scale to the metres in one unit of the files",
+                )
+            return likely
+        if likely is not None and not 0.5 < self.scale / likely < 2:
+            self.report.remark(
+                f"{where}: legs are {leg * self.scale:.3g} m long at corpus.scale {self.scale:g}, "
+                f"{leg * likely:.2f} m at {likely:g}"
+            )
+        return self.scale
+
+
+def open_reader(settings: dict[str, Any], takes: list[Take], report: Report) -> Reader:
+    """The reader of a folder; the up axis, where it is not given, is found from a sample of its files."""
+    name, scale, up = (settings.get(key, AUTO) for key in ("joint_map", "scale", "up"))
+    reader = Reader(
+        None if name == AUTO else read_joint_map(name),
+        None if scale == AUTO else float(scale),
+        "y" if up == AUTO else up,
+        report,
+    )
+    directions, unmapped = [], []
+    for take in takes[:: max(len(takes) // SAMPLE, 1)]:
+        try:
+            motion = read_bvh(take.path)
+        except InputError:
+            continue  # named when the file's own turn comes
+        try:
+            directions.append(upward(reader.joints(motion, take.path)))
+        except InputError as error:
+            unmapped.append(error)
+    if unmapped and not directions:
+        raise unmapped[0]  # once, instead of for every file
+    if up != AUTO:
+        return reader
+    axis = up_axis(directions) if directions else "y"
+    if axis is None:
+        report.remark("bodies stand along no axis plainly: Y is taken to be up (corpus.up)")
+    elif axis != "y":
+        report.remark(f"bodies stand along {axis}: turned to Y up (corpus.up: {axis})")
+    reader.up = axis or "y"
+    return reader
