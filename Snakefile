@@ -16,9 +16,11 @@ min_version("9.14")
 
 # the package of this checkout, for the rules' definitions and for their commands
 sys.path.insert(0, str(workflow.basedir))
-from motionrft.config.plan import use_this_python
+from motionrft.configuration.outputs import keep_outputs_until_replaced
+from motionrft.workflow_plan import use_this_python
 
 use_this_python(workflow.basedir)
+keep_outputs_until_replaced()
 
 # an explicit --configfile stands alone: it is not laid over the toy run
 if not workflow.config_settings.configfiles:

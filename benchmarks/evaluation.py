@@ -20,14 +20,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from motionrft.artefacts import write_table, write_tensors
-from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.generate import generate
-from motionrft.config import load_run
+from motionrft.backbones.io import build_backbone
+from motionrft.configuration import load_run
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluator import TextMotionMatch, Widths, corpus_digest, save_evaluator
-from motionrft.evaluation.judge import Judge
+from motionrft.evaluation.evaluators.evaluator import (
+    TextMotionMatch,
+    Widths,
+    corpus_digest,
+    save_evaluator,
+)
 from motionrft.evaluation.protocol import protocol
+from motionrft.evaluation.scorer import Judge
+from motionrft.files import write_table, write_tensors
 from motionrft.motion.representation import representation
 from motionrft.text.features import TextBatch, TextCache, write_cache
 

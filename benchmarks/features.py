@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from motionrft.config.schema import validate
+from motionrft.configuration.schema import validate
 from motionrft.corpus.features import write_features
 from motionrft.corpus.kinds.toy import CORPUS
 from motionrft.corpus.report import Report

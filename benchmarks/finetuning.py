@@ -17,22 +17,23 @@ from typing import Any
 
 import torch
 
-from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.base import Backbone
-from motionrft.config import load_run
+from motionrft.backbones.io import build_backbone
+from motionrft.configuration import load_run
 from motionrft.diffusion.schedules import step_table
+from motionrft.finetune.batch import Material, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.job import build_method, open_weights, weighted
-from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course, Training
-from motionrft.finetune.material import Material, noise_seeds
+from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
+from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.settings import Settings
+from motionrft.finetune.setup import open_weights, weighted
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.adapters import LoraSettings
 from motionrft.reward.files import new_branch
+from motionrft.reward.lora import LoraSettings
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.reward.objective import MotionReward
 from motionrft.text.features import TextBatch
 
 TEXT = {"pooled": 768, "tokens": 1024}
@@ -110,7 +111,7 @@ def course(
     )
     batch = material(backbone, rows, frames)
     return Course(
-        sampler, build_method(section, entry["reward_form"], len(table)),
+        sampler, read_method(section, len(table), entry["reward_form"]),
         lambda: Objective(backbone, reward, levels, settings.loss, settings.micro_batch), lambda k: batch, trained,
         settings, seed=0,
         permanent=[*backbone.parameters(), *backbone.buffers(), *reward.parameters(), *reward.buffers()],

@@ -1,6 +1,6 @@
 """What the suite knows of a text-to-motion generator; everything else stays in the family's own file.
 
-Drop-in: `motionrft/backbones/<family>.py` defines `BACKBONE`, a subclass of `Backbone`;
+Drop-in: `motionrft/backbones/<family>/` defines `BACKBONE`, a subclass of `Backbone`;
 `config/backbones/<name>.yaml` names the family and its sizes.
 """
 
@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.artefacts import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
+from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
 
@@ -110,6 +110,14 @@ class Backbone(nn.Module, ABC):
         """The network's output, of x's shape. t [B]: the table's `t_model`."""
 
     @abstractmethod
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Clean motions [B, T, dim] -> x_0 [B, *sample_shape(T)], what pre-training adds noise to, without gradient.
+
+        Frames after a length are zero. Encoders that sample (a VAE's latents) draw from `generator`, which is on
+        the batch's device.
+        """
+
+    @abstractmethod
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x -> z-normalised features [B, T, dim], zero after each length. Differentiable."""
 
@@ -174,17 +182,17 @@ class Backbone(nn.Module, ABC):
 def families() -> list[str]:
     import motionrft.backbones as room
 
-    return sorted(module.name for module in pkgutil.iter_modules(room.__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(room.__path__) if module.ispkg)
 
 
 def family(name: str) -> type[Backbone]:
-    """The `BACKBONE` of `motionrft/backbones/<name>.py`."""
+    """The `BACKBONE` of the package `motionrft/backbones/<name>/`."""
     found: Sequence[str] = families()
     module = importlib.import_module(f"motionrft.backbones.{name}") if name in found else None
     if module is None or not hasattr(module, "BACKBONE"):
         raise InputError(
             f"unknown backbone family {name!r}",
             field="family",
-            fix=f"add motionrft/backbones/{name}.py",
+            fix=f"add the package motionrft/backbones/{name}/",
         )
     return module.BACKBONE

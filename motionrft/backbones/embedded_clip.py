@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionrft.backbones.official import read_checkpoint
+from motionrft.backbones.official_files import read_checkpoint
 from motionrft.text.openai_clip import embedded_clip, text_tower
 
 NESTS = ("encoder", "model_avg", "model")

@@ -12,8 +12,8 @@ from motionrft.backbones.base import Backbone
 from motionrft.diffusion.flow import flow_sampler
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
+from motionrft.progress import progress
 from motionrft.text.features import TextCache
-from motionrft.training.progress import progress
 
 
 def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:

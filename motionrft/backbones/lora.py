@@ -18,10 +18,10 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer, ParamWrapper
 from torch import Tensor, nn
 
-from motionrft.artefacts import read_tensors, write_tensors
 from motionrft.backbones.base import Backbone
-from motionrft.backbones.official import read_checkpoint, write_checkpoint
+from motionrft.backbones.official_files import read_checkpoint, write_checkpoint
 from motionrft.errors import InputError
+from motionrft.files import read_tensors, write_tensors
 
 NAME = "default"
 FACTORS = ("lora_A", "lora_B")

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.artefacts import read_tensors
-from motionrft.backbones.assemble import STATISTICS, build_backbone
 from motionrft.backbones.base import Backbone
+from motionrft.backbones.io import STATISTICS, build_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.errors import InputError
+from motionrft.files import read_tensors
 from motionrft.text.features import TextCache
 from motionrft.training.loop import TrainSettings, fit, step_generator
 

@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import atomic, write_table, write_tensors
 from motionrft.corpus.store import Corpus
 from motionrft.errors import InputError
+from motionrft.files import atomic, atomic_folder, write_table, write_tensors
 from motionrft.motion.joint import Joint
 from motionrft.motion.representation import JOINT, KINEMATIC, MODULES, ROTATION, representation
 from motionrft.motion.rotation135 import Rotation
 from motionrft.motion.validity import short_bone, undefined_bone
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 BATCH = 32  # clips at once: more no longer fit a processor's cache
 CHUNK = 2048  # frames that are summed in double precision at once
@@ -200,7 +200,7 @@ def write_features(
 
     Clips whose features are not finite (an undefined bone) are named, and nothing is written.
     """
-    corpus, out = Corpus(source), Path(out)
+    corpus = Corpus(source)
     built = {
         "skeleton": corpus.skeleton.name,
         "compat": compat,
@@ -208,10 +208,8 @@ def write_features(
     }
     jobs, rows = jobs_of(corpus, batch)
     dims = {name: representation(name, **built).dim for name in MODULES}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "clips.parquet").unlink(missing_ok=True)
-    with ExitStack() as stack:
-        files = {name: stack.enter_context(atomic(out / f"{name}.npy")) for name in MODULES}
+    with atomic_folder(out, last="clips.parquet") as folder, ExitStack() as stack:
+        files = {name: stack.enter_context(atomic(folder / f"{name}.npy")) for name in MODULES}
         for name, path in files.items():
             np.lib.format.open_memmap(
                 path, mode="w+", dtype=np.float32, shape=(int(rows.sum()), dims[name])
@@ -249,7 +247,7 @@ def write_features(
             if official:
                 mean, std = torch.tensor(official["mean"]), torch.tensor(official["std"])
             tensors |= {f"{name}.mean": mean, f"{name}.std": std}
-    facts = {**about, **built, "fps": corpus.fps, "corpus": corpus.about.get("corpus")}
-    write_tensors(out / "stats.safetensors", tensors, facts)
-    clips = corpus.clips.assign(start=np.cumsum(rows) - rows, frames=rows)
-    write_table(out / "clips.parquet", clips, facts)
+        facts = {**about, **built, "fps": corpus.fps, "corpus": corpus.about.get("corpus")}
+        write_tensors(folder / "stats.safetensors", tensors, facts)
+        clips = corpus.clips.assign(start=np.cumsum(rows) - rows, frames=rows)
+        write_table(folder / "clips.parquet", clips, facts)

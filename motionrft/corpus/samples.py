@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import read_tensors, write_tensors
 from motionrft.errors import InputError
+from motionrft.files import read_tensors, write_tensors
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import atomic, read_json, read_table, read_tensors, write_json, write_table
 from motionrft.corpus.report import Report
 from motionrft.errors import InputError
+from motionrft.files import (
+    atomic,
+    atomic_folder,
+    read_json,
+    read_table,
+    read_tensors,
+    write_json,
+    write_table,
+)
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation
@@ -165,23 +173,42 @@ def write_corpus(
     A clip that cannot be used goes to `report`, which may raise; without one it is an error. `enough` raises where
     the table of clips is not what a run needs; nothing is written then.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    skeleton = SKELETONS[(facts or {}).get("skeleton", SMPL_22.name)]
-    lengths = (facts or {}).get("bone_lengths")
-    body = {
-        "skeleton": skeleton,
-        "compat": about.get("corpus", {}).get("compat", HUMANML3D),
-        "bone_lengths": None if lengths is None else torch.tensor(lengths),
-    }
-    report = report or Report(fatal=True)
+    with atomic_folder(folder, last="corpus.json", owned=["kinematic.npy"]) as temporary:
+        compat = about.get("corpus", {}).get("compat", HUMANML3D)
+        frame = _pack(temporary, clips, facts or {}, compat, report or Report(fatal=True))
+        if frame.empty:
+            raise InputError(
+                "the corpus has no clip",
+                where=folder,
+                fix="check the corpus section of the configuration",
+            )
+        repeated = frame["clip"][frame["clip"].duplicated()]
+        if len(repeated):
+            raise InputError(
+                f"clip {repeated.iloc[0]!r} appears twice",
+                where=folder,
+                field="clip",
+                fix="give clips unique names",
+            )
+        enough(frame)
+        write_table(temporary / "clips.parquet", frame, about)
+        write_json(temporary / "corpus.json", {"fps": fps, **(facts or {}), **about})
+
+
+def _pack(
+    folder: Path, clips: Iterable[Clip], facts: dict[str, Any], compat: str, report: Report
+) -> pd.DataFrame:
+    """Writes the motions (and features that clips bring) into `folder`; returns the table of clips."""
+    skeleton = SKELETONS[facts.get("skeleton", SMPL_22.name)]
+    lengths = facts.get("bone_lengths")
+    target = None if lengths is None else torch.tensor(lengths)
     rows: list[dict[str, Any]] = []
     with contextlib.ExitStack() as files:
         motions = Packed(files.enter_context(packing(folder / "motions.npy")))
         kinematic: Packed | None = None
         for clip in clips:
             try:
-                check_clip(clip, **body)
+                check_clip(clip, skeleton=skeleton, compat=compat, bone_lengths=target)
             except InputError as error:
                 report.broken(error)
                 continue
@@ -211,30 +238,10 @@ def write_corpus(
                     field="features",
                     fix="bring features for every frame of every clip, or for none",
                 )
-        if not rows:
-            raise InputError(
-                "the corpus has no clip",
-                where=folder,
-                fix="check the corpus section of the configuration",
-            )
-        frame = pd.DataFrame(rows)
-        repeated = frame["clip"][frame["clip"].duplicated()]
-        if len(repeated):
-            raise InputError(
-                f"clip {repeated.iloc[0]!r} appears twice",
-                where=folder,
-                field="clip",
-                fix="give clips unique names",
-            )
-        enough(frame)
         motions.finish()
         if kinematic is not None:
             kinematic.finish()
-        # only now, with all of the new corpus at hand, is an older one no longer whole
-        for stale in ("corpus.json", "kinematic.npy"):
-            (folder / stale).unlink(missing_ok=True)
-    write_table(folder / "clips.parquet", frame, about)
-    write_json(folder / "corpus.json", {"fps": fps, **(facts or {}), **about})
+    return pd.DataFrame(rows)
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from motionrft.artefacts import load_into
+from motionrft.checkpoints import read_foreign
 from motionrft.errors import InputError
-from motionrft.evaluation.networks import LEAK, UNIT, final_states
+from motionrft.evaluation.evaluators.t2m import LEAK, UNIT, final_states
 from motionrft.evaluation.words import GloveReader
-from motionrft.foreign import read_foreign
+from motionrft.files import load_into
 
 PREFIX = "lengths."
 SOURCE = "length_est_bigru/model/latest.tar of the text-to-motion release"

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
-from motionrft.evaluation.metrics import GROUP
+from motionrft.metrics.generation import GROUP
 
 SAME, SECOND, NONE = "same pass", "second pass", "none"
 

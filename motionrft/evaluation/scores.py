@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from motionrft.evaluation.distances import check_pairs, euclidean, hits, ranks
-from motionrft.evaluation.metrics import diversity, fid, matching_distance, multimodality
 from motionrft.evaluation.protocol import Draw, Protocol
-from motionrft.evaluation.retrieval import TOP, recall
+from motionrft.metrics.distances import check_pairs, euclidean, hits, ranks
+from motionrft.metrics.generation import diversity, fid, matching_distance, multimodality
+from motionrft.metrics.retrieval import TOP, recall
 
 NAN = float("nan")
 

@@ -18,19 +18,19 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.artefacts import atomic, digest
 from motionrft.errors import InputError
+from motionrft.files import atomic, digest
+from motionrft.finetune.batch import Material, pieces
 from motionrft.finetune.cost import Flops, Meter, MeteredSampler, count_flops
-from motionrft.finetune.material import Material, pieces
-from motionrft.finetune.memory import PeakMemory
+from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.method import Anchor, Event, Method, Rollout
 from motionrft.finetune.objective import Objective
+from motionrft.finetune.optimizer import Updater, swapped
 from motionrft.finetune.parallel import sum_gradients, sum_numbers
 from motionrft.finetune.settings import Settings
-from motionrft.finetune.update import Updater, swapped
+from motionrft.progress import progress
+from motionrft.training.distributed import place
 from motionrft.training.loop import step_generator
-from motionrft.training.processes import place
-from motionrft.training.progress import progress
 
 LOG = logging.getLogger(__name__)
 

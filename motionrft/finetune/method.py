@@ -1,6 +1,6 @@
 """What a fine-tuning method is: a walk over the sampler that yields the samples to score and step on.
 
-Drop-in: `motionrft/finetune/<family>.py` defines `METHOD`, a frozen dataclass of its options;
+Drop-in: `motionrft/finetune/methods/<family>.py` defines `METHOD`, a frozen dataclass of its options;
 `config/methods/<name>.yaml` names the family and the options.
 """
 
@@ -18,8 +18,6 @@ from torch import Tensor
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.errors import InputError
-
-ACTIVATIONS = ("plain", "checkpoint", "exact")
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,11 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """A method with its options, validated for a sampler of `steps` steps when it is made."""
+    """A method with its options, validated for a sampler of `steps` steps when it is made.
+
+    A method that can score either form of a sample has an option `form` (one_step | noise_aware), which is the
+    backbone's `reward_form` unless the method's configuration names one.
+    """
 
     steps: int
 
@@ -109,22 +111,23 @@ def require_count(value: int, steps: int, option: str) -> None:
 
 
 def method_family(name: str) -> type[Method]:
-    """The `METHOD` of `motionrft/finetune/<name>.py`."""
+    """The `METHOD` of `motionrft/finetune/methods/<name>.py`."""
     try:
-        module = importlib.import_module(f"motionrft.finetune.{name}")
+        module = importlib.import_module(f"motionrft.finetune.methods.{name}")
     except ModuleNotFoundError:
         module = None
     if module is None or not hasattr(module, "METHOD"):
         raise InputError(
             f"unknown method family {name!r}",
             field="family",
-            fix=f"add motionrft/finetune/{name}.py with METHOD",
+            fix=f"add motionrft/finetune/methods/{name}.py with METHOD",
         )
     return module.METHOD
 
 
-def read_method(settings: dict[str, Any], steps: int) -> Method:
-    """A method from its configuration: {family, options: {…, of: 50}} for a sampler of `steps` steps.
+def read_method(settings: dict[str, Any], steps: int, reward_form: str) -> Method:
+    """A method from its configuration: {family, options: {…, of: 50}} for a sampler of `steps` steps, on a
+    backbone with that reward form.
 
     With `of: n` the options that count steps are meant for a sampler of n steps and scale to this one.
     """
@@ -141,6 +144,8 @@ def read_method(settings: dict[str, Any], steps: int) -> Method:
             field="options",
             fix=f"known: {', '.join(sorted(known))}, of",
         )
+    if "form" in known:
+        options.setdefault("form", reward_form)
     if of is not None:
         options = {
             key: _scaled(value, kind.counts, steps / of, key) for key, value in options.items()

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from motionrft.backbones.base import Backbone
 from motionrft.errors import InputError
-from motionrft.finetune.levels import CLEAN, Level, level_tensor
 from motionrft.finetune.method import Event
+from motionrft.finetune.reward_timestep import CLEAN, Level, level_tensor
+from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
 
 
@@ -36,20 +37,6 @@ class Reward(Protocol):
     def __call__(
         self, features: Tensor, lengths: Tensor, ctx: Any, t: Tensor | None
     ) -> dict[str, Tensor]: ...
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Linear in the reward with factor `weight` (lambda), or ReFL's hinge when `margin` is given."""
-
-    weight: float = 1.0
-    margin: float | None = None
-
-    def __call__(self, total: Tensor) -> Tensor:
-        """[B] -> [B]"""
-        if self.margin is None:
-            return -self.weight * total
-        return self.weight * torch.relu(self.margin - total)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from motionrft.training.processes import place
+from motionrft.training.distributed import place
 
 
 def sum_gradients(parameters: Sequence[Tensor]) -> None:

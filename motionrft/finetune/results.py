@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.artefacts import provenance, write_json, write_table
-from motionrft.backbones.assemble import save_backbone
+from motionrft.backbones.io import save_backbone
+from motionrft.files import provenance, write_json, write_table
 from motionrft.finetune.cost import summary, until_level, wide
-from motionrft.finetune.guard import hacking
-from motionrft.finetune.job import Job
 from motionrft.finetune.loop import Training
-from motionrft.finetune.memory import PeakMemory
+from motionrft.finetune.memory_meter import PeakMemory
+from motionrft.finetune.reward_hacking import hacking
+from motionrft.finetune.setup import Job
 
 
 def write_results(
@@ -36,13 +36,16 @@ def write_results(
     }
     cost = cost_of(job, training, record)
     vars(job.backbone).pop("predict", None)  # the compiled one
+    write_table(out / "record.parquet", record, about)
+    write_json(out / "cost.json", {**cost, "provenance": about["provenance"]})
+    adapters = out / "adapters.safetensors"
     if job.adapters is not None:
         from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
 
-        lora.save_adapters(out / "adapters.safetensors", job.backbone, job.adapters, about)
+        lora.save_adapters(adapters, job.backbone, job.adapters, about)
         lora.merge(job.backbone)
-    write_table(out / "record.parquet", record, about)
-    write_json(out / "cost.json", {**cost, "provenance": about["provenance"]})
+    else:
+        adapters.unlink(missing_ok=True)  # of an earlier run of this cell
     save_backbone(out / "model.safetensors", job.backbone, about)
 
 

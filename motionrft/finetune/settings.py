@@ -1,22 +1,95 @@
-"""Every key that a run's `finetune:` section and a method's file may hold, with its default."""
+"""Every key that a run's `finetune:` section and a method's file may hold, with its default.
+
+Free of torch: a run's settings are read when it is planned, where only Snakemake need be installed.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from motionrft.configuration import merge
 from motionrft.errors import InputError
-from motionrft.finetune.levels import MATCHING
-from motionrft.finetune.method import ACTIVATIONS
-from motionrft.finetune.objective import Loss
-from motionrft.finetune.update import Optimisation
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
 NOT_SETTINGS = (
-    "name", "family", "source", "open", "options", "reward_weights", "semantic_stage",
+    "name", "family", "label", "baseline", "source", "open", "options", "reward_weights", "semantic_stage",
 )  # fmt: skip
+ACTIVATIONS = ("plain", "checkpoint", "exact")
+MATCHING = ("snr", "index", "official")
 REWARD_STATES = ("frozen", "official")
+OPTIMIZERS = ("adamw", "sgd")
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """lr, AdamW's settings and the schedule, counted in this method's own updates.
+
+    warmup     updates of linear warm-up; below 1, a share of the planned updates
+    horizon    updates over which `cosine` decays to zero; 0: the planned updates
+    clip       global gradient norm; 0: none
+    explosion  a gradient longer than this many times the median of the last fifty is refused; 0: never
+    """
+
+    lr: float = 1e-5
+    optimizer: str = "adamw"
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    warmup: float = 0.0
+    schedule: str = "constant"
+    horizon: int = 0
+    clip: float = 1.0
+    explosion: float = 1000.0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(
+                f"unknown optimiser {self.optimizer!r}",
+                field="finetune.optimizer",
+                fix="adamw or sgd",
+            )
+        if self.schedule not in ("constant", "cosine"):
+            raise InputError(
+                f"unknown schedule {self.schedule!r}",
+                field="finetune.schedule",
+                fix="constant or cosine",
+            )
+        for name in ("lr", "warmup", "clip", "explosion", "horizon"):
+            if not getattr(self, name) >= 0:
+                raise InputError(
+                    f"{getattr(self, name)} is negative",
+                    field=f"finetune.{name}",
+                    fix="use 0 or more",
+                )
+
+    def rate(self, update: int, planned: int) -> float:
+        warmup = self.warmup * planned if self.warmup < 1 else self.warmup
+        if update < warmup:
+            return self.lr * (update + 1) / max(math.ceil(warmup), 1)
+        if self.schedule == "constant":
+            return self.lr
+        done = (update - warmup) / max((self.horizon or planned) - warmup, 1)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Linear in the reward with factor `weight` (lambda), or ReFL's hinge when `margin` is given."""
+
+    weight: float = 1.0
+    margin: float | None = None
+
+    def __call__(self, total: Tensor) -> Tensor:
+        """[B] -> [B]"""
+        if self.margin is None:
+            return -self.weight * total
+        return self.weight * (self.margin - total).relu()
 
 
 @dataclass(frozen=True)
@@ -188,6 +261,16 @@ class Settings:
                 )
             values["loss"] = Loss(**values["loss"])
         return cls(budget=Budget(*budgets[0]), optimisation=Optimisation(**how), **values)
+
+
+def cell_settings(run: dict[str, Any], backbone: str, method: str) -> Settings:
+    """The settings of one backbone with one method: the method's keys over the backbone's own `finetune` section
+    over the run's over what the backbone says of `tune` and `lora`."""
+    entry = run["backbones"][backbone]
+    merged = {key: entry[key] for key in ("tune", "lora") if key in entry}
+    for section in (run["finetune"], entry.get("finetune", {}), run["methods"][method]):
+        merged = merge(merged, section)
+    return Settings.read(merged, f"config/methods/{method}.yaml")
 
 
 def _refuse(name: str, problem: str, fix: str) -> None:

@@ -15,9 +15,10 @@ from torch import nn
 from motionrft.backbones.base import Backbone
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler
-from motionrft.finetune.levels import CLEAN
-from motionrft.finetune.material import Material
-from motionrft.finetune.objective import Loss, Objective, Reward
+from motionrft.finetune.batch import Material
+from motionrft.finetune.objective import Objective, Reward
+from motionrft.finetune.reward_timestep import CLEAN
+from motionrft.finetune.settings import Loss
 
 # independent of the reward: metrics by name for the model as it stands
 Judge = Callable[[], dict[str, float]]

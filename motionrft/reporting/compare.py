@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from motionrft.evaluation.statistics import interval95
+from motionrft.metrics.statistics import interval95
 
 
 @dataclass(frozen=True)

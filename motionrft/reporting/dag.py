@@ -52,7 +52,7 @@ WIDE, HIGH, GAP_X, GAP_Y = 132, 40, 44, 18
 
 def counts(records: Records) -> dict[str, int]:
     """Jobs of the whole run by rule."""
-    from motionrft.config.plan import Plan
+    from motionrft.workflow_plan import Plan
 
     plan = Plan(records.run)
     judged = len(plan.reward_stages) - 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from motionrft.artefacts import read_json, read_table
+from motionrft.files import read_json, read_table
 from motionrft.reporting.records import Records
 
 COLUMNS = ["rule", "job", "wall_s", "peak_mb", "cpu_s", "threads", "device", "settings", "log"]

@@ -42,8 +42,9 @@ def models_of(records: Records, backbone: str) -> dict[str, Path]:
 
 
 def shown_first(records: Records, models: Iterable[str]) -> str | None:
-    """Which of these models stands beside the base where one is shown: the paper's, else the run's first."""
-    preferred = (*OWN_METHODS, *records.run["methods"])
+    """Which of these models stands beside the base where one is shown: the paper's, else the run's first,
+    baselines last."""
+    preferred = (*OWN_METHODS, *records.against_base(), *records.run["methods"])
     return next((name for name in preferred if name in models), None)
 
 
@@ -129,7 +130,7 @@ TILE, FPS, LINE = 220, 10, 4
 
 def animations(records: Records, folder: Path) -> list[Path]:
     """`motions_<backbone>.gif`: base above fine-tuned, three prompts side by side, ten frames a second."""
-    from motionrft.artefacts import atomic
+    from motionrft.files import atomic
 
     written = []
     for backbone in records.run["backbones"]:

@@ -26,11 +26,11 @@ from typing import Any
 
 import pandas as pd
 
-from motionrft.artefacts import read_json, read_table
-from motionrft.config import load_run
+from motionrft.configuration import load_run
 from motionrft.errors import InputError
+from motionrft.files import read_json, read_table
 from motionrft.reporting.published import paper_order
-from motionrft.reward.switches import readings
+from motionrft.reward.released import readings
 
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
@@ -48,6 +48,15 @@ class Records:
         """The run's configuration, its methods in the paper's order."""
         run = load_run(self.folder / "config.yaml")
         return run | {"methods": paper_order(run["methods"])}
+
+    def label(self, method: str) -> str:
+        """A method's name beside the base model."""
+        return self.run["methods"][method].get("label", method)
+
+    def against_base(self) -> list[str]:
+        """The run's methods that are no baselines: what its tables of backbones set against the base model."""
+        methods = self.run["methods"].items()
+        return [name for name, entry in methods if not entry.get("baseline", False)]
 
     def _cells(self, pattern: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Files at <…>/<backbone>/<method>/seed<k>/<name>, with that backbone, method and seed."""

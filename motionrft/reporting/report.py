@@ -11,10 +11,9 @@ from typing import Any
 
 import jinja2
 
-from motionrft.artefacts import atomic, code_version
-from motionrft.config import dump
+from motionrft.configuration import dump
+from motionrft.files import atomic, code_version
 from motionrft.reporting import published
-from motionrft.reporting.build import TABLES
 from motionrft.reporting.compare import Comparison, against_base, holm
 from motionrft.reporting.dag import svg
 from motionrft.reporting.figures import FIGURES
@@ -24,6 +23,7 @@ from motionrft.reporting.motions import players
 from motionrft.reporting.records import Records
 from motionrft.reporting.render import beside, gain, number
 from motionrft.reporting.table import Cell, Table
+from motionrft.reporting.tables.all import TABLES
 
 ROOM = Path(__file__).parent
 

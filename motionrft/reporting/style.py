@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from motionrft.artefacts import atomic
+from motionrft.files import atomic
 
 PALETTE = (
     "#0072B2",

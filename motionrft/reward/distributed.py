@@ -6,7 +6,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from motionrft.training.processes import place
+from motionrft.training.distributed import place
 
 
 def world_size() -> int:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.artefacts import load_into, read_tensors, write_tensors
 from motionrft.errors import InputError
-from motionrft.reward.adapters import LoraSettings, MotionAdapter
+from motionrft.files import load_into, read_tensors, write_tensors
 from motionrft.reward.heads import Head
+from motionrft.reward.lora import LoraSettings, MotionAdapter
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 
 OUTPUTS = {"preference": 1, "authenticity": 2}

@@ -22,7 +22,7 @@ from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
 from motionrft.reward.latent import Latent
 
 if TYPE_CHECKING:
-    from motionrft.reward.adapters import MotionAdapter
+    from motionrft.reward.lora import MotionAdapter
 
 OFFICIAL_NAMES = {"kinematic": "263", "joint": "22x3", "rotation": "135"}
 SINUSOID = 512  # channels of the time-step sinusoid

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionrft.artefacts import atomic, load_into
+from motionrft.checkpoints import read_foreign
 from motionrft.errors import InputError
-from motionrft.foreign import read_foreign
-from motionrft.reward.adapters import LoraSettings
+from motionrft.files import atomic, load_into
 from motionrft.reward.files import TaskBranch, fill_branch, new_branch
+from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
 
 # prefixes of LoRA names: on encoder blocks, and on projections (stage 3 drops `detection` there)

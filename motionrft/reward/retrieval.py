@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.evaluation.metrics import GROUP
-from motionrft.evaluation.retrieval import TOP, recall
-from motionrft.reward.clips import AlignedClips
+from motionrft.metrics.generation import GROUP
+from motionrft.metrics.retrieval import TOP, recall
+from motionrft.reward.data.clips import AlignedClips
 from motionrft.reward.network import RewardNetwork
 from motionrft.text.features import TextCache
 

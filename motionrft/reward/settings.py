@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from motionrft.errors import InputError
-from motionrft.reward.adapters import LoraSettings
+from motionrft.reward.lora import LoraSettings
 from motionrft.reward.losses import LossWeights
-from motionrft.reward.noise import NoiseLaw
+from motionrft.reward.noise_schedule import NoiseLaw
 from motionrft.training.loop import TrainSettings
 
 T = TypeVar("T")

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
+from motionrft.progress import progress
 from motionrft.text.features import TextBatch
-from motionrft.training.progress import progress
 
 CLIP_LENGTH = 77
 

@@ -6,23 +6,12 @@ find each other on the first node.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
 PORT = 29_500
-
-
-def add_processes_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=1,
-        help="processes that share each batch, one a GPU (default: %(default)s)",
-    )
-    parser.set_defaults(distributed=True)  # the launcher goes by this, not by an option's name
 
 
 def launch_command(

@@ -19,9 +19,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from motionrft.artefacts import atomic
 from motionrft.errors import InputError
-from motionrft.training.progress import progress
+from motionrft.files import atomic
+from motionrft.progress import progress
 
 LOG = logging.getLogger(__name__)
 # step, generator -> scalar losses, "loss" among them

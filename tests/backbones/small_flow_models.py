@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from motionrft.backbones.acmdm import ACMDM
+from motionrft.backbones.acmdm.model import ACMDM
 from motionrft.backbones.base import Backbone, Condition
-from motionrft.backbones.hymotion import HYMotion
+from motionrft.backbones.hymotion.model import HYMotion
 from motionrft.corpus.dataset import Batch
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch

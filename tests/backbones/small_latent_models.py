@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from motionrft.backbones.base import Backbone
-from motionrft.backbones.mld import MLD
-from motionrft.backbones.motionlcm import MotionLCM
+from motionrft.backbones.mld.model import MLD
+from motionrft.backbones.motionlcm.model import MotionLCM
 from motionrft.corpus.dataset import Batch
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch

@@ -9,16 +9,17 @@ import pytest
 import torch
 from small_flow_models import acmdm, condition, motions, texts
 
-from motionrft.backbones.acmdm_autoencoder import CausalAutoencoder
-from motionrft.backbones.acmdm_files import SHIPPED_MEAN, official_name
-from motionrft.backbones.acmdm_transformer import ACMDMTransformer, rope_base
+from motionrft.backbones.acmdm.autoencoder import CausalAutoencoder
+from motionrft.backbones.acmdm.official import SHIPPED_MEAN, official_name
+from motionrft.backbones.acmdm.transformer import ACMDMTransformer, rope_base
 from motionrft.backbones.generate import sampler_of
+from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.flow import HeunSampler, integrate
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import flow_euler
 from motionrft.errors import InputError
-from motionrft.verify.case import Case, read_cases
-from motionrft.verify.run import verify_case
+from reference.case import Case, read_cases
+from reference.run import verify_case
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_flow"
 CASES = {case.name: case for case in read_cases(FIXTURES) if case.name.startswith("acmdm")}
@@ -66,7 +67,7 @@ def test_official_sizes(channels, layers, frames, patch, count):
 
 def test_shapes(backbone):
     lengths = torch.tensor([24, 16])
-    x = backbone.encode(motions(66, [24, 16]).features, lengths)
+    x = backbone.encode(motions(66, [24, 16]), torch.Generator())
     assert x.shape[1:] == backbone.sample_shape(24)
     assert backbone.predict(x, torch.tensor([0.2, 0.7]), condition([24, 16])).shape == x.shape
     features = backbone.to_features(x, lengths)
@@ -80,7 +81,7 @@ def test_shapes(backbone):
 
 def test_raw_frames_are_the_features():
     backbone, batch = acmdm(latent=False, patch=22), motions(66, [12, 8])
-    x = backbone.encode(batch.features, batch.lengths)
+    x = backbone.encode(batch, torch.Generator())
     torch.testing.assert_close(x, batch.features, rtol=0, atol=0)
     torch.testing.assert_close(
         backbone.to_features(x, batch.lengths), batch.features, rtol=0, atol=0
@@ -92,8 +93,9 @@ def test_ragged_lengths_do_not_leak(backbone):
     batch = motions(66, [40, 16])
     both = condition([40, 16])
     alone = both.select(slice(1, 2))
-    x = backbone.encode(batch.features, batch.lengths)
-    own = backbone.encode(batch.features[1:, :16], batch.lengths[1:])
+    x = backbone.encode(batch, torch.Generator())
+    short = Batch(batch.features[1:, :16], batch.lengths[1:], [""], ["1"])
+    own = backbone.encode(short, torch.Generator())
     width = backbone.width(16)
     torch.testing.assert_close(x[1:, :width], own, rtol=0, atol=1e-5)
     t = torch.tensor([0.3, 0.3])
@@ -131,7 +133,7 @@ def test_latent_statistics_whiten():
     assert not torch.equal(before, backbone.latent_mean)
     latents = torch.cat(
         [
-            backbone.encode(batch.features, batch.lengths)[row, : int(length) // 4].view(-1, 4)
+            backbone.encode(batch, torch.Generator())[row, : int(length) // 4].view(-1, 4)
             for batch in batches
             for row, length in enumerate(batch.lengths)
         ]
@@ -154,7 +156,7 @@ def test_stages_train_their_own_part(backbone):
 
 
 def test_the_loss_ignores_padding(backbone):
-    data = backbone.encode(motions(66, [40, 16]).features, torch.tensor([40, 16])).detach()
+    data = backbone.encode(motions(66, [40, 16]), torch.Generator())
     noise, t = torch.randn_like(data), torch.tensor([0.1, 0.8])
     spoilt = data.clone()
     spoilt[1, backbone.width(16) :] = 9.0
@@ -256,7 +258,7 @@ def test_shipped_statistics_stand_in_and_are_converted(tmp_path):
         (tmp_path / name).unlink()
     backbone.load_official(tmp_path)
     torch.testing.assert_close(backbone.statistics.mean[:3], torch.tensor(SHIPPED_MEAN))
-    x = backbone.encode(batch.features, batch.lengths)
+    x = backbone.encode(batch, torch.Generator())
     metres = backbone.normaliser.denormalise(batch.features)
     official = x * backbone.statistics.std + backbone.statistics.mean
     torch.testing.assert_close(official[0], metres[0], atol=1e-5, rtol=1e-5)

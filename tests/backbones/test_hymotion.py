@@ -10,17 +10,18 @@ import torch
 from small_flow_models import condition, hymotion, motions, normaliser, texts
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.hymotion import HYMotion
-from motionrft.backbones.hymotion_cache import TextStreamCache
-from motionrft.backbones.hymotion_clock import Clock
-from motionrft.backbones.hymotion_smoothing import continuous, smooth, smooth_translation
+from motionrft.backbones.hymotion.cache import TextStreamCache
+from motionrft.backbones.hymotion.frame_rate import Clock
+from motionrft.backbones.hymotion.model import HYMotion
+from motionrft.backbones.hymotion.smoothing import continuous, smooth, smooth_translation
+from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import flow_euler
 from motionrft.errors import InputError
 from motionrft.motion.representation import representation
 from motionrft.text.features import TextBatch
-from motionrft.verify.case import Case, read_cases
-from motionrft.verify.run import verify_case
+from reference.case import Case, read_cases
+from reference.run import verify_case
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_flow"
 
@@ -74,10 +75,8 @@ def test_ragged_lengths_do_not_leak(options):
     alone = both.select(slice(1, 2))
     alone = Condition(alone.text.select(slice(0, 1)), alone.lengths, alone.drop)
     batch = motions(135, [40, 16])
-    x, own = (
-        backbone.encode(batch.features, batch.lengths),
-        backbone.encode(batch.features[1:, :16], batch.lengths[1:]),
-    )
+    short = Batch(batch.features[1:, :16], batch.lengths[1:], [""], ["1"])
+    x, own = (backbone.encode(motion, torch.Generator()) for motion in (batch, short))
     width = backbone.width(16)
     torch.testing.assert_close(x[1:, :width], own, rtol=0, atol=1e-5)
     t = torch.tensor([0.3, 0.3])
@@ -236,7 +235,7 @@ def test_features_survive_the_model_space():
     ramp = ramp * (torch.arange(16)[None] < lengths[:, None])[..., None]
     for options in ({}, {"fps": 30, "joints": True}):
         backbone = hymotion(**options)
-        x = backbone.encode(ramp, lengths)
+        x = backbone.encode(Batch(ramp, lengths, ["", ""], ["0", "1"]), torch.Generator())
         assert x.shape == (2, *backbone.sample_shape(16))
         again = backbone.to_features(x, lengths)
         torch.testing.assert_close(again, ramp, atol=1e-4, rtol=1e-4)
@@ -244,7 +243,7 @@ def test_features_survive_the_model_space():
 
 def test_full_frames_hold_the_joints_about_the_pelvis():
     backbone, batch = hymotion(joints=True), motions(135, [6])
-    raw = backbone.denormalise(backbone.encode(batch.features, batch.lengths))
+    raw = backbone.denormalise(backbone.encode(batch, torch.Generator()))
     joints = representation("rotation").decode(backbone.normaliser.denormalise(batch.features))
     joints = joints - joints[:, :, :1]
     torch.testing.assert_close(raw[..., 135:].unflatten(-1, (22, 3)), joints, atol=1e-4, rtol=1e-4)

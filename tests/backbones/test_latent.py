@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from motionrft.backbones.mld_losses import VAELoss, pseudo_huber, smooth_l1
+from motionrft.backbones.mld.losses import VAELoss, pseudo_huber, smooth_l1
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from motionrft.config import resolve
+from motionrft.configuration import resolve
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from tests.backbones.small_latent_models import DIM, KINDS, make
@@ -30,7 +30,7 @@ LAYOUT = {
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_paper_size_has_the_official_names_shapes_and_parameters(name):
-    from motionrft.backbones.assemble import build_backbone
+    from motionrft.backbones.io import build_backbone
 
     run = {"name": "x", "size": "paper", "corpus": {"kind": "toy"}, "backbones": [name]}
     settings = resolve({**run, "methods": []})["backbones"][name]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, LCMScheduler
 
-from motionrft.backbones.motionlcm import V2_TIMESTEPS
+from motionrft.backbones.motionlcm.model import V2_TIMESTEPS
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import lcm_timesteps, step_table
-from motionrft.verify.run import verify
+from reference.run import verify
 from tests.backbones.small_latent_models import SCHEDULE, make, texts
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_latent"

@@ -7,7 +7,7 @@ import torch
 from small_flow_models import TEXT, acmdm, condition, hymotion, texts
 from torch import nn
 
-from motionrft.backbones.assemble import build_backbone
+from motionrft.backbones.io import build_backbone
 from motionrft.backbones.lora import (
     LoraSettings,
     adapters,
@@ -20,7 +20,7 @@ from motionrft.backbones.lora import (
     save_adapters,
     targets,
 )
-from motionrft.config import ROOT, available, read_yaml
+from motionrft.configuration import ROOT, available, read_yaml
 from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser

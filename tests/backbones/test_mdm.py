@@ -1,4 +1,4 @@
-"""MDM: official names and files, null condition, ragged lengths, training loss. Golden numbers: tests/verify."""
+"""MDM: official names and files, null condition, ragged lengths, training loss. Golden numbers: tests/reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.mdm import MDM
+from motionrft.backbones.mdm.model import MDM
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
@@ -231,10 +231,14 @@ def test_statistics_beside_the_checkpoint_are_used(tmp_path):
     expected = target.normaliser.normalise(own.denormalise(x))
     expected[1, 5:] = 0
     torch.testing.assert_close(target.to_features(x, lengths), expected)
-    back = target.statistics.from_corpus(
-        target.statistics.to_corpus(x, target.normaliser), target.normaliser
-    )
-    torch.testing.assert_close(back, x, atol=1e-5, rtol=1e-5)
+    # x is what the official network was trained on: motions in its own normalisation
+    batch = Batch(expected, lengths, ["", ""], ["0", "1"])
+    encoded = target.encode(batch, torch.Generator())
+    assert encoded.shape[1:] == target.sample_shape(8)
+    torch.testing.assert_close(encoded[0, :8], x[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(encoded[1, :5], x[1, :5], atol=1e-5, rtol=1e-5)
+    assert not encoded[:, 8:].any()
+    assert not encoded[1, 5:].any()
     fresh = make(2)
     assert torch.equal(fresh.to_features(x, torch.tensor([8, 8])), x)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from motionrft.backbones.assemble import build_backbone
+from motionrft.backbones.io import build_backbone
 from motionrft.diffusion.reward_form import check_reward_form, is_sde
 from motionrft.diffusion.schedules import step_table
 from motionrft.motion.normaliser import Normaliser

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.motiondiffuse import MotionDiffuse
+from motionrft.backbones.motiondiffuse.model import MotionDiffuse
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
@@ -197,6 +197,11 @@ def test_own_statistics_of_the_release_are_used(tmp_path):
     expected = target.normaliser.normalise(own.denormalise(x))
     expected[1, 5:] = 0
     torch.testing.assert_close(target.to_features(x, lengths), expected, atol=1e-5, rtol=1e-5)
+    # x is what the official network was trained on: motions in its own normalisation
+    encoded = target.encode(Batch(expected, lengths, ["", ""], ["0", "1"]), torch.Generator())
+    torch.testing.assert_close(encoded[0], x[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(encoded[1, :5], x[1, :5], atol=1e-5, rtol=1e-5)
+    assert not encoded[1, 5:].any()
     np.save(tmp_path / "meta" / "mean.npy", np.zeros(3))
     with pytest.raises(InputError, match=r"mean\.npy"):
         target.load_official(tmp_path / "model" / "latest.tar")

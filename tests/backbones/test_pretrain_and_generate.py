@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from motionrft.backbones.assemble import build_backbone, load_backbone, save_backbone
 from motionrft.backbones.generate import generate
+from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.config import dump, resolve
+from motionrft.configuration import dump, resolve
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextCache
 
@@ -79,25 +79,10 @@ def run(tmp_path_factory):
     return folder
 
 
-def pretrain(run, out, *extra):
-    return main(
-        [
-            "pretrain",
-            "--config",
-            str(run / "config.yaml"),
-            "--backbone",
-            "mdm",
-            "--stage",
-            "denoiser",
-            "--features",
-            str(run / "features"),
-            "--text",
-            str(run / "text/toy.safetensors"),
-            "--out",
-            str(out),
-            *extra,
-        ]
-    )
+def pretrain(run, out, *extra, backbone="mdm", stage="denoiser"):
+    words = ["pretrain", "--config", str(run / "config.yaml"), "--backbone", backbone]
+    words += ["--stage", stage, "--features", str(run / "features")]
+    return main([*words, "--text", str(run / "text/toy.safetensors"), "--out", str(out), *extra])
 
 
 def test_pretraining_is_deterministic_and_describes_itself(run, tmp_path):
@@ -153,22 +138,25 @@ def test_a_sample_depends_on_its_caption_length_and_seed_alone(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("extra", "message"),
+    ("extra", "change", "message"),
     [
-        (["--set", "name=tiny", "--backbone", "mdmm"], "unknown backbone 'mdmm'"),
-        (["--stage", "vae"], "no such stage"),
-        (["--device", "cuda"], "no GPU is visible"),
+        ([], {"backbone": "mdmm"}, "'mdmm' is not among the run's backbones"),
+        ([], {"stage": "vae"}, "no such stage"),
+        (["--device", "tpu9"], {}, "unknown device"),
     ],
 )
-def test_bad_requests_are_one_line_and_write_nothing(run, tmp_path, capsys, extra, message):
-    if "cuda" in extra and torch.cuda.is_available():
-        extra = ["--device", "tpu9"]
-        message = "unknown device"
-    assert pretrain(run, tmp_path / "out/x.safetensors", *extra) == 2
+def test_bad_requests_are_one_line_and_write_nothing(run, tmp_path, capsys, extra, change, message):
+    assert pretrain(run, tmp_path / "out/x.safetensors", *extra, **change) == 2
     errors = capsys.readouterr().err.strip().splitlines()
     assert message in errors[-1]
     assert "Fix:" in errors[-1]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is visible")
+def test_a_gpu_that_is_not_there_is_one_line(run, tmp_path, capsys):
+    assert pretrain(run, tmp_path / "x.safetensors", "--device", "cuda") == 2
+    assert "no GPU is visible" in capsys.readouterr().err
 
 
 def test_a_file_of_another_shape_is_refused(run, tmp_path, capsys):

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from tests.cluster import local_slurm
+from tests.workflow.snakemake_run import planned, snakemake
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1000)]
 
@@ -88,14 +89,17 @@ def of_rule(cluster, rule: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def doomed(cluster, tmp_path_factory):
-    """A run whose only job must fail, started beside the other: most of both is waiting."""
+    """A run whose only job must fail, started beside the other: most of both is waiting. What it is to replace
+    was made before, and is returned with what it holds."""
     folder = tmp_path_factory.mktemp("doomed")
-    run = folder / "run.yaml"
-    run.write_text(
-        "{name: fails, corpus: {kind: bvh, mocap_dir: /nowhere}, backbones: [mdm], methods: []}"
-    )
-    target = "results/fails/corpus/corpus.json"
-    return start(folder, "--retries", "0", "--", target, files=[run]), folder / target
+    run, target = folder / "run.yaml", "results/fails/corpus/corpus.json"
+    plain = "{name: fails, corpus: {kind: %s}, backbones: [mdm], methods: []}"
+    run.write_text(plain % "toy, clips: 8")
+    done = snakemake(folder, run, "--cores", "1", "--", target)
+    assert done.returncode == 0, done.stderr
+    run.write_text(plain % "bvh, mocap_dir: /nowhere")
+    kept = (folder / target).read_bytes()
+    return start(folder, "--retries", "0", "--", target, files=[run]), folder, target, kept
 
 
 @pytest.mark.usefixtures("doomed")
@@ -152,10 +156,13 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
 
 
 def test_a_job_that_must_fail_shows_its_logs(doomed):
-    process, target = doomed
+    process, folder, target, kept = doomed
     output = finish(process)
     assert "no .bvh file" in output  # the rule's own log, shown
     assert "results/fails/logs/corpus.log" in output
     [path] = set(re.findall(r"log: (\S*slurm_logs/rule_corpus/\d+\.log)", output))
     assert Path(path).exists()
-    assert not target.exists()
+    # what it was to replace is there still, and not taken for what was asked
+    assert (folder / target).read_bytes() == kept
+    jobs = planned(snakemake(folder, folder / "run.yaml", "--dry-run", "--", target))
+    assert jobs == {"corpus": 1}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from tests.conda.make_channel import NAMES, make_channel
 
 FILES = [ROOT / "environment.yml", *sorted((ROOT / "envs").glob("*.yaml"))]

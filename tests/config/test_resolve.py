@@ -3,8 +3,11 @@
 import pytest
 import yaml
 
-from motionrft.config import ROOT, dump, load_run, resolve, typed
+from motionrft.cli import main
+from motionrft.configuration import apply_set, dump, load_run, resolve, typed
+from motionrft.configuration.files import ROOT, available, read_yaml
 from motionrft.errors import InputError
+from motionrft.finetune.settings import cell_settings
 
 RUNS = sorted((ROOT / "config").glob("*.yaml"))
 MOCAP = {"mocap_dir": "/somewhere"}
@@ -82,12 +85,76 @@ def test_directories_on_the_command_line_belong_to_the_corpus():
     assert run["corpus"]["mocap_dir"] == "/a folder/日本"
 
 
+def cells(run):
+    return {(cell["backbone"], cell["method"]) for cell in run["matrix"]}
+
+
+def toy_run(**changes):
+    """config/toy.yaml as a command line's `--config` changes it."""
+    return resolve(read_yaml(ROOT / "config" / "toy.yaml") | changes, "config/toy.yaml")
+
+
+ALL_BACKBONES = read_yaml(ROOT / "config" / "toy.yaml")["backbones"]
+
+
+@pytest.mark.parametrize("name", [*ALL_BACKBONES, "mdm-bert"])
+def test_any_one_backbone_of_a_run_is_a_run(name):
+    run = toy_run(backbones=[name])
+    assert (name, "easytune") in cells(run)
+    assert {backbone for backbone, _ in cells(run)} == {name}
+    authenticity = run["reward"]["stages"]["authenticity"]["data"]
+    generators = authenticity["generators"]
+    generators = list(run["backbones"]) if generators == "all" else generators
+    assert set(generators) <= set(run["backbones"])
+    # what is held out never trains, so something else must
+    assert set(generators) - set(authenticity["held_out"])
+
+
+@pytest.mark.parametrize("name", available("methods"))
+def test_any_one_method_of_a_run_is_a_run(name):
+    run = toy_run(methods=[name])
+    assert ("mdm", name) in cells(run)
+    assert {method for _, method in cells(run)} == {name}
+
+
+def test_a_selection_in_no_row_of_the_matrix_is_crossed():
+    run = toy_run(backbones=["mld", "acmdm"], methods=["draft-10"], seeds=[3])
+    assert run["matrix"] == [
+        {"backbone": "mld", "method": "draft-10", "seeds": [3]},
+        {"backbone": "acmdm", "method": "draft-10", "seeds": [3]},
+    ]
+    assert resolve(toy(matrix=[]))["matrix"] == []  # no fine-tuning, asked for
+
+
+def test_what_the_matrix_says_of_others_does_not_reach_the_selected():
+    run = resolve(
+        toy(matrix=[{"methods": ["draft-10"], "seeds": [7]}, {"backbones": ["mld", "mdm"]}])
+    )
+    assert run["matrix"] == [{"backbone": "mdm", "method": "easytune", "seeds": [0, 1, 2]}]
+
+
+def test_a_backbones_own_fine_tuning_lies_between_the_runs_and_the_methods():
+    override = {
+        "backbones": {"mdm": {"finetune": {"batch_size": 4, "lr": 0.25, "tune": "lora"}}},
+        "methods": {"draft-10": {"lr": 0.125}},
+    }
+    run = resolve(
+        toy(backbones=["mdm", "mld"], methods=["easytune", "draft-10"], override=override)
+    )
+    settings = {cell: cell_settings(run, *cell) for cell in cells(run)}
+    assert settings["mdm", "easytune"].batch_size == 4
+    assert settings["mdm", "easytune"].optimisation.lr == 0.25
+    assert settings["mdm", "easytune"].tune == "lora"
+    assert settings["mdm", "draft-10"].optimisation.lr == 0.125
+    assert settings["mld", "easytune"].batch_size == run["finetune"]["batch_size"] != 4
+
+
 MISTAKES = {
     "unknown backbone": (toy(backbones=["mdx"]), ["backbones", "mdx", "mdm"]),
     "unknown method": (toy(methods=["easytun"]), ["methods", "easytun", "easytune"]),
     "negative learning rate": (
         toy(override={"methods": {"easytune": {"lr": -1}}}),
-        ["easytune.yaml", "lr", "-1"],
+        ["override.methods.easytune.lr", "-1"],
     ),
     "wrong type": (toy(seeds="zero"), ["seeds", "zero"]),
     "negative seed": (toy(seeds=[-1]), ["seeds.0", "-1"]),
@@ -96,25 +163,134 @@ MISTAKES = {
     "unknown corpus": (toy(corpus={"kind": "toys"}), ["corpus.kind", "humanml3d"]),
     "no folder": (toy(corpus={"kind": "bvh"}), ["mocap_dir"]),
     "unknown size": (toy(size="huge"), ["size", "small"]),
-    "override of an absent backbone": (
-        toy(override={"backbones": {"mld": {}}}),
-        ["override", "mld", "mdm"],
+    "override of an unknown backbone": (
+        toy(override={"backbones": {"mdl": {}}}),
+        ["override.backbones", "mdl", "mld"],
     ),
-    "matrix names an absent method": (
-        toy(matrix=[{"methods": ["draft-10"]}]),
-        ["matrix.0.methods", "draft-10", "easytune"],
+    "override of an unknown method": (
+        toy(override={"methods": {"easytun": {}}}),
+        ["override.methods", "easytun", "draft-10"],
+    ),
+    "matrix names an unknown method": (
+        toy(matrix=[{"methods": ["draft-11"]}]),
+        ["matrix.0.methods", "draft-11", "draft-10"],
+    ),
+    "analyses of an unknown backbone": (
+        toy(analyse={"backbones": ["mdn"]}),
+        ["analyse.backbones", "mdn", "mdm"],
+    ),
+    "resources of an unknown method": (
+        toy(resources={"finetune": {"methods": {"draft-5": {"mem_mb": 900}}}}),
+        ["resources.finetune.methods", "draft-5", "draft-50"],
+    ),
+    "resources of an unknown cell": (
+        toy(resources={"finetune": {"cells": {"mdm-draft-50": {"mem_mb": 900}}}}),
+        ["resources.finetune.cells", "mdm-draft-50"],
+    ),
+    "resources of an unknown rule": (
+        toy(resources={"finetun": {"mem_mb": 900}}),
+        ["resources", "finetun", "finetune"],
     ),
     "too little memory": (
         toy(resources={"default": {"mem_mb": 3}}),
         ["resources.default.mem_mb"],
     ),
-    "a generator that the run has not": (
-        toy(reward={"stages": {"authenticity": {"data": {"generators": ["mld"]}}}}),
-        ["authenticity.data.generators", "mld", "mdm"],
+    "an unknown generator": (
+        toy(reward={"stages": {"authenticity": {"data": {"generators": ["mdl"]}}}}),
+        ["authenticity.data.generators", "mdl", "mld"],
     ),
+    "an unknown generator held out": (
+        toy(reward={"stages": {"authenticity": {"data": {"held_out": ["acmd"]}}}}),
+        ["authenticity.data.held_out", "acmd", "acmdm"],
+    ),
+    "no space after a colon": (toy(finetune={"lr:1e-5": None}), ["finetune", "space", "lr:1e-5"]),
+    "misspelt key of fine-tuning": (toy(finetune={"lrr": 1e-5}), ["finetune", "lrr", "lr"]),
+    "a learning rate that is a word": (toy(finetune={"lr": "abc"}), ["finetune.lr", "abc"]),
+    "two budgets": (toy(finetune={"seconds": 5}), ["easytune on mdm", "2 budgets", "updates"]),
+    "selection without validation": (
+        toy(finetune={"select": "best", "validate_every": 0}),
+        ["easytune on mdm", "select", "validate_every"],
+    ),
+    "misspelt key of a backbone": (
+        toy(override={"backbones": {"mdm": {"sampelr": {}}}}),
+        ["override.backbones.mdm", "sampelr", "sampler"],
+    ),
+    "misspelt key of a backbone that is not chosen": (
+        toy(override={"backbones": {"mld": {"sampelr": {}}}}),
+        ["override.backbones.mld", "sampelr", "sampler"],
+    ),
+    "misspelt key of a sampler": (
+        toy(override={"backbones": {"mdm": {"sampler": {"step": 5}}}}),
+        ["override.backbones.mdm.sampler", "step", "steps"],
+    ),
+    "misspelt key of a noise schedule": (
+        toy(override={"backbones": {"mdm": {"sampler": {"schedule": {"beta_strt": 0.1}}}}}),
+        ["sampler.schedule", "beta_strt", "beta_start"],
+    ),
+    "misspelt key of a network": (
+        toy(override={"backbones": {"mdm": {"network": {"latent_dmi": 8}}}}),
+        ["override.backbones.mdm.network", "latent_dmi", "latent_dim"],
+    ),
+    "misspelt stage of pre-training": (
+        toy(override={"backbones": {"mdm": {"pretrain": {"denoizer": {"steps": 8}}}}}),
+        ["override.backbones.mdm.pretrain", "denoizer", "denoiser"],
+    ),
+    "misspelt key of pre-training": (
+        toy(override={"backbones": {"mdm": {"pretrain": {"denoiser": {"step": 8}}}}}),
+        ["override.backbones.mdm.pretrain.denoiser", "step", "steps"],
+    ),
+    "misspelt key of a backbone's fine-tuning": (
+        toy(override={"backbones": {"mdm": {"finetune": {"batch_sise": 4}}}}),
+        ["override.backbones.mdm.finetune", "batch_sise", "batch_size"],
+    ),
+    "misspelt key of a method": (
+        toy(override={"methods": {"easytune": {"lrr": 1}}}),
+        ["override.methods.easytune", "lrr", "lr"],
+    ),
+    "misspelt key of all methods": (
+        toy(override={"methods": {"all": {"lrr": 1}}}),
+        ["override.methods.all", "lrr", "lr"],
+    ),
+    "misspelt option of a method": (
+        toy(override={"methods": {"easytune": {"options": {"windw": 1}}}}),
+        ["override.methods.easytune.options", "windw", "window"],
+    ),
+    "misspelt weight of a method": (
+        toy(override={"methods": {"easytune": {"reward_weights": {"semantics": 1}}}}),
+        ["override.methods.easytune.reward_weights", "semantics", "semantic"],
+    ),
+    "more steps than the sampler has": (
+        toy(override={"methods": {"easytune": {"options": {"window": {"k": 51}}}}}),
+        ["easytune on mdm", "window.k", "51 of 50"],
+    ),
+    "misspelt key of the evaluator's training": (
+        toy(evaluator={"train": {"stepz": 3}}),
+        ["evaluator.train", "stepz", "steps"],
+    ),
+    "misspelt key of a reward stage": (
+        toy(reward={"stages": {"spl": {"pol": "split"}}}),
+        ["reward.stages.spl", "pol", "pool"],
+    ),
+    "misspelt size of the reward": (
+        toy(reward={"network": {"layer": 2}}),
+        ["reward.network", "layer", "layers"],
+    ),
+    "an override that is no mapping": (
+        toy(override={"backbones": {"mdm": 3}}),
+        ["override.backbones.mdm", "3"],
+    ),
+    "an empty override": (toy(override=None), ["override", "None"]),
     "a self-refined reward that is not trained": (
         toy(methods=["easytune-spl"], reward={"stages": {"spl": None}}),
         ["reward.stages.spl", "easytune-spl"],
+    ),
+    "unknown kind of text encoder": (
+        toy(text={"mine": {"kind": "elmo", "source": "elmo"}}),
+        ["text.mine.kind", "elmo", "bert"],
+    ),
+    "a made text encoder without a size": (
+        toy(text={"mine": {"kind": "sentence-t5", "seed": 0, "layers": 1}}),
+        ["text.mine", "width", "source"],
     ),
     "unknown text encoder": (
         toy(override={"backbones": {"mdm": {"text": "elmo"}}}),
@@ -134,3 +310,18 @@ def test_a_mistake_is_one_line_with_file_field_and_fix(name):
     assert "config/" in line
     for word in words:
         assert word in line
+
+
+@pytest.mark.parametrize("read", [typed, lambda values: apply_set({}, [f"x={values['x'][0]}"])])
+def test_a_value_that_is_no_yaml_is_one_line(read):
+    with pytest.raises(InputError, match=r"\[1, 2: not valid YAML .*Fix: "):
+        read({"x": ["[1, 2"]})
+
+
+def test_a_word_for_a_number_on_the_command_line_is_one_line(capsys):
+    toy_file = str(ROOT / "config" / "toy.yaml")
+    assert main(["config", "--config", toy_file, "--set", "finetune.lr=abc"]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("error: ")
+    assert "finetune.lr: 'abc'" in line
+    assert "toy.yaml" in line

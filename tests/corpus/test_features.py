@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.artefacts import read_table
 from motionrft.corpus import features
 from motionrft.corpus.dataset import MotionDataset
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
+from motionrft.files import read_table
 from motionrft.motion.kinematic import process
 from motionrft.motion.representation import MODULES, representation
 from tests.corpus.synthetic_bodies import motion
@@ -96,7 +96,7 @@ def test_an_undefined_bone_is_named_and_nothing_is_written(tmp_path: Path):
     write_corpus(tmp_path / "corpus", clips, {"corpus": {"compat": "corrected"}})
     with pytest.raises(InputError, match=r"1 clips \(flat: the bone from right_elbow to right_wr"):
         features.write_features(tmp_path / "corpus", tmp_path / "out", {}, compat="humanml3d")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
     features.write_features(tmp_path / "corpus", tmp_path / "out", {}, compat="corrected")
     assert FeatureStore(tmp_path / "out").about["compat"] == "corrected"
 
@@ -105,11 +105,8 @@ def test_batches_are_bounded_by_clips_and_frames():
     frames = np.array([50, 60, 200, 20_000, 7_000, 6_500])
     parts = [part.tolist() for part in features._parts(np.argsort(frames), frames, 2)]
     assert parts == [[0, 1], [2], [5], [4], [3]]
-    assert [len(part) for part in features._parts(np.arange(70), np.full(70, 196), 32)] == [
-        32,
-        32,
-        6,
-    ]
+    even = features._parts(np.arange(70), np.full(70, 196), 32)
+    assert [len(part) for part in even] == [32, 32, 6]
 
 
 def test_a_corpus_without_training_clips_is_refused(tmp_path: Path):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from motionrft.verify.case import read_cases
-from motionrft.verify.run import verify, verify_case
+from reference.case import read_cases
+from reference.run import verify, verify_case
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "backbones_motion_space"
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft import config
-from motionrft.backbones.assemble import build_backbone
 from motionrft.backbones.base import family
 from motionrft.backbones.generate import sampler_of
+from motionrft.backbones.io import build_backbone
 from motionrft.cli import main
-from motionrft.config import dump, resolve, schema
+from motionrft.configuration import dump, files, resolve, schema
 from motionrft.corpus.dataset import Batch
 from motionrft.corpus.kinds.toy import make_clip
 from motionrft.corpus.store import Corpus
@@ -40,7 +39,7 @@ def house(tmp_path, monkeypatch):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(config, "ROOT", tmp_path)
+    monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(schema, "SCHEMAS", tmp_path / "workflow" / "schemas")
     schema._schema.cache_clear()
     made = []
@@ -108,7 +107,7 @@ def test_a_backbone(house):
 
 
 def test_a_method(house, tmp_path):
-    section = config.part("methods", "late", "test")
+    section = files.part("methods", "late", "test")
     run = course(
         section, {"trajectories": 3, "validate_every": 0, "select": "last"}, sampler="ddim"
     )

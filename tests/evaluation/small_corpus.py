@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from motionrft.artefacts import write_table, write_tensors
+from motionrft.files import write_table, write_tensors
 from motionrft.motion.representation import representation
 from motionrft.text.features import TextBatch, TextCache, write_cache
 

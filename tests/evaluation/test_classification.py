@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
-from motionrft.evaluation.classification import (
+from motionrft.metrics.classification import (
     auroc,
     authenticity,
     confusion,

@@ -13,17 +13,17 @@ import torch
 from conftest import SETTINGS
 from transformers import CLIPTokenizer
 
-import motionrft.config as configuration
-from motionrft.artefacts import read_table, write_table
+import motionrft.configuration as configuration
 from motionrft.cli import main
 from motionrft.errors import InputError
-from motionrft.evaluation.clipscore import read_motionclip, token_ids
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.evaluator import TextMotionMatch, Widths
-from motionrft.evaluation.judge import Judge
-from motionrft.evaluation.motionclip import MotionCLIP
+from motionrft.evaluation.evaluators.clipscore import read_motionclip, token_ids
+from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
+from motionrft.evaluation.evaluators.motionclip import MotionCLIP
 from motionrft.evaluation.protocol import protocol
+from motionrft.evaluation.scorer import Judge
 from motionrft.evaluation.words import PREFIX
+from motionrft.files import read_table, write_table
 from motionrft.motion.normaliser import Normaliser
 
 TOKENS = 9

@@ -6,12 +6,12 @@ import pytest
 import yaml
 from conftest import SETTINGS
 
-import motionrft.config as configuration
-from motionrft.artefacts import read_table
+import motionrft.configuration as configuration
 from motionrft.cli import main
 from motionrft.corpus.samples import read_samples
-from motionrft.evaluation.evaluator import Widths
+from motionrft.evaluation.evaluators.evaluator import Widths
 from motionrft.evaluation.settings import EvaluateSettings
+from motionrft.files import read_table
 from motionrft.training.loop import TrainSettings
 
 EVALUATE = {"replications": 2, "group": 16, "min_frames": 20, "samples": 3}
@@ -79,7 +79,7 @@ def test_an_official_checkpoint_needs_all_its_files(run, store, tmp_path, capsys
 
 
 def test_the_shipped_sections_follow_their_schemas():
-    from motionrft.config.schema import validate
+    from motionrft.configuration.schema import validate
 
     for section in ("evaluator", "evaluate"):
         for size in ("small", "paper"):

@@ -6,10 +6,9 @@ import torch
 from conftest import SETTINGS
 from small_corpus import write_store
 
-from motionrft.artefacts import read_tensors
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import (
+from motionrft.evaluation.evaluators.evaluator import (
     CacheReader,
     TextMotionMatch,
     Widths,
@@ -17,14 +16,15 @@ from motionrft.evaluation.evaluator import (
     load_evaluator,
     save_evaluator,
 )
-from motionrft.evaluation.official import (
+from motionrft.evaluation.evaluators.official import (
     load_official,
     read_statistics,
     table_of,
     table_tensors,
 )
-from motionrft.evaluation.train import same_caption, train_evaluator
+from motionrft.evaluation.evaluators.train import same_caption, train_evaluator
 from motionrft.evaluation.words import WordTable
+from motionrft.files import read_tensors
 from motionrft.motion.normaliser import Normaliser
 
 

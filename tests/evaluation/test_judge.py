@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
-from motionrft.artefacts import read_table
 from motionrft.corpus.samples import read_samples
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.evaluate import replicate, summary
-from motionrft.evaluation.judge import Judge
 from motionrft.evaluation.protocol import protocol
+from motionrft.evaluation.replicate import replicate, summary
+from motionrft.evaluation.scorer import Judge
+from motionrft.files import read_table
 from motionrft.motion.representation import representation
 
 PLAN = {"texts": 3, "repeats": 4, "pairs": 2, "replications": 1}

@@ -9,21 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from motionrft.artefacts import read_table, write_table
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import (
+from motionrft.evaluation.evaluators.evaluator import (
     SELF_TRAINED,
     TextMotionMatch,
     Widths,
     corpus_digest,
     save_evaluator,
 )
-from motionrft.evaluation.judge import Judge
+from motionrft.evaluation.evaluators.official import table_tensors
 from motionrft.evaluation.lengths import LengthEstimator, Lengths, estimator_tensors, read_estimator
-from motionrft.evaluation.official import table_tensors
 from motionrft.evaluation.protocol import protocol
+from motionrft.evaluation.scorer import Judge
 from motionrft.evaluation.words import POS, GloveReader, WordTable
+from motionrft.files import read_table, write_table
 from motionrft.motion.skeleton import SKELETONS
 
 WORD, HIDDEN, HEAD, UNITS = 3, 8, 16, 50

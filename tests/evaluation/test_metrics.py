@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motionrft.errors import InputError
-from motionrft.evaluation.distances import cosine, euclidean, hits, ranks
-from motionrft.evaluation.metrics import (
+from motionrft.metrics.distances import cosine, euclidean, hits, ranks
+from motionrft.metrics.generation import (
     diversity,
     fid,
     frechet,
@@ -19,7 +19,7 @@ from motionrft.evaluation.metrics import (
     multimodality,
     r_precision,
 )
-from motionrft.evaluation.retrieval import recall, recall_filled
+from motionrft.metrics.retrieval import recall, recall_filled
 
 
 def normal(*shape, seed=0):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import TextMotionMatch, Widths
-from motionrft.evaluation.losses import infonce_loss, margin_loss
-from motionrft.evaluation.motionclip import MotionCLIP, MotionTower, clip_score
-from motionrft.evaluation.networks import MovementEncoder, TextEncoder
+from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
+from motionrft.evaluation.evaluators.losses import infonce_loss, margin_loss
+from motionrft.evaluation.evaluators.motionclip import MotionCLIP, MotionTower, clip_score
+from motionrft.evaluation.evaluators.t2m import MovementEncoder, TextEncoder
 from motionrft.motion.normaliser import Normaliser
 
 SMALL = Widths(8, 8, 8, 8, 6)

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.evaluator import TextMotionMatch, Widths
-from motionrft.evaluation.judge import Judge
+from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
 from motionrft.evaluation.protocol import protocol
+from motionrft.evaluation.scorer import Judge
 from motionrft.motion.normaliser import Normaliser
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "data_eval"

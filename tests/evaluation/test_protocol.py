@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.config import ROOT, load_run
+from motionrft.configuration import ROOT, load_run
 from motionrft.errors import InputError
 from motionrft.evaluation.protocol import PROTOCOLS, draw, protocol
 from motionrft.evaluation.scores import NAN, score_embeddings, score_repeats

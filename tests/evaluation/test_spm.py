@@ -10,14 +10,14 @@ import pytest
 import torch
 from small_corpus import write_text
 
-import motionrft.config as configuration
+import motionrft.configuration as configuration
 from motionrft.cli import main
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluator import load_evaluator, save_evaluator
-from motionrft.evaluation.judge import Judge, _whole
-from motionrft.evaluation.official import read_statistics
+from motionrft.evaluation.evaluators.evaluator import load_evaluator, save_evaluator
+from motionrft.evaluation.evaluators.official import read_statistics
+from motionrft.evaluation.evaluators.spm import RENAMED, SPM, load_spm
 from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.spm import RENAMED, SPM, load_spm
+from motionrft.evaluation.scorer import Judge, _whole
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 

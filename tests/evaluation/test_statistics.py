@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motionrft.errors import InputError
-from motionrft.evaluation.statistics import interval95, paired_bootstrap
+from motionrft.metrics.statistics import interval95, paired_bootstrap
 
 
 def test_interval_is_196_population_deviations_over_root_r():

@@ -8,8 +8,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from motionrft.cli import main
-from motionrft.verify.case import read_cases
-from motionrft.verify.run import verify_case
+from reference.case import read_cases
+from reference.run import verify_case
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "data_eval"
 FAMILY = {

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from motionrft.finetune.method import Event, Method, Rollout
-from motionrft.verify.case import read_cases
-from motionrft.verify.families.finetuning import ClosedForm, Toy
+from reference.case import read_cases
+from reference.families.finetuning import ClosedForm, Toy
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "finetuning"
 SAMPLERS = ("ddim_eps", "ddim_x0", "ddpm_eps", "ddpm_x0", "flow_euler", "lcm_eps")

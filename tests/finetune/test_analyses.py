@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import step_table
-from motionrft.finetune.footprint import footprint
-from motionrft.finetune.gradients import gradient_norms, pulled, pushed
-from motionrft.finetune.levels import Level, reward_levels
-from motionrft.finetune.material import Material
-from motionrft.finetune.objective import Loss, Objective
-from motionrft.finetune.similarity import noised_similarity
+from motionrft.finetune.analysis.gradients import gradient_norms, pulled, pushed
+from motionrft.finetune.analysis.memory import footprint
+from motionrft.finetune.analysis.similarity import noised_similarity
+from motionrft.finetune.batch import Material
+from motionrft.finetune.objective import Objective
+from motionrft.finetune.reward_timestep import Level, reward_levels
+from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
 
 from .toy_course import METHODS, Network, Reward, course, material

@@ -9,17 +9,17 @@ import pytest
 import torch
 import yaml
 
-from motionrft.artefacts import read_json, read_table
-from motionrft.backbones.assemble import build_backbone, load_backbone, save_backbone
+from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.config import available, load_run
+from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
+from motionrft.files import read_json, read_table
 from motionrft.finetune.cost import wide
-from motionrft.finetune.guard import JUDGES
-from motionrft.finetune.job import Sources, prepare
 from motionrft.finetune.loop import Training
-from motionrft.reward.adapters import LoraSettings
+from motionrft.finetune.reward_hacking import JUDGES
+from motionrft.finetune.setup import Sources, prepare
 from motionrft.reward.files import new_branch, save_branch, save_network
+from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from tests.evaluation.small_corpus import write_store, write_text
 
@@ -231,11 +231,10 @@ def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
 
 
 def test_the_judge_watches_the_validation_split(files, tmp_path):
-    from types import SimpleNamespace
-
-    from motionrft.evaluation.evaluator import save_evaluator
-    from motionrft.evaluation.train import train_evaluator
-    from motionrft.finetune.commands import judge_factory
+    from motionrft.cli.finetune import JudgeFiles, judge_factory
+    from motionrft.cli.options import CellFiles
+    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.evaluation.evaluators.train import train_evaluator
     from motionrft.text.features import TextCache
 
     widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")
@@ -254,16 +253,17 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
         "cpu",
     )
     save_evaluator(tmp_path / "evaluator.safetensors", evaluator, about)
-    arguments = SimpleNamespace(
-        text=files / "text.safetensors",
-        evaluator_text=None,
+    cell = CellFiles(
+        base=files / "mdm.safetensors",
+        reward=[],
         features=files / "features",
-        evaluator=tmp_path / "evaluator.safetensors",
-        backbone="mdm",
+        text=files / "text.safetensors",
     )
-    run = load_run(files / "run.yaml")
+    judge = JudgeFiles(evaluator=tmp_path / "evaluator.safetensors")
+    sampler = load_run(files / "run.yaml")["backbones"]["mdm"]["sampler"]
     backbone, _ = load_backbone(files / "mdm.safetensors")
-    numbers = judge_factory(arguments, run, torch.device("cpu"))(backbone)()
+    judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"))
+    numbers = judge_of(backbone)()
     assert set(JUDGES) <= set(numbers)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from motionrft.verify.families import finetuning
+from reference.families import finetuning
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from motionrft.finetune.alignprop import AlignProp
-from motionrft.finetune.draft import Draft
-from motionrft.finetune.drtune import DRTune
-from motionrft.finetune.easytune import EasyTune
 from motionrft.finetune.method import Event
-from motionrft.finetune.refl import Refl
+from motionrft.finetune.methods.alignprop import AlignProp
+from motionrft.finetune.methods.draft import Draft
+from motionrft.finetune.methods.drtune import DRTune
+from motionrft.finetune.methods.easytune import EasyTune
+from motionrft.finetune.methods.refl import Refl
+from motionrft.finetune.settings import Optimisation
 from motionrft.finetune.trajectory import Plan, follow
-from motionrft.finetune.update import Optimisation
-from motionrft.verify.families.finetuning import RecordedNoise, Toy, run_sequence
+from reference.families.finetuning import RecordedNoise, Toy, run_sequence
 
 
 def one(plan: Plan):

@@ -9,8 +9,8 @@ import torch
 
 from motionrft.errors import InputError
 from motionrft.finetune.cost import at_equal, summary, until_level, wide
-from motionrft.finetune.guard import hacking
 from motionrft.finetune.loop import Training
+from motionrft.finetune.reward_hacking import hacking
 
 from .toy_course import METHODS, SAMPLERS, course, material
 
@@ -261,7 +261,7 @@ def test_a_reward_that_climbs_while_the_judges_fall_is_flagged():
 
 
 def test_noise_aware_scoring_tells_the_reward_its_own_level(tmp_path):
-    from motionrft.finetune.levels import reward_levels
+    from motionrft.finetune.reward_timestep import reward_levels
 
     method = {"family": "easytune", "options": {"window": {"kind": "all"}, "form": "noise_aware"}}
     run = course(method, {"trajectories": 1}, sampler="flow")

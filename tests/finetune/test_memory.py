@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from motionrft.finetune.draft import Draft
-from motionrft.finetune.drtune import DRTune
-from motionrft.finetune.easytune import EasyTune
-from motionrft.finetune.memory import SavedBytes
+from motionrft.finetune.memory_meter import SavedBytes
 from motionrft.finetune.method import Method
-from motionrft.verify.families.finetuning import RecordedNoise, Toy
+from motionrft.finetune.methods.draft import Draft
+from motionrft.finetune.methods.drtune import DRTune
+from motionrft.finetune.methods.easytune import EasyTune
+from reference.families.finetuning import RecordedNoise, Toy
 
 STEPS = (5, 10, 20, 40)
 

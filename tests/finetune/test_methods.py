@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
 from motionrft.errors import InputError
-from motionrft.finetune.alignprop import AlignProp
-from motionrft.finetune.draft import Draft
-from motionrft.finetune.drtune import DRTune
-from motionrft.finetune.easytune import EasyTune
 from motionrft.finetune.method import read_method
-from motionrft.finetune.refl import Refl
-from motionrft.finetune.windows import Window, step_weight
+from motionrft.finetune.methods.alignprop import AlignProp
+from motionrft.finetune.methods.draft import Draft
+from motionrft.finetune.methods.drtune import DRTune
+from motionrft.finetune.methods.easytune import EasyTune
+from motionrft.finetune.methods.refl import Refl
+from motionrft.finetune.window import Window, step_weight
 
 
 @pytest.mark.parametrize(
@@ -97,18 +100,36 @@ def test_counts_given_of_fifty_steps_scale_with_the_sampler():
         "family": "easytune",
         "options": {"of": 50, "window": {"kind": "last", "k": 10}},
     }
-    assert [read_method(settings, T).window.k for T in (1, 4, 10, 50)] == [1, 1, 2, 10]
-    assert read_method({"family": "draft", "options": {"of": 50, "k": 50}}, 10).k == 10
+    assert [read_method(settings, T, "one_step").window.k for T in (1, 4, 10, 50)] == [1, 1, 2, 10]
+    assert read_method({"family": "draft", "options": {"of": 50, "k": 50}}, 10, "one_step").k == 10
     with pytest.raises(InputError, match="unknown option"):
-        read_method({"family": "draft", "options": {"m": 3}}, 10)
+        read_method({"family": "draft", "options": {"m": 3}}, 10, "one_step")
     with pytest.raises(InputError, match="unknown method family"):
-        read_method({"family": "loop"}, 10)
+        read_method({"family": "loop"}, 10, "one_step")
+
+
+def test_the_form_is_the_backbones_unless_a_method_names_one(monkeypatch):
+    """Of any method that has the option, also one that is no EasyTune; others have none to set."""
+
+    @dataclass(frozen=True)
+    class Either(Draft):
+        form: str = "one_step"
+
+    room = SimpleNamespace(METHOD=Either)
+    monkeypatch.setitem(sys.modules, "motionrft.finetune.either", room)
+    for family, options in (("either", {"k": 1}), ("easytune", {})):
+        own = {"family": family, "options": {**options, "form": "one_step"}}
+        assert read_method(own, 5, "noise_aware").form == "one_step"
+        bare = {"family": family, "options": options}
+        assert read_method(bare, 5, "noise_aware").form == "noise_aware"
+        assert bare["options"] == options  # the configuration is left as it is
+    assert read_method({"family": "draft", "options": {"k": 1}}, 5, "noise_aware") == Draft(5, k=1)
 
 
 def test_noise_above_the_trained_range_falls_back_to_the_one_step_form(cases):
     from dataclasses import replace
 
-    from motionrft.verify.families.finetuning import Toy
+    from reference.families.finetuning import Toy
 
     toy = Toy(cases["ddpm_x0_tanh"])
     rollout = replace(toy.rollout(toy.backbone()), trusted=lambda i: i >= 3)

@@ -19,7 +19,7 @@ SETTINGS = {"updates": 6, "kl": 0.05, "batch_size": 6}
 PROGRAM = """
 import sys, torch
 from motionrft.finetune.loop import Training
-from motionrft.training.processes import processes
+from motionrft.training.distributed import processes
 from tests.finetune.toy_course import METHODS, course
 with processes(torch.device("cpu")) as (device, first):
     run = course(METHODS[sys.argv[1]], {settings}, "flow")

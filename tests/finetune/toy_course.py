@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone, Condition
+from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import step_table
+from motionrft.finetune.batch import Material, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.levels import reward_levels
 from motionrft.finetune.loop import Course, Training
-from motionrft.finetune.material import Material, noise_seeds
 from motionrft.finetune.method import read_method
 from motionrft.finetune.objective import Objective, Prompts
+from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.settings import Settings
 from motionrft.text.features import TextBatch
 
@@ -72,6 +73,9 @@ class Network(Backbone):
         time_ = (t.to(x) / 1000)[:, None, None].expand(-1, x.shape[1], 1)
         read = torch.cat([x, text[:, None].expand(-1, x.shape[1], -1), time_], -1)
         return self.second(self.drop(torch.tanh(self.first(read))))
+
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return batch.features
 
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         kept = torch.arange(x.shape[1])[None] < lengths[:, None]
@@ -162,7 +166,7 @@ def course(
     levels = reward_levels(table, reward.alphas, reward.max_t, matching=read.levels, rescale=True)
     return Course(
         walker,
-        read_method(method, len(table)),
+        read_method(method, len(table), "one_step"),
         lambda: Objective(network, reward, levels, read.loss, read.micro_batch),
         material,
         trained,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from motionrft.artefacts import read_tensors
+from motionrft.files import read_tensors
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "data_eval"
 MOVING = ("walk_turn", "stand", "jump", "spin", "crouch", "dance41")

@@ -3,8 +3,8 @@
 import pytest
 from recorded_clips import FIXTURES
 
-from motionrft.verify.case import Case, read_cases
-from motionrft.verify.families import acmdm67, features, rotation135
+from reference.case import Case, read_cases
+from reference.families import acmdm67, features, rotation135
 
 FAMILIES = {
     "features_t2m": (features, 100),

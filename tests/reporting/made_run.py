@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from motionrft.artefacts import atomic, write_json, write_table
-from motionrft.config import dump, resolve
+from motionrft.configuration import dump, resolve
 from motionrft.corpus.kinds.toy import make_clip
 from motionrft.corpus.samples import Samples, write_samples
+from motionrft.files import atomic, write_json, write_table
 
 RUN = {
     "name": "made",

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from motionrft.config import load_run
+from motionrft.configuration import load_run
 from motionrft.reporting.dag import FEEDS, counts, layers, reduced, svg
 from motionrft.reporting.jobs import jobs
 from motionrft.reporting.records import Records

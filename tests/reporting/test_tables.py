@@ -2,19 +2,22 @@
 
 import csv
 import io
+import shutil
 
 import pytest
+import yaml
 
-from motionrft.config.plan import TABLES as PLANNED
+from motionrft.configuration import dump
 from motionrft.errors import InputError
-from motionrft.reporting.build import TABLES, finetuning, kit
-from motionrft.reporting.cost_tables import compute_overhead, prompts
 from motionrft.reporting.metrics import GENERATION
 from motionrft.reporting.motions import shown_first
 from motionrft.reporting.published import comparable, intervals, paper_order, published, row
 from motionrft.reporting.records import Records
 from motionrft.reporting.render import beside, to_csv, to_markdown, to_tex
-from motionrft.reporting.reward_tables import (
+from motionrft.reporting.table import Cell
+from motionrft.reporting.tables.all import TABLES, finetuning, generalisation, kit, sota
+from motionrft.reporting.tables.cost import compute_overhead, prompts
+from motionrft.reporting.tables.reward import (
     authenticity,
     faithfulness,
     preference,
@@ -22,8 +25,8 @@ from motionrft.reporting.reward_tables import (
     retrieval,
     self_refinement,
 )
-from motionrft.reporting.switch_table import reward_switches
-from motionrft.reporting.table import Cell
+from motionrft.reporting.tables.reward_switches import reward_switches
+from motionrft.workflow_plan import TABLES as PLANNED
 from tests.reporting.made_run import RUN, make_run
 
 
@@ -249,6 +252,26 @@ def test_prompts_are_paired(records):
     assert cells["effect"].mean == pytest.approx(nearer.mean() / nearer.std(ddof=1))
     assert cells["wins"].mean == pytest.approx(100 * (nearer > 0).mean())
     assert cells["top1"].better is False
+
+
+def test_a_new_method_stands_in_every_table_of_backbones(tmp_path):
+    """No code names it; its label is the configuration's, its file's name where there is none."""
+    folder = make_run(tmp_path)
+    file = folder / "config.yaml"
+    run = yaml.safe_load(file.read_text(encoding="utf-8"))
+    run["methods"] |= {"late": {"family": "late", "label": "Late"}, "bare": {"family": "late"}}
+    run["corpus"]["kind"] = "kit"
+    file.write_text(dump(run), encoding="utf-8")
+    for name in ("late", "bare"):
+        shutil.copytree(folder / "evaluate/mdm/easytune", folder / f"evaluate/mdm/{name}")
+    records = Records(folder)
+    for table in (generalisation(records), sota(records), kit(records)):
+        labels = [entry.labels[1].removeprefix("mdm ") for entry in table.rows]
+        labels = [label for label in labels if label.startswith("+")]
+        assert labels == ["+ EasyTune", "+ Late", "+ bare"], table.name  # draft-10 is a baseline
+        assert table.rows[-1].cells["FID"].mean == table.rows[-2].cells["FID"].mean is not None
+    # as the paper's pairs are, base and new method are one where the run has none of the paper's
+    assert shown_first(records, ["base", "draft-10", "late"]) == "late"
 
 
 def test_another_corpus_has_its_own_command(records):

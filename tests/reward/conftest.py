@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from motionrft.artefacts import write_table, write_tensors
+from motionrft.files import write_table, write_tensors
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.reward.settings import RewardSettings
 from motionrft.text.features import TextBatch, write_cache

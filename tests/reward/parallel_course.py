@@ -9,10 +9,10 @@ import torch
 
 from motionrft.reward.retrieval import embed
 from motionrft.reward.settings import RewardSettings
-from motionrft.reward.tasks import TaskData, TaskObjective, outputs_of, train_task
-from motionrft.reward.train_semantic import new_network, train_semantic
+from motionrft.reward.stages.judged import TaskData, TaskObjective, outputs_of, train_task
+from motionrft.reward.stages.semantic import new_network, train_semantic
 from motionrft.text.features import TextCache
-from motionrft.training.processes import place, processes
+from motionrft.training.distributed import place, processes
 
 from .conftest import section
 from .test_stages import clips_of, judged_folder

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
-from motionrft.reward.adapters import LoraSettings, MotionAdapter
 from motionrft.reward.files import load_branch, load_network, new_branch, save_branch, save_network
+from motionrft.reward.lora import LoraSettings, MotionAdapter
 from motionrft.reward.official import (
     export_branch,
     export_network,

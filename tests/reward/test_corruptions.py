@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motionrft.reward.corruptions import FEET, GRADES, KINDS, SPEED_SHARE, corrupt
+from motionrft.reward.data.corruptions import FEET, GRADES, KINDS, SPEED_SHARE, corrupt
 
 
 @pytest.fixture

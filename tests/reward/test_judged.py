@@ -10,11 +10,11 @@ from motionrft.corpus.samples import Samples, write_samples
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.judged import Judged, JudgedMotions, JudgedPair, write_judged
-from motionrft.reward.make_data import authenticity_items, corruption_pairs, samples_of
-from motionrft.reward.official_data import official_generated, official_pairs
+from motionrft.reward.data.judged import Judged, JudgedMotions, JudgedPair, write_judged
+from motionrft.reward.data.make import authenticity_items, corruption_pairs, samples_of
+from motionrft.reward.data.official import official_generated, official_pairs
 from motionrft.reward.settings import OfficialBehaviour
-from motionrft.reward.tasks import TaskData
+from motionrft.reward.stages.judged import TaskData
 
 UNIT = {"joint": Normaliser(torch.zeros(66), torch.ones(66))}
 RNG = np.random.default_rng(0)

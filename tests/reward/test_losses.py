@@ -17,7 +17,13 @@ from motionrft.reward.losses import (
     preference_loss,
     smooth_l1,
 )
-from motionrft.reward.noise import NoiseLaw, add_noise, cumulative_alphas, draw_levels, noised
+from motionrft.reward.noise_schedule import (
+    NoiseLaw,
+    add_noise,
+    cumulative_alphas,
+    draw_levels,
+    noised,
+)
 from motionrft.reward.spl import mine, spl_loss
 
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from motionrft.errors import InputError
-from motionrft.reward.adapters import LoraSettings
 from motionrft.reward.files import new_branch, save_branch, save_network
-from motionrft.reward.objective import MotionReward
+from motionrft.reward.lora import LoraSettings
+from motionrft.reward.motion_reward import MotionReward
 
 from .conftest import tiny_network
 from .test_adapters import shake

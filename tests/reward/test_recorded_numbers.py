@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motionrft.verify.case import read_cases
-from motionrft.verify.run import verify_case
+from reference.case import read_cases
+from reference.run import verify_case
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "motionreward"
 CASES = {case.name: case for case in read_cases(FOLDER)}

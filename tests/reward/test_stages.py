@@ -10,20 +10,20 @@ import pytest
 import torch
 import yaml
 
-from motionrft.artefacts import read_table, read_tensors
 from motionrft.cli import main
 from motionrft.errors import InputError
-from motionrft.evaluation.classification import auroc
-from motionrft.reward.clips import AlignedClips
-from motionrft.reward.judged import Judged, JudgedMotions, JudgedPair, write_judged
+from motionrft.evaluation.reward.scores import caption_rows, length_only
+from motionrft.files import read_table, read_tensors
+from motionrft.metrics.classification import auroc
+from motionrft.reward.data.clips import AlignedClips
+from motionrft.reward.data.judged import Judged, JudgedMotions, JudgedPair, write_judged
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import OFFICIAL_NAMES
-from motionrft.reward.objective import MotionReward
-from motionrft.reward.refine import Refinement
 from motionrft.reward.retrieval import Embeddings, embed, retrieval_scores
-from motionrft.reward.scores import caption_rows, length_only
 from motionrft.reward.settings import OfficialBehaviour, RewardSettings
-from motionrft.reward.tasks import TaskData, one_representation_batches, train_task
-from motionrft.reward.train_semantic import new_network, train_semantic, train_spl
+from motionrft.reward.stages.judged import TaskData, one_representation_batches, train_task
+from motionrft.reward.stages.self_refinement import Refinement
+from motionrft.reward.stages.semantic import new_network, train_semantic, train_spl
 from motionrft.text.features import TextCache
 from motionrft.training.loop import TrainSettings
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motionrft.artefacts import read_table, read_tensors
-from motionrft.config import load_run
-from motionrft.config.plan import Plan
+from motionrft.configuration import load_run
+from motionrft.files import read_table, read_tensors
+from motionrft.workflow_plan import Plan
 
 RANGES = {"R-Precision": (0, 1), "FID": (-1e-3, 1e6), "MM-Dist": (0, 1e4), "Diversity": (0, 1e4)}
 ORIGIN = ("config_digest", "code", "device", "libraries", "wall_s", "peak_rss_mb")

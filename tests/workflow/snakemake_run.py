@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 
 CI = ROOT / "config" / "ci.yaml"
 FEATURES = "results/ci/features/stats.safetensors"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from motionrft.reporting.dag import FEEDS
 from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
 
@@ -107,6 +107,7 @@ CHANGES = {
             **REPORTING,
         },
     ),
+    "a method's label": (("override={methods: {easytune: {label: E}}}",), {"tables": 1, "page": 1}),
     "memory": (("resources={finetune: {mem_mb: 7000}}", "device=cpu"), {}),
     "one more seed": (("seeds=[0,1]",), {"finetune": 2, "evaluate": 2, **REPORTING}),
 }

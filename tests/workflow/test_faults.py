@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from motionrft.config import ROOT
+from motionrft.configuration import ROOT
 from tests.workflow.snakemake_run import CI, TEXT, motionrft, planned, snakemake
 
 CORPUS = "results/ci/corpus/corpus.json"

@@ -2,7 +2,7 @@
 
 import sys
 
-from motionrft.artefacts import read_tensors
+from motionrft.files import read_tensors
 from motionrft.training import launch
 from tests.workflow.snakemake_run import TEXT, motionrft
 

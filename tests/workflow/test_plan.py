@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from motionrft.config import ROOT, read_yaml, resolve
-from motionrft.config.plan import TABLES, Plan
+from motionrft.configuration import ROOT, read_yaml, resolve
+from motionrft.workflow_plan import TABLES, Plan
 
 
 class Wildcards(SimpleNamespace):
@@ -110,6 +110,7 @@ def settings(p: Plan) -> dict[str, str]:
         "pretrain": p.pretraining_settings(cell),
         "finetune": p.finetuning_settings(cell),
         "evaluate": p.evaluation_settings(cell),
+        "tables": p.presentation_settings(),
     }
 
 
@@ -118,6 +119,11 @@ CHANGES = {
     "the corpus": ({"corpus": {"kind": "toy", "seed": 7}}, {"corpus"}),
     "the evaluator": ({"evaluator": {"train": {"steps": 3}}}, {"evaluator"}),
     "a method": ({"override": {"methods": {"easytune": {"lr": 0.1}}}}, {"finetune"}),
+    "what a method is called": (
+        {"override": {"methods": {"easytune": {"label": "E"}}}},
+        {"tables"},
+    ),
+    "a baseline": ({"override": {"methods": {"easytune": {"baseline": True}}}}, {"tables"}),
     "another stage of the reward": (
         {"reward": {"stages": {"preference": {"train": {"steps": 3}}}}},
         {"preference"},
@@ -147,7 +153,7 @@ def test_a_change_reaches_just_the_jobs_that_read_it(name):
 
 
 def test_table_names_are_those_of_the_reporting_room():
-    from motionrft.reporting import build
+    from motionrft.reporting.tables import all as build
 
     assert set(TABLES) == set(build.TABLES)
 
@@ -188,8 +194,8 @@ def test_a_switched_stage_stands_on_the_runs_own_files():
 
 
 def test_every_switch_is_measured():
+    from motionrft.reward.released import READINGS, SWITCHES
     from motionrft.reward.settings import OfficialBehaviour
-    from motionrft.reward.switches import READINGS, SWITCHES
 
     schemas = ROOT / "workflow/schemas"
     known = read_yaml(schemas / "reward.schema.yaml")["properties"]["official"]["properties"]
@@ -201,10 +207,10 @@ def test_every_switch_is_measured():
 
 def test_planning_and_light_stages_import_no_torch():
     code = (
-        "import sys; import motionrft.config.plan, motionrft.cli; motionrft.cli.build_parser();"
-        "from motionrft.config import resolve;"
+        "import sys; import motionrft.workflow_plan, motionrft.cli;"
+        "from motionrft.configuration import resolve;"
         "resolve({'name': 't', 'corpus': {'kind': 'toy'}, 'backbones': 'all', 'methods': 'all'});"
-        "import motionrft.reporting.build, motionrft.reporting.records;"
+        "import motionrft.reporting.tables.all, motionrft.reporting.records;"
         "print(sorted({'torch', 'transformers', 'diffusers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

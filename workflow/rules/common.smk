@@ -1,9 +1,9 @@
-# What every stage shares: the resolved configuration and what is derived from it (motionrft/config/plan.py).
-from motionrft.artefacts import atomic
-from motionrft.config import dump, merge, resolve, typed
-from motionrft.config.plan import Plan
+# What every stage shares: the resolved configuration and what is derived from it (motionrft/workflow_plan.py).
+from motionrft.files import atomic
+from motionrft.configuration import dump, merge, resolve, typed
+from motionrft.workflow_plan import Plan
 from motionrft.errors import InputError, storage_error
-from motionrft.reward.switches import SWITCHES
+from motionrft.reward.released import SWITCHES
 
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])

@@ -39,6 +39,7 @@ rule tables:
         **PLAN.resources("tables"),
     params:
         results=lambda wildcards, output: Path(output.csv[0]).parents[1],
+        settings=PLAN.presentation_settings(),
     shell:
         "python -m motionrft tables --results {params.results:q} > {log:q} 2>&1"
 

@@ -35,7 +35,7 @@ from motionrft.corpus.store import SPLITS, Clip
 from motionrft.errors import InputError
 from motionrft.motion.kinematic import process
 from motionrft.motion.skeleton import SMPL_22, mirror
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 FPS = OFFICIAL_FPS
 JOINTS = 52  # of SMPL+H: the body's 22 and both hands

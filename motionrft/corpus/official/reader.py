@@ -26,7 +26,7 @@ from motionrft.errors import InputError
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.motion.skeleton import Skeleton, measure_lengths
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 OFFICIAL_FPS = 20.0  # what the official code multiplies seconds by, also on KIT-ML's 12.5 fps
 AGREEMENT = 1e-3  # metres: new_joints against the joints that new_joint_vecs describe

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from motionrft.artefacts import atomic
 from motionrft.corpus.captions import Caption, plain_tokens
 from motionrft.corpus.features import FLOOR, blocks
 from motionrft.corpus.store import SPLITS, Clip
+from motionrft.files import atomic
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.kinematic import process
 from motionrft.motion.recovery import joints_from_positions

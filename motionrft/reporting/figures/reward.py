@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from motionrft.reporting.records import Records
-from motionrft.reporting.reward_tables import DIMENSIONS, REPRESENTATIONS, retrieval_scores
 from motionrft.reporting.style import HATCHES, look, panels, pyplot
+from motionrft.reporting.tables.reward import DIMENSIONS, REPRESENTATIONS, retrieval_scores
 
 SCORES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1"}
 

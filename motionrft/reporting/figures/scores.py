@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from motionrft.reporting.compare import proportion_half, summary
-from motionrft.reporting.cost_tables import paired_prompts
-from motionrft.reporting.published import OWN_METHODS
+from motionrft.reporting.motions import shown_first
 from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels, pyplot
+from motionrft.reporting.tables.cost import paired_prompts
 
 
 def means(records: Records, metric: str) -> pd.DataFrame:
@@ -59,12 +59,12 @@ def fid_against_memory(records: Records) -> Any | None:
 def fid_against_mm_dist(records: Records) -> Any | None:
     """FID against MM-Dist with an arrow from each base model to its fine-tuned one (paper Fig. 1b)."""
     fid, distance = means(records, "FID"), means(records, "MM-Dist")
-    newest = {
-        backbone: next((name for name in OWN_METHODS if (backbone, name) in fid.index), None)
-        for backbone in records.run["backbones"]
-        if (backbone, "base") in fid.index
-    }
-    pairs = [(backbone, method) for backbone, method in newest.items() if method]
+    pairs = []
+    for backbone in records.run["backbones"]:
+        models = [model for name, model in fid.index if name == backbone]
+        method = shown_first(records, models)
+        if "base" in models and method:
+            pairs.append((backbone, method))
     if not pairs:
         return None
     figure, axis = pyplot().subplots(figsize=(5.2, 4.0), layout="constrained")

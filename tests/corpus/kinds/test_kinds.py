@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from motionrft.config import resolve
-from motionrft.config.schema import SCHEMAS
+from motionrft.configuration import resolve
+from motionrft.configuration.schema import SCHEMAS
 from motionrft.corpus import kinds
 from motionrft.errors import InputError
 

@@ -23,7 +23,7 @@ from motionrft.corpus.splits import check_fractions, seeded_splits
 from motionrft.corpus.store import Clip, check_clip
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import mirror
-from motionrft.training.progress import progress
+from motionrft.progress import progress
 
 FPS = 20.0
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from motionrft.config import ROOT, read_yaml
+from motionrft.configuration import ROOT, read_yaml
 from motionrft.corpus.kinds.bvh.body import JOINTS
 from motionrft.corpus.kinds.bvh.file import END, BvhMotion
 from motionrft.errors import InputError

@@ -1,0 +1,242 @@
+"""ACMDM (arXiv 2505.19377): flow matching on joint positions, in a causal latent space or on raw frames.
+
+x_t = (1 - t) noise + t data with t = 0 noise, t = 1 data; the network predicts data - noise. The published
+S-PS22 model is latent; `autoencoder: null` gives the raw variant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionrft.backbones.acmdm import official as acmdm_files
+from motionrft.backbones.acmdm.autoencoder import FRAMES, CausalAutoencoder
+from motionrft.backbones.acmdm.transformer import ACMDMTransformer
+from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
+from motionrft.backbones.renormalised import OwnStatistics
+from motionrft.corpus.dataset import Batch
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from motionrft.networks.masks import frame_mask
+from motionrft.options import network_options
+from motionrft.text.features import TextBatch
+
+JOINTS = 22
+LATENT = 4  # channels of a joint's latent
+WINDOW = 64  # frames of an auto-encoder training window
+
+
+@dataclass(frozen=True)
+class Options:
+    """layers, width, feedforward of the transformer; patch: joints a token; frames: the longest motion;
+    drop: how often training hides the text; autoencoder: {width, dropout}, or null for the raw variant;
+    velocity: 0 trains the auto-encoder on smooth L1 of positions, as published; above 0 on L1 of positions plus so
+    many times that of frame differences, without which a short training leaves more jitter than motion; clean: the
+    network's output is the data, from which the velocity follows (`velocity_of_clean`)."""
+
+    layers: int
+    width: int
+    feedforward: int
+    patch: int = 22
+    frames: int = 196
+    drop: float = 0.1
+    autoencoder: dict[str, Any] | None = None
+    velocity: float = 0.0
+    clean: bool = False
+
+
+class ACMDM(Backbone):
+    """x [B, n, 22 C]: C = 4 channels and n = frames / 4 in the latent space, C = 3 and n = frames raw.
+
+    `statistics` are those of the network's joint space (official: one number an axis for all joints); they
+    equal the corpus's unless official weights were loaded. latent_mean, latent_std [C] whiten latents.
+    `train()` leaves the auto-encoder in eval mode: it is frozen in every stage but its own.
+    """
+
+    representation = "joint"
+    prediction = "velocity"
+    stages: tuple[str, ...] = ("autoencoder", "denoiser")
+    lora_targets = r"denoiser\..*\.(qkv|proj|w12|w3)"
+
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(
+        self,
+        denoiser: ACMDMTransformer,
+        autoencoder: CausalAutoencoder | None,
+        normaliser: Normaliser,
+        drop: float,
+        velocity: float = 0.0,
+        clean: bool = False,
+    ):
+        super().__init__()
+        self.denoiser, self.autoencoder, self.normaliser = denoiser, autoencoder, normaliser
+        self.text_drop, self.velocity, self.clean = drop, velocity, clean
+        self.unofficial = "clean" if clean else ""
+        self.statistics = OwnStatistics(normaliser)
+        if autoencoder is None:
+            self.stages = ("denoiser",)
+            return
+        self.register_buffer("latent_mean", torch.zeros(LATENT))
+        self.register_buffer("latent_std", torch.ones(LATENT))
+
+    @classmethod
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> ACMDM:
+        """network: see `Options`."""
+        if dim != 3 * JOINTS:
+            raise InputError(
+                f"{dim} features a frame, expected {3 * JOINTS}",
+                field="representation",
+                fix="use joint",
+            )
+        options = network_options(Options, network)
+        autoencoder = CausalAutoencoder(**options.autoencoder) if options.autoencoder else None
+        denoiser = ACMDMTransformer(
+            channels=3 if autoencoder is None else LATENT,
+            width=options.width,
+            feedforward=options.feedforward,
+            layers=options.layers,
+            text=text["pooled"],
+            frames=options.frames if autoencoder is None else options.frames // FRAMES,
+            patch=options.patch,
+        )
+        return cls(denoiser, autoencoder, normaliser, options.drop, options.velocity, options.clean)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.autoencoder is not None:
+            self.autoencoder.eval()
+        return self
+
+    # shapes
+
+    def width(self, frames: int) -> int:
+        return frames if self.autoencoder is None else -(-frames // FRAMES)
+
+    def sample_shape(self, frames: int) -> tuple[int, ...]:
+        return self.width(frames), JOINTS * self.denoiser.channels
+
+    def widths(self, lengths: Tensor) -> Tensor:
+        """Positions of x that hold motion, for each length."""
+        return lengths if self.autoencoder is None else (lengths + FRAMES - 1) // FRAMES
+
+    # the network and its spaces
+
+    def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        text = condition.text.pooled * (~condition.drop)[:, None]
+        valid = frame_mask(self.widths(condition.lengths), x.shape[1])
+        output = self.denoiser(x.unflatten(-1, (JOINTS, -1)), t.to(x.dtype), text, valid).flatten(2)
+        return velocity_of_clean(output, x, t) if self.clean else output
+
+    def joints(self, features: Tensor) -> Tensor:
+        """Corpus features [B, T, 66] -> the network's joints [B, T, 22, 3]."""
+        return self.statistics.from_corpus(features, self.normaliser).unflatten(-1, (JOINTS, 3))
+
+    @torch.no_grad()
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Corpus features [B, T, 66] -> x [B, n, 22 C], zero after each length."""
+        valid = frame_mask(batch.lengths, batch.features.shape[1])
+        joints = self.joints(batch.features) * valid[..., None, None]
+        if self.autoencoder is None:
+            return joints.flatten(2)
+        short = -joints.shape[1] % FRAMES
+        latents = self.autoencoder.encode(F.pad(joints, (0, 0, 0, 0, 0, short))).permute(0, 2, 3, 1)
+        latents = (latents - self.latent_mean) / self.latent_std
+        valid = frame_mask(self.widths(batch.lengths), latents.shape[1])
+        return (latents * valid[..., None, None]).flatten(2)
+
+    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        joints = x.unflatten(-1, (JOINTS, -1))
+        if self.autoencoder is not None:
+            latents = joints * self.latent_std + self.latent_mean
+            joints = self.autoencoder.decode(latents.permute(0, 3, 1, 2))
+        frames = int(lengths.max())
+        features = self.statistics.to_corpus(joints[:, :frames].flatten(2), self.normaliser)
+        return features * frame_mask(lengths, frames)[..., None]
+
+    # training
+
+    def stage_parameters(self, stage: str) -> list[nn.Parameter]:
+        module = self.autoencoder if stage == "autoencoder" else self.denoiser
+        if module is None:
+            raise InputError(
+                "the raw variant has no auto-encoder",
+                field="pretrain.autoencoder",
+                fix="remove the stage",
+            )
+        return list(module.parameters())
+
+    def trainable(self) -> list[nn.Parameter]:
+        return list(self.denoiser.parameters())
+
+    def pretrain_loss(
+        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        if stage == "autoencoder":
+            return {"loss": self.reconstruction_loss(batch, generator)}
+        data = self.encode(batch, generator)
+        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        return {"loss": self.flow_loss(data, noise, t, condition)}
+
+    def flow_loss(self, data: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        valid = frame_mask(self.widths(condition.lengths), data.shape[1])
+        return velocity_loss(self.predict, data, noise, t, condition, valid)
+
+    def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Of windows of 64 frames, each at a place of its own; shorter clips count as they are. See `Options`."""
+        assert self.autoencoder is not None
+        self.autoencoder.train(self.training)
+        frames = min(WINDOW, batch.features.shape[1] // FRAMES * FRAMES)
+        device = batch.features.device
+        room = (batch.lengths - frames).clamp(min=0) + 1
+        first = (torch.rand(len(batch), generator=generator, device=device) * room).long()
+        index = first[:, None] + torch.arange(frames, device=device)
+        window = self.joints(batch.features.gather(1, index[..., None].expand(-1, -1, 3 * JOINTS)))
+        valid = (index < batch.lengths[:, None])[..., None, None]
+        window = window * valid
+        rebuilt = self.autoencoder.decode(self.autoencoder.encode(window))
+        values = valid.sum() * 3 * JOINTS
+        if self.velocity == 0.0:
+            return (F.smooth_l1_loss(rebuilt, window, reduction="none") * valid).sum() / values
+        error = (rebuilt - window) * valid
+        moved = error.diff(dim=1) * valid[:, 1:]
+        return (error.abs().sum() + self.velocity * moved.abs().sum()) / values
+
+    @torch.no_grad()
+    def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        """After the auto-encoder: mean and standard deviation of each latent channel over real positions."""
+        if stage != "autoencoder":
+            return
+        self.latent_mean.zero_()
+        self.latent_std.fill_(1.0)
+        count = 0
+        total, squares = self.latent_mean.new_zeros(2, LATENT, dtype=torch.float64)
+        for batch in batches:
+            # padded positions are zero and add nothing to either sum
+            latents = self.encode(batch, torch.Generator()).double().view(-1, LATENT)
+            count += int(self.widths(batch.lengths).sum()) * JOINTS
+            total += latents.sum(0)
+            squares += latents.square().sum(0)
+        mean = total / count
+        self.latent_mean.copy_(mean)
+        self.latent_std.copy_((squares / count - mean.square()).sqrt())
+
+    # official files
+
+    def load_official(self, path: str | Path) -> LoadReport:
+        """`path`: the official `checkpoints/t2m` folder, or the denoiser's `model/latest.tar` inside it."""
+        return acmdm_files.load(self, Path(path))
+
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
+        """Writes a `checkpoints/t2m` folder; official files hold nothing else that could be carried over."""
+        acmdm_files.export(self, Path(path))

@@ -1,0 +1,234 @@
+"""HY-Motion 1.0 and 1.0-Lite (arXiv 2512.23464): flow matching on body rotations with an MMDiT.
+
+t = 0 is noise and t = 1 data. The official network works at 30 fps on 201 numbers a frame: translation and
+22 rotations as 6D (135), then the 22 joints relative to the pelvis (66), which the decoder ignores. `joints:
+false` leaves the last 66 out for small models; `fps: 20` switches the conversion of frame rates off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
+from motionrft.backbones.hymotion.cache import TextStreamCache
+from motionrft.backbones.hymotion.frame_rate import Clock
+from motionrft.backbones.hymotion.mmdit import MMDiT, TextStream
+from motionrft.backbones.official_files import (
+    copies,
+    load_strict,
+    read_checkpoint,
+    split_ignored,
+    write_checkpoint,
+)
+from motionrft.corpus.dataset import Batch
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import representation
+from motionrft.networks.masks import frame_mask
+from motionrft.options import network_options
+from motionrft.text.features import TextBatch
+
+ROTATION = 135
+FULL = 201
+CONSTANT = 1e-3  # a standard deviation below it means: this number never changes
+JOINT_SCALE = 0.3  # metres; scale of the relative joints where no official statistics are loaded
+
+
+@dataclass(frozen=True)
+class Options:
+    """width, heads, layers (a third double), mlp_ratio; train_frames: longest motion in model frames, where
+    text positions begin; fps of the model; band: seconds a frame sees to either side; joints: 201 numbers a
+    frame instead of 135; drop: how often training hides the text; clean: the network's output is the
+    clean motion, from which the velocity follows (`velocity_of_clean`)."""
+
+    width: int
+    heads: int
+    layers: int
+    mlp_ratio: float = 4.0
+    train_frames: int = 360
+    fps: int = 30
+    band: float = 2.0
+    time_factor: float = 1000.0
+    joints: bool = True
+    drop: float = 0.1
+    clean: bool = False
+
+
+class HYMotion(Backbone):
+    """x [B, n, 201 or 135] at the model's frame rate, normalised by its own mean and std."""
+
+    representation = "rotation"
+    prediction = "velocity"
+    stages = ("denoiser",)
+    # the official adapters: linears of double and refiner blocks; single blocks have none
+    lora_targets = r"motion_transformer\..*(qkv|proj|fc1|fc2)"
+    lora_root = "motion_transformer."
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        transformer: MMDiT,
+        text: dict[str, int],
+        normaliser: Normaliser,
+        clock: Clock,
+        drop: float,
+        clean: bool = False,
+    ):
+        super().__init__()
+        self.clean = clean
+        self.unofficial = "clean" if clean else ""
+        self.motion_transformer, self.normaliser, self.clock = transformer, normaliser, clock
+        self.text_drop = drop
+        sentence, tokens = text["pooled"], text["tokens"]
+        self.null_vtxt_feat = nn.Parameter(torch.randn(1, 1, sentence))
+        self.null_ctxt_input = nn.Parameter(torch.randn(1, 1, tokens))
+        # in every official file, used by its game mode only
+        self.special_game_vtxt_feat = nn.Parameter(torch.randn(1, 1, sentence))
+        self.special_game_ctxt_feat = nn.Parameter(torch.randn(1, 1, tokens))
+        extra = transformer.input_encoder.in_features - ROTATION
+        self.register_buffer("mean", torch.cat([normaliser.mean.float(), torch.zeros(extra)]))
+        self.register_buffer(
+            "std", torch.cat([normaliser.std.float(), torch.full((extra,), JOINT_SCALE)])
+        )
+        self.streams = TextStreamCache()
+
+    @classmethod
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> HYMotion:
+        """network: see `Options`."""
+        if dim != ROTATION:
+            raise InputError(
+                f"{dim} features a frame, expected {ROTATION}",
+                field="representation",
+                fix="use rotation",
+            )
+        options = network_options(Options, network)
+        transformer = MMDiT(
+            dim=FULL if options.joints else ROTATION,
+            width=options.width,
+            heads=options.heads,
+            layers=options.layers,
+            tokens=text["tokens"],
+            sentence=text["pooled"],
+            band=round(options.band * options.fps),
+            text_offset=options.train_frames,
+            mlp_ratio=options.mlp_ratio,
+            time_factor=options.time_factor,
+        )
+        return cls(transformer, text, normaliser, Clock(options.fps), options.drop, options.clean)
+
+    # shapes and spaces
+
+    def width(self, frames: int) -> int:
+        longest = self.motion_transformer.text_offset
+        count = self.clock.frames(frames)
+        if count > longest:
+            raise InputError(
+                f"{frames} frames are {count} at {self.clock.fps} fps, the model holds {longest}",
+                field="network.train_frames",
+                fix="ask for shorter motions, or raise it for a model trained here",
+            )
+        return count
+
+    def sample_shape(self, frames: int) -> tuple[int, ...]:
+        return self.width(frames), len(self.mean)
+
+    def normalise(self, raw: Tensor) -> Tensor:
+        """Raw model features [B, n, dim] -> x."""
+        return (raw - self.mean) / torch.where(self.std < CONSTANT, 1.0, self.std)
+
+    def denormalise(self, x: Tensor) -> Tensor:
+        """x -> raw model features; numbers that never change are exactly their mean (official rule)."""
+        return x * torch.where(self.std < CONSTANT, 0.0, self.std) + self.mean
+
+    @torch.no_grad()
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Corpus features [B, T, 135] -> x [B, n, dim], zero after each length."""
+        raw = self.clock.to_model(self.normaliser.denormalise(batch.features), batch.lengths)
+        if len(self.mean) == FULL:
+            joints = representation("rotation").decode(raw)
+            raw = torch.cat([raw, (joints - joints[..., :1, :]).flatten(-2)], dim=-1)
+        valid = frame_mask(self.clock.lengths(batch.lengths), raw.shape[1])
+        return self.normalise(raw) * valid[..., None]
+
+    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        frames = int(lengths.max())
+        raw = self.clock.to_data(self.denormalise(x)[..., :ROTATION], lengths, frames)
+        return self.normaliser.normalise(raw) * frame_mask(lengths, frames)[..., None]
+
+    # the network
+
+    def read(self, t: Tensor, text: TextBatch, drop: Tensor) -> TextStream:
+        """The text stream of each row; `drop` [B] puts the null features in, under the row's own mask."""
+        sentence = torch.where(drop[:, None], self.null_vtxt_feat[0], text.pooled)
+        tokens = torch.where(drop[:, None, None], self.null_ctxt_input, text.tokens)
+        return self.motion_transformer.read(t, sentence, tokens, text.mask)
+
+    def stream(self, t: Tensor, condition: Condition) -> TextStream:
+        """As `read`; without gradient and at one time for all rows, known (time, caption) pairs are not
+        computed again."""
+        text, drop = condition.text, condition.drop
+        if torch.is_grad_enabled() or self.training or bool((t != t[0]).any()):
+            return self.read(t, text, drop)
+        return self.streams.rows(
+            float(t[0]),
+            text,
+            drop,
+            self.parameters(),
+            lambda rows: self.read(t[rows], text.select(rows), drop[rows]),
+        )
+
+    def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        valid = frame_mask(self.clock.lengths(condition.lengths), x.shape[1])
+        output = self.motion_transformer(x, self.stream(t.to(x.dtype), condition), valid)
+        return self.velocity(output, x, t)
+
+    def velocity(self, output: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """The network's output as data - noise."""
+        return velocity_of_clean(output, x, t) if self.clean else output
+
+    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
+        if scale == 1.0:
+            return self.predict(x, t, condition)
+        t = t.to(x.dtype)
+        null = condition.with_drop(torch.ones_like(condition.drop))
+        both = TextStream.cat([self.stream(t, condition), self.stream(t, null)])
+        valid = frame_mask(self.clock.lengths(condition.lengths), x.shape[1])
+        conditional, unconditional = self.motion_transformer(
+            torch.cat([x, x]), both, torch.cat([valid, valid])
+        ).chunk(2)
+        return self.velocity(unconditional + scale * (conditional - unconditional), x, t)
+
+    # training
+
+    def trainable(self) -> list[nn.Parameter]:
+        return list(self.motion_transformer.parameters())
+
+    def pretrain_loss(
+        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        data = self.encode(batch, generator)
+        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
+        return {"loss": velocity_loss(self.predict, data, noise, t, condition, valid)}
+
+    # official files
+
+    def load_official(self, path: str | Path) -> LoadReport:
+        """`path`: `latest.ckpt`, or the folder that holds it (beside `config.yml`)."""
+        file = Path(path) / "latest.ckpt" if Path(path).is_dir() else Path(path)
+        state, ignored = split_ignored(read_checkpoint(file, "model_state_dict"), ("body_model.",))
+        return LoadReport(str(file), load_strict(self, state, file), ignored)
+
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
+        """Writes `latest.ckpt`: `model_state_dict` with the names of the official file."""
+        write_checkpoint(path, {"model_state_dict": copies(self)})

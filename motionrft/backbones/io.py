@@ -1,0 +1,64 @@
+"""Backbones from configuration and from the suite's own files: a file is enough to sample from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from motionrft.backbones.base import Backbone, family
+from motionrft.errors import InputError
+from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.motion.normaliser import Normaliser
+
+STATISTICS = ("normaliser.mean", "normaliser.std")
+
+
+def build_backbone(
+    settings: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+) -> Backbone:
+    """A fresh network from a resolved `backbones.<name>` section. text: the cache's pooled and token widths."""
+    kind = family(settings["family"])
+    backbone = kind.build(settings["network"], dim=dim, text=text, normaliser=normaliser)
+    if settings["representation"] != backbone.representation:
+        raise InputError(
+            f"{settings['representation']!r}, but the family works on {backbone.representation!r}",
+            where=f"config/backbones/{settings['name']}.yaml",
+            field="representation",
+            fix="change one of the two",
+        )
+    return backbone
+
+
+def save_backbone(path: str | Path, backbone: Backbone, about: dict[str, Any]) -> None:
+    """All weights, the corpus statistics, and `about`: {"backbone": settings, "dim", "text", "provenance", …}."""
+    missing = {"backbone", "dim", "text"} - set(about)
+    if missing:
+        raise ValueError(f"about lacks {sorted(missing)}")
+    tensors = dict(backbone.state_dict())
+    tensors["normaliser.mean"], tensors["normaliser.std"] = (
+        backbone.normaliser.mean,
+        backbone.normaliser.std,
+    )
+    write_tensors(path, tensors, about)
+
+
+def load_backbone(
+    path: str | Path, device: torch.device | str = "cpu"
+) -> tuple[Backbone, dict[str, Any]]:
+    """The backbone in eval mode, and the file's `about`."""
+    tensors, about = read_tensors(path)
+    if "backbone" not in about or any(name not in tensors for name in STATISTICS):
+        raise InputError(
+            "not a backbone file of this suite",
+            where=path,
+            fix="use `import` for official checkpoints",
+        )
+    normaliser = Normaliser(*(tensors.pop(name) for name in STATISTICS))
+    backbone = build_backbone(
+        about["backbone"], dim=about["dim"], text=about["text"], normaliser=normaliser
+    )
+    load_into(backbone, tensors, path)
+    backbone.normaliser = normaliser.to(device)
+    return backbone.to(device).eval(), about

@@ -1,0 +1,68 @@
+"""The `network:` section of the latent backbones; five of its keys are all that separates them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from motionrft.errors import InputError
+from motionrft.options import network_options
+
+
+@dataclass(frozen=True)
+class LatentOptions:
+    """Sizes and switches of VAE and denoiser. Defaults are the official MLD's.
+
+    latent          tokens n and width d of the space diffusion happens in ([1, 256]; MLD++ [16, 32])
+    projected       a Linear between width d and the hidden width (MLD++); else the two are equal
+    text_relu       a ReLU before the text Linear, which drops half of the text (MLD, not MLD++)
+    posterior_bias  first bias of mean and log-variance; below 0 the posterior starts narrow, which a
+                    short training needs (official: 0)
+    draws           latents, times and noises drawn for each encoded motion (official: 1); encoding is
+                    most of the cost of a small denoiser's step
+    guidance_width  size of the embedded guidance weight (MotionLCM); null for models sampled with CFG
+    denoiser        keys of this section that are different for the denoiser (official: none)
+    vae_loss, distillation: see `VAELoss` and `Distillation`
+    """
+
+    schedule: dict[str, Any]
+    latent: tuple[int, int] = (1, 256)
+    hidden: int = 256
+    feedforward: int = 1024
+    layers: int = 9
+    heads: int = 4
+    dropout: float = 0.1
+    projected: bool = False
+    time_width: int = 768
+    text_relu: bool = True
+    posterior_bias: float = 0.0
+    draws: int = 1
+    guidance_width: int | None = None
+    text_drop: float = 0.1
+    denoiser: dict[str, Any] = field(default_factory=dict)
+    vae_loss: dict[str, Any] = field(default_factory=dict)
+    distillation: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = {
+            "latent": (len(self.latent) == 2, "two numbers: tokens and width"),
+            "layers": (self.layers % 2 == 1, "an odd number, the stack is U-shaped"),
+            "heads": (self.hidden % self.heads == 0, f"a divisor of hidden ({self.hidden})"),
+            "time_width": (self.time_width % 2 == 0, "an even number"),
+            "hidden": (
+                self.projected or self.latent[1] == self.hidden,
+                f"the latent width ({self.latent[1]}), or projected: true",
+            ),
+        }
+        for name, (fine, wanted) in problems.items():
+            if not fine:
+                raise InputError(
+                    f"{getattr(self, name)} does not fit", field=f"network.{name}", fix=wanted
+                )
+
+    def of_denoiser(self) -> LatentOptions:
+        return network_options(LatentOptions, {**vars(self), **self.denoiser, "denoiser": {}})
+
+    def stack(self) -> tuple[int, int, int, int, float]:
+        """The arguments of a skip stack."""
+        return self.hidden, self.heads, self.feedforward, self.layers, self.dropout

@@ -1,0 +1,5 @@
+"""MotionDiffuse (Zhang et al., 2022)."""
+
+from motionrft.backbones.motiondiffuse.model import MotionDiffuse
+
+BACKBONE = MotionDiffuse

@@ -1,0 +1,257 @@
+"""MotionDiffuse (Zhang et al., 2022): epsilon prediction with linear attention and its own text transformer.
+
+Diffuses features [B, T, dim] in its own normalisation, masked by length, and has no unconditional branch:
+guidance is 1. Parameter names are the official ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.motiondiffuse.blocks import ATTENTIONS, DecoderBlock, zero
+from motionrft.backbones.official_files import (
+    copies,
+    load_strict,
+    read_checkpoint,
+    split_ignored,
+    write_checkpoint,
+)
+from motionrft.backbones.renormalised import OwnStatistics
+from motionrft.corpus.dataset import Batch
+from motionrft.diffusion.forward import ForwardProcess
+from motionrft.errors import InputError
+from motionrft.motion.normaliser import Normaliser
+from motionrft.networks.masks import frame_mask
+from motionrft.networks.positions import timestep_sinusoid
+from motionrft.networks.skip_transformer import EncoderLayer
+from motionrft.options import network_options
+from motionrft.text.features import TextBatch
+
+CLIP = "clip."
+OFFICIAL_LR = 2e-4
+PREDICTIONS = ("epsilon", "sample")
+
+
+@dataclass(frozen=True)
+class MotionDiffuseOptions:
+    """The `network:` section; defaults are the official model's.
+
+    attention    see `StylisedAttention`
+    prediction   epsilon; or sample, for networks narrower than a frame: noise fills all its dimensions, so
+                 that a width below them cannot carry it, while motion lies in few
+    """
+
+    schedule: dict[str, Any]
+    latent_dim: int = 512
+    ff_size: int = 1024
+    layers: int = 8
+    heads: int = 8
+    dropout: float = 0.0
+    text_latent_dim: int = 256
+    text_ff_size: int = 2048
+    text_layers: int = 4
+    text_heads: int = 4
+    attention: str = "efficient"
+    prediction: str = "epsilon"
+    max_frames: int = 196
+
+    def __post_init__(self) -> None:
+        for name, choices in {"attention": ATTENTIONS, "prediction": PREDICTIONS}.items():
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"unknown value {getattr(self, name)!r}",
+                    field=f"network.{name}",
+                    fix=f"choose from {', '.join(choices)}",
+                )
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """xf_proj [B, 4 h], xf_out [B, L, text latent], and which tokens count (None: all)."""
+
+    summary: Tensor
+    tokens: Tensor
+    valid: Tensor | None
+
+
+class MotionDiffuse(Backbone):
+    def __init__(
+        self,
+        options: MotionDiffuseOptions,
+        dim: int,
+        text: dict[str, int],
+        normaliser: Normaliser,
+    ):
+        super().__init__()
+        self.options, self.dim, self.normaliser = options, dim, normaliser
+        self.max_frames, self.prediction = options.max_frames, options.prediction
+        self.unofficial = "" if options.prediction == "epsilon" else "prediction"
+        hidden, words = options.latent_dim, options.text_latent_dim
+        embedding = 4 * hidden
+        self.sequence_embedding = nn.Parameter(torch.randn(options.max_frames, hidden))
+        self.text_pre_proj = (
+            nn.Identity() if text["tokens"] == words else nn.Linear(text["tokens"], words)
+        )
+        layers = (
+            EncoderLayer(words, options.text_heads, options.text_ff_size, options.dropout)
+            for _ in range(options.text_layers)
+        )
+        self.textTransEncoder = nn.ModuleDict({"layers": nn.ModuleList(layers)})
+        self.text_ln = nn.LayerNorm(words)
+        self.text_proj = nn.Sequential(nn.Linear(words, embedding))
+        self.joint_embed = nn.Linear(dim, hidden)
+        self.time_embed = nn.Sequential(
+            nn.Linear(hidden, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+        )
+        self.temporal_decoder_blocks = nn.ModuleList(
+            DecoderBlock(
+                hidden,
+                words,
+                options.heads,
+                options.ff_size,
+                embedding,
+                options.dropout,
+                options.attention,
+            )
+            for _ in range(options.layers)
+        )
+        self.out = zero(nn.Linear(hidden, dim))
+        self.statistics = OwnStatistics(normaliser)
+        self.forward_process = ForwardProcess(options.schedule)
+        self._encoded: tuple[Any, EncodedText] | None = None
+
+    @classmethod
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> MotionDiffuse:
+        return cls(network_options(MotionDiffuseOptions, network), dim, text, normaliser)
+
+    # -- the network -------------------------------------------------------------------------------
+
+    def encode_text(self, text: TextBatch) -> EncodedText:
+        """The own text transformer over the text encoder's token states.
+
+        CLIP's 77 positions all count, pads included, as the official model was trained; the mask of
+        other encoders is kept, so that a caption does not see how far its batch is padded.
+        """
+        valid = None if bool(text.mask.all()) else text.mask
+        h = self.text_pre_proj(text.tokens)
+        for layer in cast(nn.ModuleList, self.textTransEncoder["layers"]):
+            h = layer(h, valid)
+        h = self.text_ln(h)
+        rows = torch.arange(len(h), device=h.device)
+        return EncodedText(self.text_proj(h[rows, text.eos]), h, valid)
+
+    def _remembered(self, text: TextBatch) -> EncodedText:
+        """Text encoded once a trajectory: kept while captions and weights are the same objects, unchanged."""
+        if self.training or torch.is_grad_enabled():
+            return self.encode_text(text)
+        weights = [*self.text_pre_proj.parameters(), *self.textTransEncoder.parameters()]
+        weights += [*self.text_ln.parameters(), *self.text_proj.parameters()]
+        state = (text, [(id(weight), weight._version) for weight in weights])
+        known = self._encoded
+        if known is None or known[0][0] is not text or known[0][1] != state[1]:
+            known = self._encoded = (state, self.encode_text(text))
+        return known[1]
+
+    def embedding(self, t: Tensor, text: EncodedText) -> Tensor:
+        """t [B] -> time and text summed, [B, 4 h]."""
+        sinusoid = timestep_sinusoid(t, self.options.latent_dim).to(self.joint_embed.weight.dtype)
+        return self.time_embed(sinusoid) + text.summary
+
+    def denoise(
+        self, x: Tensor, t: Tensor, text: EncodedText, frames_valid: Tensor | None
+    ) -> Tensor:
+        """x [B, T, dim], t [B], frames_valid [B, T] True = counts -> the prediction [B, T, dim]."""
+        style = F.silu(self.embedding(t, text))[:, None]
+        h = self.joint_embed(x) + self.sequence_embedding[: x.shape[1]]
+        for block in self.temporal_decoder_blocks:
+            h = block(h, style, text.tokens, text.valid, frames_valid)
+        return self.out(h)
+
+    def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        if bool(condition.drop.any()):
+            raise _no_guidance()
+        valid = frame_mask(condition.lengths, x.shape[1])
+        return self.denoise(x, t, self._remembered(condition.text), valid)
+
+    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
+        if scale != 1.0:
+            raise _no_guidance()
+        return self.predict(x, t, condition)
+
+    # -- the backbone ------------------------------------------------------------------------------
+
+    def width(self, frames: int) -> int:
+        return frames
+
+    def sample_shape(self, frames: int) -> tuple[int, ...]:
+        return frames, self.dim
+
+    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """In the network's own normalisation, zero after each length, [B, T, dim]."""
+        x = self.statistics.from_corpus(batch.features, self.normaliser)
+        return x * frame_mask(batch.lengths, x.shape[1])[..., None]
+
+    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        x = self.statistics.to_corpus(x[:, : int(lengths.max())], self.normaliser)
+        return x * frame_mask(lengths, x.shape[1])[..., None]
+
+    def pretrain_loss(
+        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together."""
+        del stage
+        x0 = self.encode(batch, generator)
+        t, eps, x = self.forward_process.draw(x0, generator)
+        valid = frame_mask(batch.lengths, x0.shape[1])
+        predicted = self.denoise(x, t, self.encode_text(text), valid)
+        target = eps if self.prediction == "epsilon" else x0
+        return {"loss": self.masked_error(predicted, target, batch.lengths)}
+
+    @staticmethod
+    def masked_error(predicted: Tensor, target: Tensor, lengths: Tensor) -> Tensor:
+        """Squared error a valid number of the batch."""
+        valid = frame_mask(lengths, target.shape[1])
+        return ((predicted - target) ** 2).mean(-1)[valid].mean()
+
+    # -- official files ----------------------------------------------------------------------------
+
+    def load_official(self, path: str | Path) -> LoadReport:
+        """`model/latest.tar`, or its `encoder` alone; `../meta/{mean,std}.npy` beside it are used.
+
+        The stored CLIP (`clip.*`) is reported (see motionrft.backbones.embedded_clip for using it).
+        """
+        content = read_checkpoint(path)
+        tensors, ignored = split_ignored(content.get("encoder", content), (CLIP,))
+        matched = load_strict(self, {**tensors, **self.statistics.kept()}, path)
+        note = self.statistics.read_beside(path)
+        return LoadReport(str(path), matched[: len(tensors)], ignored, (note,))
+
+    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
+        """The official layout {encoder, opt_encoder, ep, total_it}.
+
+        The official code loads `encoder` strictly, CLIP included: `like` names the official file whose
+        `clip.*` is carried over. The optimiser is a fresh one.
+        """
+        encoder, _ = split_ignored(copies(self), ("statistics.",))
+        if like is not None:
+            stored = read_checkpoint(like, "encoder")
+            encoder |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
+        optimiser = torch.optim.Adam(self.parameters(), lr=OFFICIAL_LR).state_dict()
+        write_checkpoint(
+            path, {"opt_encoder": optimiser, "ep": 0, "total_it": 0, "encoder": encoder}
+        )
+
+
+def _no_guidance() -> InputError:
+    return InputError(
+        "MotionDiffuse has no unconditional branch", field="sampler.guidance", fix="set it to 1.0"
+    )

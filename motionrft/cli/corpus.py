@@ -1,0 +1,52 @@
+"""The corpus: clips of any source packed into one store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motionrft.cli.app import app
+from motionrft.cli.options import RunFile
+
+
+@app.command
+def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
+    """Pack the clips, captions and splits of a source into one store.
+
+    For example:
+        python -m motionrft corpus --config config/toy.yaml \\
+            --out results/toy/corpus
+        python -m motionrft corpus --config config/mocap.yaml \\
+            --set corpus.mocap_dir=/data/bvh --out results/mocap/corpus
+
+    Parameters
+    ----------
+    out
+        Folder to write.
+    """
+    from motionrft.corpus.kinds import facts, source
+    from motionrft.corpus.report import Report
+    from motionrft.corpus.splits import check_counts
+    from motionrft.corpus.store import write_corpus
+    from motionrft.files import provenance
+
+    complete = run.load()
+    settings, evaluate = complete["corpus"], complete["evaluate"]
+    clips, fps = source(settings["kind"])
+    where = str(run.config)
+    report = Report(fatal=settings.get("on_error") == "fail")
+    about = {
+        "corpus": settings,
+        "skipped": report.skipped,
+        "remarks": report.remarks,
+        "provenance": provenance(settings, seed=settings.get("seed")),
+    }
+    write_corpus(
+        out,
+        clips(settings, where, report),
+        about,
+        fps=fps,
+        facts=facts(settings["kind"], settings, where),
+        report=report,
+        enough=lambda table: check_counts(table, evaluate["min_frames"], evaluate["group"], where),
+    )
+    report.summary()

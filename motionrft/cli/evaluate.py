@@ -1,0 +1,180 @@
+"""A model, or the recorded motions, sampled and scored over the replications of a protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import Parameter
+
+from motionrft.cli.app import app
+from motionrft.cli.options import RunFile, named
+
+if TYPE_CHECKING:
+    from motionrft.text.features import TextCache
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class EvaluationFiles:
+    """What an evaluation reads."""
+
+    model: Path | None = None
+    """Backbone file (without: the recorded motions)."""
+
+    features: Path
+    """Feature store folder."""
+
+    text: Path
+    """Text feature file of the backbone."""
+
+    evaluator: Path
+    """Evaluator file."""
+
+    evaluator_text: Path | None = None
+    """Text feature file of the evaluator (default: the one of its encoder's name beside --text)."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Replications:
+    """What is drawn, and how often."""
+
+    split: Literal["test", "val"] = "test"
+    """Select on val, report test."""
+
+    replications: int | None = None
+    """How many (default: the configuration's evaluate.replications)."""
+
+    seed: int = 0
+    """Seed of all draws; equal seeds make models comparable in pairs."""
+
+    any_corpus: bool = False
+    """Let an evaluator judge a corpus it was not trained on."""
+
+
+@app.command
+def evaluate(
+    *,
+    run: RunFile = RunFile(),
+    backbone: str = "real",
+    files: EvaluationFiles,
+    draws: Replications = Replications(),
+    out: Path,
+    device: str = "auto",
+) -> None:
+    """Score a model, or the recorded motions, over replications of a protocol.
+
+    Without --backbone and --model the recorded motions are scored.
+
+    For example:
+        python -m motionrft evaluate --backbone mdm \\
+            --model results/toy/backbones/mdm/denoiser.safetensors \\
+            --features results/toy/features \\
+            --text results/toy/text/toy.safetensors \\
+            --evaluator results/toy/evaluator/model.safetensors \\
+            --out results/toy/evaluate/mdm/base/seed0
+        python -m motionrft evaluate --features results/toy/features \\
+            --text results/toy/text/toy.safetensors \\
+            --evaluator results/toy/evaluator/model.safetensors \\
+            --out results/toy/evaluate/real/base/seed0
+
+    Parameters
+    ----------
+    backbone
+        Name in the configuration; real: the recorded motions.
+    out
+        Folder for replications.parquet, per_prompt.parquet, samples.safetensors.
+    device
+        Where to compute: auto, cpu or cuda.
+    """
+    from motionrft.backbones.io import load_backbone
+    from motionrft.device import pick_device
+    from motionrft.errors import InputError
+    from motionrft.evaluation.replicate import file_digest, replicate, summary
+    from motionrft.evaluation.scorer import REAL, Judge
+    from motionrft.evaluation.settings import EvaluateSettings
+    from motionrft.files import provenance
+    from motionrft.text.features import TextCache
+
+    resolved = run.load()
+    settings = EvaluateSettings.read(resolved["evaluate"], str(run.config))
+    count = settings.replications if draws.replications is None else draws.replications
+    if count < 1:
+        raise InputError(
+            f"{count} replications", where="evaluate", field="--replications", fix="run at least 1"
+        )
+    if (files.model is None) != (backbone == REAL):
+        raise InputError(
+            "--backbone and --model go together",
+            where="evaluate",
+            field="--model",
+            fix="give both, or neither for the recorded motions",
+        )
+    sampler: dict[str, Any] = {}
+    if files.model is not None:
+        sampler = named(resolved, "backbones", backbone, run.config)["sampler"]
+    chosen = pick_device(device)
+    text = TextCache(files.text)
+    judge = Judge(
+        files.features,
+        files.evaluator,
+        _evaluator_text(files, text),
+        settings.rules(),
+        split=draws.split,
+        seed=draws.seed,
+        device=chosen,
+        any_corpus=draws.any_corpus,
+    )
+    about = {
+        "backbone": backbone,
+        "corpus_digest": judge.corpus,
+        "evaluator_digest": file_digest(files.evaluator),
+        "evaluator": judge.about["label"],
+        "model_digest": None if files.model is None else file_digest(files.model),
+        "protocol": settings.protocol,
+        "lengths": "reference" if judge.lengths is None else "estimated",
+        "settings": resolved["evaluate"],
+        "split": draws.split,
+        "seed": draws.seed,
+        "replications": count,
+    }
+    if files.model is None:
+        one = judge.score_real
+    else:
+        network, _ = load_backbone(files.model, chosen)
+        about["sampler"] = sampler
+
+        def one(replication: int):
+            return judge.score_backbone(
+                network, sampler, text, backbone, replication, settings.batch_size
+            )
+
+    frame = replicate(
+        judge,
+        one,
+        out,
+        count,
+        about,
+        keep_samples=settings.samples,
+        finish=lambda: {
+            "provenance": provenance(resolved["evaluate"], seed=draws.seed, device=str(chosen))
+        },
+    )
+    label, protocol = judge.about["label"], settings.protocol
+    print(f"{backbone} on {draws.split}, {label} evaluator, protocol {protocol}")
+    print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+
+
+def _evaluator_text(files: EvaluationFiles, text: TextCache) -> TextCache:
+    """The text cache the evaluator reads: as given, or the file of its encoder's name beside --text."""
+    from motionrft.files import read_tensors
+    from motionrft.text.features import TextCache
+
+    if files.evaluator_text is not None:
+        return TextCache(files.evaluator_text)
+    name = read_tensors(files.evaluator)[1].get("text", {}).get("name")
+    if name is None or name == text.about.get("name"):
+        return text
+    return TextCache(files.text.with_name(f"{name}.safetensors"))

@@ -1,0 +1,82 @@
+"""The network that judges, trained apart from every reward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from motionrft.cli.app import app
+from motionrft.cli.options import RunFile
+
+
+@app.command
+def train_evaluator(
+    *,
+    run: RunFile = RunFile(),
+    features: Path,
+    text: Path | None = None,
+    seed: int = 0,
+    out: Path,
+    device: str = "auto",
+) -> None:
+    """Train the suite's own evaluator, or read an official one.
+
+    An official one is read where the configuration has `evaluator.checkpoint`.
+
+    For example:
+        python -m motionrft train-evaluator --features results/toy/features \\
+            --text results/toy/text/toy.safetensors \\
+            --out results/toy/evaluator/model.safetensors
+
+    Parameters
+    ----------
+    features
+        Feature store folder.
+    text
+        Text feature file of the evaluator's encoder.
+    seed
+        Seed of first weights and batches.
+    out
+        File to write; a history goes beside it.
+    device
+        Where to compute: auto, cpu or cuda.
+    """
+    from motionrft.device import pick_device
+    from motionrft.errors import InputError
+    from motionrft.evaluation.evaluators import train
+    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.files import provenance, write_table
+    from motionrft.text.features import TextCache
+
+    settings = run.load()["evaluator"]
+    chosen = pick_device(device)
+    if settings.get("checkpoint"):
+        _read_official(settings, features, text, out, str(run.config))
+        return
+    if text is None:
+        raise InputError(
+            "needed to train an evaluator",
+            where="train-evaluator",
+            field="--text",
+            fix="name the file",
+        )
+    checkpoint = out.with_suffix(".checkpoint")
+    evaluator, about, history = train.train_evaluator(
+        settings, features, TextCache(text), checkpoint, chosen, seed
+    )
+    about["provenance"] = provenance(settings, seed=seed, device=str(chosen))
+    write_table(out.with_name("history.parquet"), history, about)
+    save_evaluator(out, evaluator, about)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _read_official(
+    settings: dict[str, Any], features: Path, text: Path | None, out: Path, where: str
+) -> None:
+    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.evaluation.evaluators.released import read_released
+    from motionrft.files import provenance
+
+    evaluator, about, extra = read_released(settings, features, text, where)
+    about["provenance"] = provenance(settings)
+    save_evaluator(out, evaluator, about, extra)

@@ -1,0 +1,119 @@
+"""Reward fine-tuning of one cell: backbone, method, seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import Parameter
+
+from motionrft.cli.app import app
+from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, named
+
+if TYPE_CHECKING:
+    import torch
+
+    from motionrft.backbones.base import Backbone
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class JudgeFiles:
+    """An independent judge of the validation split."""
+
+    evaluator: Path | None = None
+    """Evaluator file: an independent judge on the validation split."""
+
+    evaluator_text: Path | None = None
+    """The evaluator's text feature file (default: that of --text)."""
+
+
+@app.command
+def finetune(
+    *,
+    run: RunFile = RunFile(),
+    cell: Cell,
+    files: CellFiles,
+    judge: JudgeFiles = JudgeFiles(),
+    out: Path,
+    device: str = "auto",
+    processes: Processes = Processes(),
+) -> None:
+    """Fine-tune a backbone with a reward.
+
+    A command that was killed goes on from its last checkpoint.
+
+    For example:
+        python -m motionrft finetune --backbone mdm --method easytune --seed 0 \\
+            --base results/toy/backbones/mdm/denoiser.safetensors \\
+            --reward results/toy/reward/semantic.safetensors \\
+            --features results/toy/features \\
+            --text results/toy/text/toy.safetensors \\
+            --out results/toy/finetune/mdm/easytune/seed0
+    With --processes 4, four GPUs share each batch.
+
+    Parameters
+    ----------
+    out
+        Folder for model.safetensors, record.parquet and cost.json.
+    device
+        Where to compute: auto, cpu or cuda.
+    """
+    from motionrft.device import pick_device
+    from motionrft.finetune.loop import Training
+    from motionrft.finetune.results import write_results
+    from motionrft.finetune.setup import Sources, prepare
+    from motionrft.training import distributed
+
+    resolved = run.load()
+    entry = named(resolved, "backbones", cell.backbone, run.config)
+    method = named(resolved, "methods", cell.method, run.config)
+    sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
+    with distributed.processes(pick_device(device)) as (own_device, writes):
+        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
+        job = prepare(
+            resolved, cell.backbone, cell.method, cell.seed, sources, own_device, judge_of
+        )
+        checkpoint = out / "checkpoint.pt"
+        training = Training(job.course, checkpoint)
+        record = training.run()
+        if writes:
+            write_results(out, job, training, record, method, str(own_device))
+            checkpoint.unlink(missing_ok=True)
+
+
+def judge_factory(
+    files: CellFiles,
+    judge: JudgeFiles,
+    name: str,
+    sampler: dict[str, Any],
+    device: torch.device,
+) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
+    """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
+    None without an evaluator."""
+    from dataclasses import replace
+
+    from motionrft.evaluation.protocol import PROTOCOLS, MultiModalityPlan
+    from motionrft.evaluation.scorer import Judge
+    from motionrft.text.features import TextCache
+
+    if judge.evaluator is None:
+        return None
+    text = TextCache(files.text)
+    evaluator_text = TextCache(judge.evaluator_text) if judge.evaluator_text else text
+    rules = replace(PROTOCOLS["sound"], multimodality=MultiModalityPlan(texts=0))
+    scorer = Judge(
+        files.features, judge.evaluator, evaluator_text, rules, split="val", device=device
+    )
+    real = scorer.score_real(0).metrics["Diversity"]
+
+    def of(backbone: Backbone) -> Callable[[], dict[str, float]]:
+        def metrics() -> dict[str, float]:
+            scores = scorer.score_backbone(backbone, sampler, text, name).metrics
+            return {**scores, "Diversity gap": abs(scores["Diversity"] - real)}
+
+        return metrics
+
+    return of

@@ -1,0 +1,253 @@
+"""Official checkpoints in and out: backbones, the CLIP inside them, the released reward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from motionrft.cli.app import app
+from motionrft.cli.options import RunFile, Several
+
+if TYPE_CHECKING:
+    from motionrft.backbones.base import Backbone
+
+
+@app.command
+def import_(
+    *,
+    run: RunFile = RunFile(),
+    backbone: str,
+    checkpoint: Path,
+    features: Path,
+    text: Path | None = None,
+    pooled: int = 0,
+    tokens: int = 0,
+    out: Path,
+) -> None:
+    """Read an official checkpoint into the suite's own file, and say what was read.
+
+    For example:
+        python -m motionrft import --config config/humanml3d.yaml \\
+            --backbone mld --checkpoint mld_humanml_v1.ckpt \\
+            --features results/humanml3d/features --pooled 768 \\
+            --out results/humanml3d/backbones/mld/denoiser.safetensors
+
+    Parameters
+    ----------
+    backbone
+        Name in the configuration (a run of `size: paper`).
+    checkpoint
+        Official file.
+    features
+        Feature store folder whose statistics apply.
+    text
+        Text feature file, read for the two widths.
+    pooled
+        Width of the text vector, where --text is not given.
+    tokens
+        Width of the token states, where --text is not given.
+    out
+        File to write.
+    """
+    from motionrft.backbones.io import build_backbone, save_backbone
+    from motionrft.corpus.store import FeatureStore
+    from motionrft.errors import InputError
+    from motionrft.files import provenance
+    from motionrft.text.features import TextCache
+
+    settings = run.entry("backbones", backbone)
+    widths = {"pooled": pooled, "tokens": tokens}
+    if text is not None:
+        cache = TextCache(text)
+        widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
+    if not any(widths.values()):
+        raise InputError(
+            "the text widths are unknown",
+            where="import",
+            field="--text",
+            fix="name a text feature file, or --pooled and --tokens",
+        )
+    normaliser = FeatureStore(features).normaliser(settings["representation"])
+    dim = len(normaliser.mean)
+    network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
+    _refuse_unofficial(network, checkpoint)
+    report = network.load_official(checkpoint)
+    print(report)
+    for name in report.ignored:
+        print(f"  ignored: {name}")
+    about = {
+        "backbone": settings,
+        "dim": dim,
+        "text": widths,
+        "stage": "imported",
+        "imported_from": checkpoint.name,
+        "provenance": provenance(settings),
+    }
+    save_backbone(out, network, about)
+
+
+@app.command
+def export(*, model: Path, out: Path, like: Path | None = None) -> None:
+    """Write weights back in the official file layout.
+
+    Refused are networks whose output the official code reads otherwise: those
+    with `network.clean` (HY-Motion and ACMDM at the small size) and MotionDiffuse
+    with a `network.prediction` other than epsilon.
+
+    For example:
+        python -m motionrft export \\
+            --model results/toy/finetune/mld/easytune/seed0/model.safetensors \\
+            --out mld_easytune.ckpt
+
+    Parameters
+    ----------
+    model
+        Backbone file of this suite.
+    out
+        File to write.
+    like
+        Official file whose text encoder or evaluators, which official code loads too, are carried over.
+    """
+    from motionrft.backbones.io import load_backbone
+
+    backbone, _ = load_backbone(model)
+    _refuse_unofficial(backbone, model)
+    backbone.export_official(out, like)
+    print(f"wrote {out}")
+
+
+def _refuse_unofficial(backbone: Backbone, where: Path) -> None:
+    """The shapes may agree where the meaning does not."""
+    from motionrft.errors import InputError
+
+    if backbone.unofficial:
+        raise InputError(
+            "the official code reads this network's output otherwise",
+            where=where,
+            field=f"network.{backbone.unofficial}",
+            fix="leave the option out and train again: only such networks have official files",
+        )
+
+
+@app.command
+def import_text(*, checkpoint: Path, tokenizer: str, out: Path) -> None:
+    """Take the CLIP that an official checkpoint embeds, for `text --source`.
+
+    For example:
+        python -m motionrft import-text \\
+            --checkpoint t2m_motiondiffuse/model/latest.tar \\
+            --tokenizer openai/clip-vit-base-patch32 \\
+            --out results/humanml3d/text/clip-b32
+
+    Parameters
+    ----------
+    checkpoint
+        Official file.
+    tokenizer
+        Directory or hub name of CLIP's tokeniser.
+    out
+        Folder to write.
+    """
+    from motionrft.backbones.embedded_clip import write_encoder
+
+    write_encoder(checkpoint, tokenizer, out)
+    print(f"wrote {out}")
+
+
+@app.command
+def import_reward(
+    *,
+    backbone: Path,
+    critic: Annotated[list[Path] | None, Several] = None,
+    authenticity: Annotated[list[Path] | None, Several] = None,
+    out: Path,
+) -> None:
+    """Read the released MotionReward checkpoints into this suite's files.
+
+    For example:
+        python -m motionrft import-reward \\
+            --backbone stage1_retrieval_backbone.pth \\
+            --critic stage2_critic_lora.pth stage2_critic_head.pth \\
+            --authenticity stage3_ai_detection_lora.pth stage3_ai_detection_head.pth \\
+            --out results/official
+
+    Parameters
+    ----------
+    backbone
+        File of stage 1, stage1_retrieval_backbone.pth.
+    critic
+        LoRA file and head file of stage 2.
+    authenticity
+        LoRA file and head file of stage 3.
+    out
+        Folder to write.
+    """
+    from motionrft.reward.files import save_branch, save_network
+    from motionrft.reward.official import load_official_branch, load_official_network
+
+    network, report = load_official_network(backbone)
+    reports = [report]
+    # the released weights score clean motions without a time token, and were trained on this law
+    about = {
+        "stage": "official",
+        "text": "t5",
+        "noise": {
+            "probability": 0.1,
+            "max_t": 500,
+            "low_steps": 50,
+            "low_share": 0.8,
+            "official": True,
+        },
+        "official": {"no_clean_token": True},
+    }
+    save_network(out / "semantic.safetensors", network, about)
+    for task, paths in (("preference", critic), ("authenticity", authenticity)):
+        if paths:
+            head = paths[1] if len(paths) > 1 else None
+            branch, branch_reports = load_official_branch(paths[0], head, network, task)
+            reports += branch_reports
+            save_branch(out / f"{task}.safetensors", branch, about)
+    for entry in reports:
+        print(entry)
+
+
+@app.command
+def export_reward(
+    *,
+    semantic: Path,
+    preference: Path | None = None,
+    authenticity: Path | None = None,
+    out: Path,
+) -> None:
+    """Write reward files in the released layout.
+
+    Refused are networks that read several frames a token (`network.patch`), as
+    the toy run's do: the released code has no such layout.
+
+    For example:
+        python -m motionrft export-reward --semantic semantic.safetensors \\
+            --preference preference.safetensors --out results/export
+
+    Parameters
+    ----------
+    semantic
+        File of the semantic stage.
+    preference
+        File of the preference stage.
+    authenticity
+        File of the authenticity stage.
+    out
+        Folder to write.
+    """
+    from motionrft.reward.files import load_branch, load_network
+    from motionrft.reward.official import export_branch, export_network
+
+    network, _ = load_network(semantic)
+    export_network(out / "stage1_retrieval_backbone.pth", network)
+    for task, stem, path in (
+        ("preference", "stage2_critic", preference),
+        ("authenticity", "stage3_ai_detection", authenticity),
+    ):
+        if path is not None:
+            branch, _ = load_branch(path, network, task)
+            export_branch(out / f"{stem}_lora.pth", out / f"{stem}_head.pth", branch)

@@ -1,0 +1,88 @@
+"""Captions through text encoders: a small encoder made for a corpus, and the features of every caption."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motionrft.cli.app import app
+from motionrft.cli.options import RunFile
+
+
+@app.command
+def text_encoder(*, run: RunFile = RunFile(), corpus: Path, name: str, out: Path) -> None:
+    """Make a small seeded text encoder from a corpus's captions.
+
+    For example:
+        python -m motionrft text-encoder --corpus results/toy/corpus \\
+            --name toy --out results/toy/text/toy
+
+    Parameters
+    ----------
+    corpus
+        Packed corpus folder.
+    name
+        Entry of the configuration's `text` section.
+    out
+        Folder to write, a transformers directory.
+    """
+    from motionrft.corpus.store import Corpus
+    from motionrft.files import atomic_folder
+    from motionrft.text.synthetic_encoder import make_encoder
+
+    section = run.entry("text", name)
+    with atomic_folder(out) as folder:
+        make_encoder(
+            folder,
+            Corpus(corpus).captions(),
+            width=section["width"],
+            layers=section["layers"],
+            seed=section["seed"],
+        )
+
+
+@app.command
+def text(
+    *,
+    run: RunFile = RunFile(),
+    corpus: Path,
+    name: str,
+    source: Path | None = None,
+    out: Path,
+    device: str = "auto",
+) -> None:
+    """Encode every caption of a corpus once, into one file.
+
+    For example:
+        python -m motionrft text --corpus results/toy/corpus --name toy \\
+            --source results/toy/text/toy --out results/toy/text/toy.safetensors
+
+    Parameters
+    ----------
+    corpus
+        Packed corpus folder.
+    name
+        Entry of the configuration's `text` section.
+    source
+        Encoder directory (default: the section's `source`).
+    out
+        Feature file to write.
+    device
+        Where to compute: auto, cpu or cuda.
+    """
+    from motionrft.corpus.store import Corpus
+    from motionrft.device import pick_device
+    from motionrft.files import provenance
+    from motionrft.text.encoder import encode_all
+    from motionrft.text.features import write_cache
+    from motionrft.text.kinds import open_encoder
+
+    section = run.entry("text", name)
+    chosen = pick_device(device)
+    captions = Corpus(corpus).captions()
+    encoder = open_encoder(section, source).to(chosen)
+    about = {
+        "encoder": section,
+        "name": name,
+        "provenance": provenance(section, device=str(chosen)),
+    }
+    write_cache(out, captions, encode_all(encoder, captions), about)

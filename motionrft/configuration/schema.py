@@ -1,0 +1,130 @@
+"""Validation against `workflow/schemas/*.schema.yaml`: defaults filled in, one clear line for a mistake."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from motionrft.errors import InputError
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
+
+
+@cache
+def _schema(name: str) -> dict[str, Any]:
+    """The schema `name`; one that `extends` another has that one's properties besides its own."""
+    schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    if "extends" in schema:
+        others = _schema(schema["extends"])
+        schema["properties"] = {**others["properties"], **schema["properties"]}
+        schema["$defs"] = {**others.get("$defs", {}), **schema.get("$defs", {})}
+    return schema
+
+
+def _retrieve(uri: str) -> Resource[Any]:
+    """Another schema file that a `$ref` names."""
+    return DRAFT202012.create_resource(_schema(uri.removesuffix(".schema.yaml")))
+
+
+def has_schema(name: str) -> bool:
+    return (SCHEMAS / f"{name}.schema.yaml").is_file()
+
+
+def steps_counted(name: str, section: dict[str, Any]) -> dict[str, int]:
+    """Those values of `section` (its `options`) that the schema marks as counts of denoising steps."""
+    rule = _schema(name)["properties"]["options"]
+    return dict(_counted(rule, section.get("options", {})))
+
+
+def _counted(rule: dict[str, Any], section: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    for key, inner in rule.get("properties", {}).items():
+        if key in section and inner.get("counts_steps"):
+            yield key, section[key]
+        elif isinstance(section.get(key), dict):
+            yield from ((f"{key}.{name}", count) for name, count in _counted(inner, section[key]))
+
+
+def _unknown_kind(name: str, where: str | Path) -> InputError:
+    """Of a section whose kind is found by its schema's name, <section>-<kind>."""
+    section, _, kind = name.partition("-")
+    files = sorted(SCHEMAS.glob(f"{section}-*.schema.yaml"))
+    known = [path.name.removesuffix(".schema.yaml").partition("-")[2] for path in files]
+    return InputError(
+        f"unknown kind {kind!r}",
+        where=where,
+        field=f"{section}.kind",
+        fix=f"choose from {', '.join(known)}, or add workflow/schemas/{name}.schema.yaml",
+    )
+
+
+def _fill(value: Any, schema: dict[str, Any]) -> None:
+    if not isinstance(value, dict):
+        return
+    for key, rule in schema.get("properties", {}).items():
+        if key not in value and "default" in rule:
+            default = rule["default"]
+            value[key] = copy.deepcopy(default)
+        if key in value:
+            _fill(value[key], rule)
+
+
+def _described(error: ValidationError, schema: dict[str, Any]) -> str:
+    """What the schema says of the offending key, or of the nearest key around it."""
+    if error.validator == "required" and isinstance(error.schema, dict):
+        missing = next(key for key in error.schema["required"] if key not in error.instance)
+        described = error.schema.get("properties", {}).get(missing, {}).get("description", "")
+        if described:
+            return described
+    if isinstance(error.schema, dict) and isinstance(error.schema.get("description"), str):
+        return error.schema["description"]
+    found: str = ""
+    place: Any = schema
+    for step in error.absolute_schema_path:
+        if step == "$ref":
+            break
+        place = place[step]
+        if isinstance(place, dict) and isinstance(place.get("description"), str):
+            found = place["description"]
+    return found
+
+
+def validate(
+    value: dict[str, Any], name: str, where: str | Path, field: str = ""
+) -> dict[str, Any]:
+    """`value` with the schema's defaults filled in (in place); raises `InputError` on the first mistake.
+
+    `field` is where in the file `value` stands.
+    """
+    try:
+        schema = _schema(name)
+    except FileNotFoundError:
+        raise _unknown_kind(name, where) from None
+    _fill(value, schema)
+    registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]
+    error = best_match(Draft202012Validator(schema, registry=registry).iter_errors(value))
+    if error is None:
+        return value
+    rule: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties":
+        properties = rule.get("properties", {})
+        # YAML reads `{lr:1e-5}` as one key without a value
+        glued = next((key for key in error.instance if key not in properties and ":" in key), None)
+        known = ", ".join(sorted(properties))
+        fix = f"write a space after the colon of {glued}" if glued else f"known keys here: {known}"
+    else:
+        fix = _described(error, schema) or f"see workflow/schemas/{name}.schema.yaml"
+    raise InputError(
+        error.message,
+        where=where,
+        field=".".join([*filter(None, [field]), *map(str, error.absolute_path)]),
+        fix=" ".join(fix.split()),
+    )

@@ -1,0 +1,89 @@
+"""Which backbones, methods and cells a run has chosen, out of those that `config/` knows.
+
+What a run file says of backbones and methods that a command line has left out (`--config backbones=[mdm]`) is
+no mistake: it waits for the day they are chosen. A name that nothing knows is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from motionrft.configuration.files import available, has_size
+from motionrft.errors import InputError
+
+
+def chosen(run: dict[str, Any], kind: str) -> list[str]:
+    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size."""
+    names = run[kind]
+    if names != "all":
+        return list(dict.fromkeys(names))
+    return [name for name in available(kind) if kind == "methods" or has_size(name, run["size"])]
+
+
+def among(
+    names: Iterable[str], selected: Collection[str], kind: str, where: str | Path, field: str
+) -> list[str]:
+    """Those of `names` that are `selected`. Raises on the first that config/<kind> does not know either."""
+    names, known = list(names), dict.fromkeys([*selected, *available(kind)])
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"unknown {kind.removesuffix('s')} {name!r}",
+                where=where,
+                field=field,
+                fix=f"choose from {', '.join(known)}, or add config/{kind}/{name}.yaml",
+            )
+    return [name for name in names if name in selected]
+
+
+def matrix_cells(
+    run: dict[str, Any], backbones: list[str], methods: list[str], where: str | Path
+) -> list[dict[str, Any]]:
+    """Every fine-tuning to run, once: [{backbone, method, seeds}].
+
+    Rows lose what is not selected; if that leaves no cell at all, the selected are crossed.
+    """
+    rows, narrowed = [], False
+    for number, row in enumerate([{}] if run["matrix"] == "cross" else run["matrix"]):
+        picked = {}
+        for kind, selected in (("backbones", backbones), ("methods", methods)):
+            names = row.get(kind, "all")
+            names = selected if names == "all" else names
+            picked[kind] = among(names, selected, kind, where, f"matrix.{number}.{kind}")
+            narrowed |= len(picked[kind]) < len(names)
+        rows.append((picked["backbones"], picked["methods"], row.get("seeds", run["seeds"])))
+    if narrowed and not any(first and second for first, second, _ in rows):
+        rows = [(backbones, methods, run["seeds"])]
+    cells: dict[tuple[str, str], list[int]] = {}
+    for some_backbones, some_methods, seeds in rows:
+        for backbone in some_backbones:
+            for method in some_methods:
+                own = cells.setdefault((backbone, method), [])
+                own += [seed for seed in seeds if seed not in own]
+    return [
+        {"backbone": backbone, "method": method, "seeds": seeds}
+        for (backbone, method), seeds in cells.items()
+    ]
+
+
+def narrow_generators(
+    run: dict[str, Any], backbones: Collection[str], where: str | Path
+) -> dict[str, Any]:
+    """The reward section with the authenticity stage's generators narrowed to the run's backbones.
+
+    If none of those named is left, all of the run's generate; one that is left alone is not held out.
+    """
+    data = run["reward"]["stages"].get("authenticity", {}).get("data", {})
+    place = "reward.stages.authenticity.data"
+    names = data.get("generators", "all")
+    if names != "all":
+        names = among(names, backbones, "backbones", where, f"{place}.generators") or "all"
+        data["generators"] = names
+    held_out = data.get("held_out", [])
+    if held_out:
+        held_out = among(held_out, backbones, "backbones", where, f"{place}.held_out")
+        generators = backbones if names == "all" else names
+        data["held_out"] = [] if set(generators) <= set(held_out) else held_out
+    return run["reward"]

@@ -1,0 +1,246 @@
+"""What lies on disk between two rules: written atomically, each carrying its provenance.
+
+A file is first written beside its place under a temporary name and then renamed, so that a killed
+job leaves either the finished file or none. Importing this module costs no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motionrft import __version__
+from motionrft.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+    import torch
+
+STARTED = time.monotonic()
+LIBRARIES = ("torch", "numpy", "diffusers", "transformers", "peft")
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path in the same folder; it takes the name `path` only if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: str | Path, last: str = "", owned: Sequence[str] = ()) -> Iterator[Path]:
+    """Yields an empty folder beside `folder`; if the block succeeds, what it wrote there moves into `folder`.
+
+    Until then `folder` stays as it is. last: the file that marks a complete folder: the old one goes first, the
+    new one comes last. owned: patterns of what earlier runs may have left and this one has not written; it is
+    removed. Anything else in `folder` is the user's, and stays.
+    """
+    folder = Path(folder).resolve()
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        written = sorted(temporary.iterdir(), key=lambda path: path.name == last)
+        folder.mkdir(exist_ok=True)
+        # Snakemake's own time-stamp of a directory, which would hide that its files are new
+        stale = {folder / ".snakemake_timestamp"}
+        stale |= {path for pattern in [last, *owned] if pattern for path in folder.glob(pattern)}
+        for path in stale | {folder / path.name for path in written if path.is_dir()}:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        for path in written:
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def digest(value: Any) -> str:
+    """Twelve hex digits that name a JSON-able value: equal configurations have equal digests."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@cache
+def code_version() -> str:
+    """The package version, with the commit and a `+dirty` mark when run from a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return __version__
+    try:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+dirty", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+    return f"{__version__}+g{commit}"
+
+
+def provenance(
+    config: Any, *, seed: int | None = None, device: str = "cpu", **facts: Any
+) -> dict[str, Any]:
+    """Where a result comes from; `facts` are the caller's own (corpus digest, evaluator, …).
+
+    `wall_s` counts from the start of the process and `peak_rss_mb` is the process's own peak;
+    `peak_device_mb` is null without a GPU rather than 0.
+    """
+    import sys
+
+    peak_device = None
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        peak_device = torch.cuda.max_memory_allocated() / 2**20
+        device = torch.cuda.get_device_name() if str(device).startswith("cuda") else str(device)
+    return {
+        "config_digest": digest(config),
+        "code": code_version(),
+        "seed": seed,
+        "device": str(device),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "wall_s": round(time.monotonic() - STARTED, 2),
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_device_mb": peak_device,
+        **facts,
+    }
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("no such file", where=path, fix="run the rule that makes it") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"not valid JSON ({error})", where=path, fix="delete it and run again"
+        ) from None
+
+
+def write_table(
+    path: str | Path, frame: pandas.DataFrame, about: Mapping[str, Any] | None = None
+) -> None:
+    """A tidy table as parquet, `about` (configuration, provenance) in the file's own metadata."""
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"motionrft": json.dumps(about or {}).encode()}
+    )
+    with atomic(path) as temporary:
+        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+
+
+def read_table(path: str | Path) -> tuple[pandas.DataFrame, dict[str, Any]]:
+    """The table and the `about` it was written with."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except FileNotFoundError:
+        raise InputError("no such file", where=path, fix="run the rule that makes it") from None
+    except pyarrow.ArrowInvalid as error:
+        raise InputError(
+            f"not a readable parquet file ({error})", where=path, fix="delete it and run again"
+        ) from None
+    return table.to_pandas(), json.loads((table.schema.metadata or {}).get(b"motionrft", b"{}"))
+
+
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]
+) -> None:
+    """A `.safetensors` file with `about` (configuration, provenance) as JSON in its header."""
+    from safetensors.torch import save_file
+
+    ready = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with atomic(path) as temporary:
+        save_file(ready, str(temporary), metadata={"motionrft": json.dumps(about)})
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors and the `about` they were written with. Truncated or foreign files are one clear error."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", where=path, fix="run the rule that makes it")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("motionrft", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"truncated or not a safetensors file ({error})",
+            where=path,
+            fix="delete it and run its rule again",
+        ) from None
+
+
+def load_into(
+    module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: str | Path
+) -> None:
+    """Strict `load_state_dict` whose failure names the file, the first offending tensor and both shapes."""
+    own = module.state_dict()
+    missing = [name for name in own if name not in tensors]
+    unexpected = [name for name in tensors if name not in own]
+    shapes = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
+    fix = "use the configuration the file was trained with (it is in the file's header)"
+    if shapes:
+        name = shapes[0]
+        raise InputError(
+            f"shape {tuple(tensors[name].shape)} in the file, {tuple(own[name].shape)} in the model "
+            f"({len(shapes)} tensors differ)",
+            where=where,
+            field=name,
+            fix=fix,
+        )
+    if missing or unexpected:
+        name = (missing + unexpected)[0]
+        raise InputError(
+            f"{len(missing)} tensors missing from the file, {len(unexpected)} unknown to the model",
+            where=where,
+            field=name,
+            fix=fix,
+        )
+    module.load_state_dict(dict(tensors))

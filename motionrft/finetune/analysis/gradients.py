@@ -1,0 +1,159 @@
+"""Gradient norm per denoising step, a single Jacobian against the product (the paper's Fig. 4).
+
+J_i = A_i I + B_i do_i/dx is the Jacobian of step i. The chain's gradient at step i carries the product
+J_{i+1}^T … J_{T-1}^T, the per-step gradient (EasyTune) does not. Norms are not normalised; the same with
+each factor divided by sqrt(d) and by d stands beside them, since dividing alone makes a product vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from motionrft.diffusion.sampler import Sampler
+from motionrft.finetune.batch import Material
+from motionrft.finetune.method import Event
+from motionrft.finetune.objective import Objective
+
+POWER_ITERATIONS = 10
+
+
+def step_of(sampler: Sampler, i: int, condition: Any, x: Tensor) -> Tensor:
+    """x_{i+1} as a function of x_i, its noise left out (a constant)."""
+    return sampler.table.advance(i, x, sampler.output(i, x, condition), None)
+
+
+def pulled(function: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
+    """J^T v, a row of the batch each its own Jacobian."""
+    read = x.detach().requires_grad_()
+    with torch.enable_grad():
+        return torch.autograd.grad(function(read), read, v)[0]
+
+
+def pushed(function: Callable[[Tensor], Tensor], x: Tensor, u: Tensor) -> Tensor:
+    """J u, by differentiating J^T v with respect to v."""
+    read = x.detach().requires_grad_()
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        output = function(read)
+        v = torch.zeros_like(output, requires_grad=True)
+        (back,) = torch.autograd.grad(output, read, v, create_graph=True)
+        return torch.autograd.grad(back, v, u)[0].detach()
+
+
+def rows_norm(x: Tensor) -> Tensor:
+    """Euclidean norm of each row [B]."""
+    return x.flatten(1).norm(dim=1)
+
+
+def unit(x: Tensor) -> Tensor:
+    return x / rows_norm(x).clamp_min(1e-30).reshape(-1, *[1] * (x.dim() - 1))
+
+
+def jacobian_norms(
+    sampler: Sampler, i: int, condition: Any, x: Tensor, probes: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """||J_i||_F / sqrt(d) by random probes, and the spectral norm by power iterations; [B] each."""
+
+    def function(read: Tensor) -> Tensor:
+        return step_of(sampler, i, condition, read)
+
+    squares = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(probes):
+        squares += rows_norm(pulled(function, x, _normal(x, generator))) ** 2
+    dimension = x[0].numel()
+    u = unit(_normal(x, generator))
+    for _ in range(POWER_ITERATIONS):
+        u = unit(pulled(function, x, unit(pushed(function, x, u))))
+    return (squares / probes / dimension).sqrt(), rows_norm(pushed(function, x, u))
+
+
+@torch.no_grad()
+def gradient_norms(
+    sampler: Sampler,
+    objective: Objective,
+    material: Material,
+    parameters: list[Tensor],
+    *,
+    probes: int = 16,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Tidy: step, name, row (-1: the whole batch), value.
+
+    jacobian, spectral            of one step's Jacobian
+    product_reward, product_random   norm of the running product from the clean end, started from the
+                                  normalised reward gradient and from a random unit vector: the factor that
+                                  step i's own term carries in the chain
+    product_over_sqrt_d, product_over_d   the same with every factor so divided
+    direct                        ||J_theta(x_{i+1})^T dL/dx_{i+1}|| inside the full chain
+    easytune_x0, easytune_next    the per-step gradients; cosine_* with the full chain's gradient
+    """
+    condition, noise = material.condition, material.noise()
+    generator = torch.Generator().manual_seed(seed)
+    steps = list(sampler.walk(condition, noise))
+    objective.begin(material.prompts)
+    records: list[tuple[int, str, int, float]] = []
+
+    def note(i: int, name: str, values: Tensor) -> None:
+        values = values.reshape(-1)
+        row = -1 if len(values) == 1 else 0
+        records.extend((i, name, row + n, float(value)) for n, value in enumerate(values))
+
+    def of(z: Tensor) -> Tensor:
+        return objective.score(Event(z, None, 0, lambda gradient: None)).gradient
+
+    final = of(steps[-1].next)
+    adjoint, random_unit = final, unit(_normal(final, generator))
+    size = rows_norm(final).clamp_min(1e-30)
+    direct: list[Tensor] = [torch.empty(0)] * len(steps)
+    dimension = final[0].numel()
+    for step in reversed(steps):
+        i, after = step.i, len(steps) - 1 - step.i
+        ratio = rows_norm(adjoint) / size
+        note(i, "product_reward", ratio)
+        note(i, "product_random", rows_norm(random_unit))
+        note(i, "product_over_sqrt_d", ratio / dimension ** (after / 2))
+        note(i, "product_over_d", ratio / float(dimension) ** after)
+        direct[i] = _parameter_gradient(
+            sampler, i, condition, step.x, float(sampler.table.B[i]) * adjoint, parameters
+        )
+        note(i, "direct", direct[i].norm())
+        single, spectral = jacobian_norms(sampler, i, condition, step.x, probes, generator)
+        note(i, "jacobian", single)
+        note(i, "spectral", spectral)
+
+        def function(read: Tensor, i: int = i) -> Tensor:
+            return step_of(sampler, i, condition, read)
+
+        adjoint = pulled(function, step.x, adjoint)
+        random_unit = pulled(function, step.x, random_unit)
+    chain = torch.stack(direct).sum(0)
+    for step in steps:
+        i, table = step.i, sampler.table
+        for name, factor, z in (("x0", table.Q[i], step.clean), ("next", table.B[i], step.next)):
+            own = _parameter_gradient(
+                sampler, i, condition, step.x, float(factor) * of(z), parameters
+            )
+            note(i, f"easytune_{name}", own.norm())
+            note(i, f"cosine_{name}", torch.nn.functional.cosine_similarity(own, chain, dim=0))
+        note(i, "cosine_direct", torch.nn.functional.cosine_similarity(direct[i], chain, dim=0))
+    return pd.DataFrame(records, columns=["step", "name", "row", "value"])
+
+
+def _parameter_gradient(
+    sampler: Sampler, i: int, condition: Any, x: Tensor, v: Tensor, parameters: list[Tensor]
+) -> Tensor:
+    """VJP_theta(o_i; v), flat."""
+    with torch.enable_grad():
+        output = sampler.output(i, x.detach(), condition)
+        found = torch.autograd.grad(output, parameters, v, allow_unused=True)
+    parts = zip(parameters, found, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in parts])
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)

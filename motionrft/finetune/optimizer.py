@@ -1,0 +1,140 @@
+"""The optimiser's side of fine-tuning: whose weights step, how a bad gradient is refused, the schedule.
+
+With chain optimisation the module samples with the weights a trajectory began with, while `policy`, a
+second list of tensors, takes the steps; `refresh` copies it back in place when the trajectory ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionrft.finetune.settings import Optimisation
+
+NORMS_KEPT = 50
+
+
+def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    if how.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=how.lr)
+    return torch.optim.AdamW(
+        parameters, lr=how.lr, betas=how.betas, eps=how.eps, weight_decay=how.weight_decay
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one update: the gradient's norm before clipping, and whether the step was taken."""
+
+    norm: float
+    rate: float
+    taken: bool
+
+
+class Updater:
+    """Steps the weights of `parameters` (the module's own) from the gradients they have gathered.
+
+    planned: updates the run is planned for (schedule); chain: the module keeps its weights until `refresh`.
+    """
+
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], how: Optimisation, *, planned: int, chain: bool
+    ):
+        self.parameters: list[Tensor] = list(parameters)
+        self.how, self.planned = how, planned
+        self.policy: list[Tensor] = (
+            [parameter.detach().clone().requires_grad_() for parameter in parameters]
+            if chain
+            else self.parameters
+        )
+        self.chain = chain
+        self.optimizer = make_optimizer(how, self.policy)
+        self.updates = self.skipped = self.streak = 0
+        self.norms: list[float] = []
+
+    def apply(self, *, finite: bool = True) -> Outcome:
+        """Takes the gradients off the module, clips them and steps the policy, unless they are not finite
+        or have exploded; then the step is skipped and counted."""
+        gradients = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for parameter in self.parameters
+        ]
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        rate = self.how.rate(self.updates, self.planned)
+        usual = median(self.norms) if len(self.norms) >= 10 else 0.0
+        exploded = bool(self.how.explosion and usual > 0 and norm > self.how.explosion * usual)
+        taken = finite and math.isfinite(norm) and not exploded
+        for parameter in self.parameters:
+            parameter.grad = None
+        if taken:
+            if self.how.clip:
+                factor = min(1.0, self.how.clip / (norm + 1e-6))
+                if factor < 1.0:
+                    torch._foreach_mul_(gradients, factor)
+            for tensor, gradient in zip(self.policy, gradients, strict=True):
+                tensor.grad = gradient
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.streak = 0
+            self.norms = [*self.norms[1 - NORMS_KEPT :], norm]
+        else:
+            self.skipped, self.streak = self.skipped + 1, self.streak + 1
+        self.updates += 1
+        return Outcome(norm, rate, taken)
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """The module takes over the policy's weights (chain optimisation); otherwise nothing."""
+        if self.chain:
+            torch._foreach_copy_(self.parameters, self.policy)
+
+    def weights(self) -> list[Tensor]:
+        """A copy of the trained weights."""
+        return [tensor.detach().clone() for tensor in self.policy]
+
+    @torch.no_grad()
+    def restore(self, weights: Sequence[Tensor]) -> None:
+        torch._foreach_copy_([tensor.detach() for tensor in self.policy], list(weights))
+        self.refresh()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "weights": [tensor.detach() for tensor in self.policy],
+            "sampling": [tensor.detach() for tensor in self.parameters] if self.chain else None,
+            "optimizer": self.optimizer.state_dict(),
+            "counts": (self.updates, self.skipped, self.streak),
+            "norms": self.norms,
+        }
+
+    @torch.no_grad()
+    def load(self, state: dict[str, Any]) -> None:
+        torch._foreach_copy_([tensor.detach() for tensor in self.policy], state["weights"])
+        if self.chain:
+            torch._foreach_copy_([tensor.detach() for tensor in self.parameters], state["sampling"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.updates, self.skipped, self.streak = state["counts"]
+        self.norms = list(state["norms"])
+
+
+@contextlib.contextmanager
+def swapped(parameters: Sequence[Tensor], others: Sequence[Tensor]) -> Iterator[None]:
+    """Inside the block the parameters hold the values of `others`, and the other way round; nothing is copied."""
+    _exchange(parameters, others)
+    try:
+        yield
+    finally:
+        _exchange(parameters, others)
+
+
+def _exchange(parameters: Sequence[Tensor], others: Sequence[Tensor]) -> None:
+    for parameter, other in zip(parameters, others, strict=True):
+        parameter.data, other.data = other.data, parameter.data

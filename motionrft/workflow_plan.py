@@ -1,0 +1,366 @@
+"""What the workflow derives from a resolved run: which file depends on which, the digest of the
+settings each job depends on, and what it asks of the machine.
+
+Rule files only say how: every lookup in the configuration is here, where it is tested without Snakemake.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from motionrft.files import digest
+from motionrft.reward.released import SWITCHES, readings
+
+# what training from scratch never reads of a backbone: a change to these re-trains none
+AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
+# what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
+PRESENTATION = ("label", "baseline")
+COMMENTS = ("source", "open")
+# the names of motionrft/reporting/tables/all.py, kept here so that planning loads no table code
+TABLES = (
+    "finetuning",
+    "generalisation",
+    "sota",
+    "kit",
+    "prompts",
+    "compute_overhead",
+    "retrieval",
+    "self_refinement",
+    "preference",
+    "authenticity",
+    "real_motions",
+    "faithfulness",
+    "reward_switches",
+)
+ANALYSES = ("gradients", "similarity", "memory")
+# reward stages that learn from judged motions
+JUDGED_STAGES = ("preference", "authenticity")
+LAYERS = ("backbones", "methods", "cells")
+
+Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
+
+
+def use_this_python(house: str) -> None:
+    """Makes `python -m motionrft` in a rule mean this checkout and the Python that runs Snakemake;
+    a conda environment, activated later, still takes precedence."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        part for part in (str(house), os.environ.get("PYTHONPATH")) if part
+    )
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files, settings and resources of one resolved run."""
+
+    run: dict[str, Any]
+
+    @property
+    def results(self) -> str:
+        return f"results/{self.run['name']}"
+
+    @property
+    def backbones(self) -> list[str]:
+        return list(self.run["backbones"])
+
+    @property
+    def official(self) -> list[str]:
+        """Backbones read from an official checkpoint."""
+        return [name for name, entry in self.run["backbones"].items() if "checkpoint" in entry]
+
+    @property
+    def trained(self) -> list[str]:
+        """Backbones trained from scratch by the run."""
+        return [name for name in self.backbones if name not in self.official]
+
+    @property
+    def cells(self) -> list[tuple[str, str, int]]:
+        """Every fine-tuning: (backbone, method, seed)."""
+        return [(c["backbone"], c["method"], s) for c in self.run["matrix"] for s in c["seeds"]]
+
+    # files
+
+    def stages(self, backbone: str) -> list[str]:
+        """Pre-training stages in order."""
+        return list(self.run["backbones"][backbone]["pretrain"])
+
+    @property
+    def all_stages(self) -> list[str]:
+        """Names of the pre-training stages of all backbones."""
+        return sorted({stage for name in self.backbones for stage in self.stages(name)}) or ["none"]
+
+    @cached_property
+    def weights_of(self) -> dict[str, str]:
+        """For each backbone the first of the run that is trained as it is, mostly itself: MotionLCM in one
+        step and in four is one network, trained once and sampled twice."""
+        first: dict[str, str] = {}
+        return {
+            name: name
+            if "checkpoint" in entry
+            else first.setdefault(digest(self._training(entry)), name)
+            for name, entry in self.run["backbones"].items()
+        }
+
+    def base_model(self, backbone: str) -> str:
+        """What fine-tuning starts from: the last stage."""
+        source = self.weights_of[backbone]
+        return f"{self.results}/backbones/{source}/{self.stages(backbone)[-1]}.safetensors"
+
+    def start_of_stage(self, wildcards: Wildcards) -> list[str]:
+        """What a stage starts from: the stage before it, or the teacher of a distilled backbone."""
+        order = self.stages(wildcards.backbone)
+        place = order.index(wildcards.stage)
+        if place:
+            return [f"{self.results}/backbones/{wildcards.backbone}/{order[place - 1]}.safetensors"]
+        teacher = self.run["backbones"][wildcards.backbone].get("teacher")
+        return [self.base_model(teacher)] if teacher else []
+
+    def text_file(self, encoder: str) -> str:
+        return f"{self.results}/text/{encoder}.safetensors"
+
+    def text_of_backbone(self, wildcards: Wildcards) -> str:
+        return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
+
+    def made_encoder(self, wildcards: Wildcards) -> list[str]:
+        """The directory of an encoder that the run makes; one with a source elsewhere has none."""
+        entry = self.run["text"][wildcards.encoder]
+        elsewhere = {"source", "sources"} & set(entry)
+        return [] if elsewhere else [f"{self.results}/text/{wildcards.encoder}"]
+
+    @property
+    def reward_stages(self) -> list[str]:
+        """Stages whose score the run or one of its methods gives a weight, the semantic one first."""
+        weights = [self.run["reward"]["weights"]]
+        weights += [
+            method["reward_weights"]
+            for method in self.run["methods"].values()
+            if method.get("reward_weights")
+        ]
+        judged = [
+            name for name in JUDGED_STAGES if any(weight.get(name, 0) > 0 for weight in weights)
+        ]
+        return ["semantic", *judged]
+
+    @property
+    def refined_stages(self) -> list[str]:
+        """The self-refined semantic stage, if the run configures it: scored, and what `semantic_stage: spl` reads."""
+        return ["spl"] if self.run["reward"].get("stages", {}).get("spl") else []
+
+    def reward_file(self, stage: str) -> str:
+        return f"{self.results}/reward/{stage}.safetensors"
+
+    def reward_files(self, wildcards: Wildcards) -> list[str]:
+        """What fine-tuning reads: the files that score every method alike, and the self-refined one if its own."""
+        own = [self.run["methods"][wildcards.method].get("semantic_stage", "semantic")]
+        return [self.reward_file(stage) for stage in dict.fromkeys(self.reward_stages + own)]
+
+    def scored_rewards(self) -> list[str]:
+        return [self.reward_file(stage) for stage in self.reward_stages + self.refined_stages]
+
+    def judged_data(self) -> list[str]:
+        return [f"{self.results}/reward/data/{stage}" for stage in self.reward_stages[1:]]
+
+    def reward_options(self) -> str:
+        """The files of every stage and of their data, as `evaluate-reward` takes them."""
+        stages = self.reward_stages + self.refined_stages
+        options = [f"--{stage} {self.reward_file(stage)}" for stage in stages]
+        names = self.reward_stages[1:]
+        options += [f"--{n}-data {path}" for n, path in zip(names, self.judged_data(), strict=True)]
+        return " ".join(options)
+
+    def switched_stages(self) -> list[tuple[str, str]]:
+        """(switch, stage) of every stage that is trained once more with one switch as released."""
+        scored = self.reward_stages + self.refined_stages
+        chosen = self.run["analyse"].get("switches", [])
+        return [
+            (switch, stage)
+            for switch, stages in SWITCHES.items()
+            for stage in stages
+            if (chosen == "all" or switch in chosen) and stage in scored
+        ]
+
+    def switched_scores(self) -> list[str]:
+        return [
+            f"{self.results}/reward/switches/{switch}/{stage}.{reading}.parquet"
+            for switch, stage in self.switched_stages()
+            for reading in readings(switch)
+        ]
+
+    def start_and_data(self, wildcards: Wildcards) -> dict[str, str]:
+        """What a switched stage is trained from, and what scores of it need: the run's own files."""
+        files = {}
+        if wildcards.switched != "semantic":
+            files["start"] = self.reward_file("semantic")
+        if wildcards.switched in JUDGED_STAGES:
+            files["data"] = f"{self.results}/reward/data/{wildcards.switched}"
+        return files
+
+    def switched_training_options(self, wildcards: Wildcards) -> str:
+        """--from and --data of `train-reward`."""
+        files = self.start_and_data(wildcards)
+        names = {"start": "--from", "data": "--data"}
+        return " ".join(f"{names[name]} {path}" for name, path in files.items())
+
+    def switched_scoring_options(self, wildcards: Wildcards, input: Any) -> str:
+        """The switched stage and what it stands on, as `evaluate-reward` takes them."""
+        stage, files = wildcards.switched, self.start_and_data(wildcards)
+        options = [f"--{stage} {input.model}"]
+        if "start" in files:
+            options.append(f"--semantic {files['start']}")
+        if "data" in files:
+            options.append(f"--{stage}-data {files['data']}")
+        if wildcards.reading == "released":
+            options.append(f"--set reward.official.{wildcards.switch}=true")
+        return " ".join(options)
+
+    @property
+    def _generated(self) -> dict[str, Any]:
+        """What the run says of the generated motions that are judged."""
+        return self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
+
+    def samples(self) -> list[str]:
+        """Samples of the pre-trained backbones that the judged stages learn from, all if none are named."""
+        chosen = self._generated.get("generators", "all")
+        names = self.backbones if chosen == "all" else chosen
+        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in names]
+
+    def prompts(self) -> int:
+        """How many prompts each backbone is sampled for."""
+        return int(self._generated.get("prompts", 256))
+
+    def scored_model(self, wildcards: Wildcards) -> str:
+        if wildcards.method == "base":
+            return self.base_model(wildcards.backbone)
+        folder = f"{wildcards.backbone}/{wildcards.method}/seed{wildcards.seed}"
+        return f"{self.results}/finetune/{folder}/model.safetensors"
+
+    def evaluations(self, *, backbone: str | None = None, method: str | None = None) -> list[str]:
+        """Score files of base and fine-tuned models, all or those of one backbone or method."""
+        base = [(name, "base", 0) for name in self.backbones]
+        return [
+            f"{self.results}/evaluate/{b}/{m}/seed{s}/replications.parquet"
+            for b, m, s in base + self.cells
+            if backbone in (None, b) and method in (None, m)
+        ]
+
+    def analyses(self) -> list[str]:
+        """Records of single denoising steps: gradients and similarity once a backbone, memory of every method."""
+        cells: dict[str, list[str]] = {}
+        for cell in self.run["matrix"]:
+            cells.setdefault(cell["backbone"], []).append(cell["method"])
+        chosen = self.run["analyse"].get("backbones", list(cells)[:1])
+        return [
+            f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"
+            for backbone in chosen
+            for what in ANALYSES
+            for method in cells.get(backbone, [])[: None if what == "memory" else 1]
+        ]
+
+    def records(self) -> list[str]:
+        """Everything the report is made from."""
+        finetuned = [
+            f"{self.results}/finetune/{b}/{m}/seed{s}/{name}"
+            for b, m, s in self.cells
+            for name in ("record.parquet", "cost.json")
+        ]
+        real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
+        scores = f"{self.results}/reward/scores.parquet"
+        made = [*self.switched_scores(), *self.analyses()]
+        return [real, scores, *self.evaluations(), *finetuned, *made]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return TABLES
+
+    # settings: a job runs again when its digest changes
+
+    def settings_of(self, *sections: str) -> str:
+        return digest({name: self.run[name] for name in sections})
+
+    def encoder_settings(self, wildcards: Wildcards) -> str:
+        return digest(self.run["text"][wildcards.encoder])
+
+    @staticmethod
+    def _training(backbone: dict[str, Any]) -> dict[str, Any]:
+        """What of a backbone's section its training from scratch depends on."""
+        return {key: value for key, value in backbone.items() if key not in AFTER_TRAINING}
+
+    def pretraining_settings(self, wildcards: Wildcards) -> str:
+        """All that a backbone's training depends on but its other stages."""
+        entry = self._training(self.run["backbones"][wildcards.backbone])
+        return digest({**entry, "pretrain": entry["pretrain"][wildcards.stage]})
+
+    def sampling_settings(self, wildcards: Wildcards) -> str:
+        return digest(self.run["backbones"][wildcards.backbone]["sampler"])
+
+    def import_settings(self, wildcards: Wildcards) -> str:
+        entry = self.run["backbones"][wildcards.backbone]
+        return digest([entry["family"], entry["network"], entry["sampler"]])
+
+    def reward_settings(self, stage: str) -> str:
+        """All of the reward but the other stages and the weights, which only fine-tuning reads."""
+        reward = self.run["reward"]
+        shared = {k: v for k, v in reward.items() if k not in ("stages", "weights")}
+        return digest([shared, reward.get("stages", {}).get(stage)])
+
+    def reward_data_settings(self, stage: str) -> str:
+        return digest(self.run["reward"].get("stages", {}).get(stage, {}).get("data"))
+
+    def finetuning_settings(self, wildcards: Wildcards) -> str:
+        backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)
+        method = self.run["methods"][wildcards.method]
+        method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
+        return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
+
+    def presentation_settings(self) -> str:
+        """How the tables call methods, and which they set against the base model."""
+        methods = self.run["methods"].items()
+        return digest({name: [entry.get(k) for k in PRESENTATION] for name, entry in methods})
+
+    def evaluation_settings(self, wildcards: Wildcards) -> str:
+        sampler = self.run["backbones"][wildcards.backbone]["sampler"]
+        return digest([sampler, self.run["evaluate"]])
+
+    # resources
+
+    def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it."""
+        row = self.run["resources"].get(rule, {})
+        backbone, method = wildcards.get("backbone"), wildcards.get("method")
+        layers = (
+            self.run["resources"]["default"],
+            row,
+            row.get("backbones", {}).get(backbone, {}),
+            row.get("methods", {}).get(method, {}),
+            row.get("cells", {}).get(f"{backbone}/{method}", {}),
+        )
+        return next((layer[name] for layer in reversed(layers) if name in layer), None)
+
+    def threads(self, rule: str) -> Callable[[Wildcards], int]:
+        return lambda wildcards: self.asked(rule, "threads", wildcards)
+
+    def resources(self, rule: str) -> dict[str, Callable[..., int | str | None] | str]:
+        """All of a rule's resources. Memory and time grow by half with each attempt `retries` allows."""
+        row = self.run["resources"].get(rule, {})
+        nested = [entry for kind in LAYERS for entry in row.get(kind, {}).values()]
+        names = {key for layer in (self.run["resources"]["default"], row, *nested) for key in layer}
+
+        def growing(name: str) -> Callable[..., int]:
+            return lambda wildcards, attempt: self.asked(rule, name, wildcards) * (1 + attempt) // 2
+
+        def constant(name: str) -> Callable[..., int | str | None]:
+            return lambda wildcards: self.asked(rule, name, wildcards)
+
+        chosen = sorted(names - {"threads", *LAYERS})
+        table = {
+            name: growing(name) if name in ("mem_mb", "runtime") else constant(name)
+            for name in chosen
+        }
+        # no parameter: the same result may be computed on another device without running again
+        return {**table, "device": self.run["device"]}

@@ -1,0 +1,104 @@
+"""The schemas know the very keys that the code reads, so that planning refuses what a job would, and nothing else."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from motionrft.backbones.acmdm.model import Options as ACMDMOptions
+from motionrft.backbones.base import family
+from motionrft.backbones.hymotion.model import Options as HYMotionOptions
+from motionrft.backbones.lora import LoraSettings
+from motionrft.backbones.mdm.options import MDMOptions
+from motionrft.backbones.mld.losses import VAELoss
+from motionrft.backbones.mld.options import LatentOptions
+from motionrft.backbones.motiondiffuse.model import MotionDiffuseOptions
+from motionrft.backbones.motionlcm.model import Distillation
+from motionrft.configuration.files import ROOT, available, part
+from motionrft.configuration.schema import _schema
+from motionrft.finetune.method import method_family
+from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Settings
+from motionrft.finetune.window import Window
+from motionrft.reward.network import NetworkSettings
+from motionrft.reward.settings import SplSettings
+from motionrft.text.kinds import KINDS
+from motionrft.training.loop import TrainSettings
+
+METHODS = sorted({part("methods", name, "")["family"] for name in available("methods")})
+NETWORKS = {
+    "mdm": MDMOptions,
+    "mld": LatentOptions,
+    "motiondiffuse": MotionDiffuseOptions,
+    "acmdm": ACMDMOptions,
+    "hymotion": HYMotionOptions,
+}
+
+
+def names(kind, *without):
+    return {field.name for field in fields(kind)} - set(without)
+
+
+def properties(name, *path):
+    place = _schema(name)
+    for step in path:
+        place = place[step]
+    return place["properties"]
+
+
+def test_fine_tuning():
+    known = set(properties("finetune"))
+    assert known == names(Settings, "budget", "optimisation") | names(Optimisation) | set(BUDGETS)
+    assert set(_schema("finetune")["$defs"]["lora"]["properties"]) == names(LoraSettings)
+    own = set(properties("method")) - known
+    assert own == set(NOT_SETTINGS)
+
+
+def test_training():
+    # the seed of a stage is the command's
+    assert set(properties("train")) == names(TrainSettings, "seed")
+    assert set(properties("reward", "properties", "network")) == names(
+        NetworkSettings, "dims", "text_dim"
+    )
+    stages = properties("reward", "properties", "stages")
+    assert set(stages["spl"]["properties"]) == names(SplSettings) | {"train"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_options_of_a_method(name):
+    options = properties(f"method-{name}", "properties", "options")
+    kind = method_family(name)
+    assert set(options) == names(kind, "steps") | {"of"}
+    counted = dict(options)
+    if "window" in options:
+        assert set(options["window"]["properties"]) == names(Window)
+        counted |= options["window"]["properties"]
+    marked = {key for key, rule in counted.items() if rule.get("counts_steps")}
+    assert marked == set(kind.counts)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_of_a_backbone(name):
+    network = _schema(f"backbone-{name}")
+    network = network["$defs"]["network"] if name == "mld" else network["properties"]["network"]
+    assert set(network["properties"]) == names(NETWORKS[name])
+    if name == "mld":
+        inner = network["properties"]
+        assert set(inner["vae_loss"]["properties"]) == names(VAELoss)
+        assert set(inner["distillation"]["properties"]) == names(Distillation)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "motionlcm"])
+def test_stages_of_a_backbone(name):
+    stages = properties(f"backbone-{name}", "properties", "pretrain")
+    assert list(stages) == list(family(name).stages)
+
+
+def test_text_encoders():
+    kinds = _schema("text")["additionalProperties"]["properties"]["kind"]["enum"]
+    assert set(kinds) == {*KINDS, "hymotion"}
+
+
+def test_resources_name_every_rule():
+    text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    rules = set(re.findall(r'PLAN\.resources\("(\w+)"\)', text))
+    assert set(properties("resources")) == rules | {"default"}
