@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @app.command
-def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
+def corpus(*, run: RunFile = RunFile(), out: Path, enough: bool = False) -> None:
     """Pack the clips, captions and splits of a source into one store.
 
     For example:
@@ -22,10 +26,12 @@ def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
     ----------
     out
         Folder to write.
+    enough
+        Refuse a corpus whose splits cannot fill a group of the run's evaluation, instead of noting it.
     """
     from motionrft.corpus.kinds import facts, source
     from motionrft.corpus.report import Report
-    from motionrft.corpus.splits import check_counts
+    from motionrft.corpus.splits import too_few
     from motionrft.corpus.store import write_corpus
     from motionrft.files import provenance
 
@@ -40,6 +46,14 @@ def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
         "remarks": report.remarks,
         "provenance": provenance(settings, seed=settings.get("seed")),
     }
+
+    def check(clips: pd.DataFrame) -> None:
+        problem = too_few(clips, evaluate["min_frames"], evaluate["group"], where)
+        if problem and enough:
+            raise problem
+        if problem:
+            report.remark(str(problem))
+
     write_corpus(
         out,
         clips(settings, where, report),
@@ -47,6 +61,6 @@ def corpus(*, run: RunFile = RunFile(), out: Path) -> None:
         fps=fps,
         facts=facts(settings["kind"], settings, where),
         report=report,
-        enough=lambda table: check_counts(table, evaluate["min_frames"], evaluate["group"], where),
+        enough=check,
     )
     report.summary()

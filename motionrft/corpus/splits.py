@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -40,8 +40,8 @@ def ordered_splits(count: int, splits: Mapping[str, float]) -> list[str]:
     ]
 
 
-def check_counts(clips: pd.DataFrame, frames: int, group: int, where: str) -> None:
-    """Raises unless `train` has a clip, and `val` and `test` fill a group of `group`, with clips of `frames` or more.
+def too_few(clips: pd.DataFrame, frames: int, group: int, where: str) -> InputError | None:
+    """What to say unless `train` has a clip, and `val` and `test` fill a group of `group`, of `frames` or more.
 
     clips: a corpus's table with the columns split and frames.
     """
@@ -49,17 +49,15 @@ def check_counts(clips: pd.DataFrame, frames: int, group: int, where: str) -> No
     counts = {name: int((long["split"] == name).sum()) for name in SPLITS}
     least = {"train": 1, "val": group, "test": group}
     short = [name for name in SPLITS if counts[name] < least[name]]
-    if short:
-        listed = ", ".join(f"{name} {counts[name]}" for name in SPLITS)
-        left = len(clips) - len(long)
-        raise InputError(
-            f"too few clips of at least {frames} frames: {listed}"
-            f"{f' ({left} more are shorter)' if left else ''}; {short[0]} needs {least[short[0]]}",
-            where=where,
-            field="corpus.splits",
-            fix=f"give {_listed(short)} a larger part in corpus.splits, add clips, or lower evaluate.group",
-        )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)
+    if not short:
+        return None
+    listed = ", ".join(f"{name} {counts[name]}" for name in SPLITS)
+    left = len(clips) - len(long)
+    needs = ", ".join(f"{name} needs {least[name]}" for name in short)
+    return InputError(
+        f"too few clips of at least {frames} frames for a run: {listed}"
+        f"{f' ({left} more are shorter)' if left else ''}; {needs}",
+        where=where,
+        field="corpus.splits",
+        fix=f"give {' and '.join(short)} a larger part in corpus.splits, add clips, or lower evaluate.group",
+    )

@@ -177,8 +177,10 @@ def write_corpus(
         compat = about.get("corpus", {}).get("compat", HUMANML3D)
         frame = _pack(temporary, clips, facts or {}, compat, report or Report(fatal=True))
         if frame.empty:
+            skipped = report.skipped if report else []
+            reason = f" ({len(skipped)} left out, the first: {skipped[0]})" if skipped else ""
             raise InputError(
-                "the corpus has no clip",
+                f"the corpus has no clip{reason}",
                 where=folder,
                 fix="check the corpus section of the configuration",
             )
