@@ -56,7 +56,11 @@ def refuse_stand_in(path: str | Path, field: str = "", fix: str = "") -> None:
 def read_text(path: str | Path, field: str, fix: str) -> str:
     """A text file in UTF-8, or in UTF-16 with its byte order mark; the mark is no text."""
     refuse_stand_in(path, field, fix)
-    data = Path(path).read_bytes()
+    return decoded(Path(path).read_bytes(), path, field, fix)
+
+
+def decoded(data: bytes, path: str | Path, field: str, fix: str) -> str:
+    """As `read_text`, of a file's bytes; line ends become line feeds."""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")

@@ -74,13 +74,19 @@ def parse_line(line: str, where: str) -> Caption:
 
 def read_captions(path: Path) -> tuple[list[Caption], list[InputError]]:
     """The captions of a file, and one error for each broken line."""
+    if path.is_file() and not path.stat().st_size:
+        return [], []
+    return parse_captions(read_text(path, "texts", "complete the texts folder"), str(path))
+
+
+def parse_captions(text: str, where: str) -> tuple[list[Caption], list[InputError]]:
+    """As `read_captions`, of a file's text; `where` names it."""
     captions: list[Caption] = []
     broken: list[InputError] = []
-    lines = read_text(path, "texts", "complete the texts folder").split("\n")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                captions.append(parse_line(line, f"{path}:{number}"))
+                captions.append(parse_line(line, f"{where}:{number}"))
             except InputError as error:
                 broken.append(error)
     return captions, broken

@@ -12,29 +12,28 @@ male/model.npz, female/model.npz), humanml3d_dir (index.csv, texts, split files)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from motionrft.contents import read_array, read_arrays
-from motionrft.corpus.kinds.humanml3d import LAYOUT
-from motionrft.corpus.official.reader import (
+from motionrft.corpus.official.extract import extracted_clips, with_mirrored
+from motionrft.corpus.official.index import Segment, by_source, read_index
+from motionrft.corpus.official.layout import (
+    HUMANML3D_LAYOUT,
     OFFICIAL_FPS,
-    captions_of,
-    clips_of,
-    read_frames,
-    read_splits,
+    SPLIT_FILES,
+    TEXTS,
     root_of,
 )
+from motionrft.corpus.official.reader import read_frames, read_splits
+from motionrft.corpus.official.texts import Texts
 from motionrft.corpus.report import Report
-from motionrft.corpus.store import SPLITS, Clip
+from motionrft.corpus.store import Clip
 from motionrft.errors import InputError
-from motionrft.motion.kinematic import process
-from motionrft.motion.skeleton import SMPL_22, mirror
+from motionrft.motion.skeleton import SMPL_22
 from motionrft.progress import progress
 
 FPS = OFFICIAL_FPS
@@ -62,61 +61,12 @@ PREFIX = {
     "Transitions_mocap": 10,
 }
 PREMADE = "humanact12"
-COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
 OWNERS = {
     "amass_dir": "https://amass.is.tue.mpg.de (SMPL+H G files; HumanAct12 joints: pose_data/humanact12.zip of HumanML3D)",
     "body_models_dir": "https://mano.is.tue.mpg.de (Extended SMPL+H model)",
 }
 # (poses [T, 156] axis-angle, translations [T, 3], betas [10], male or female) -> joints [T, 52, 3], metres
 BodyModel = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One row of index.csv: frames begin to end of a source, after the subset's prefix is cut."""
-
-    source: str
-    begin: int
-    end: int
-    name: str
-
-    @property
-    def subset(self) -> str:
-        return Path(self.source).parts[0]
-
-
-def read_index(path: Path) -> list[Segment]:
-    """index.csv, its sources relative to the data folder (`pose_data/KIT/3/x_poses.npy` becomes `KIT/3/x_poses`)."""
-    try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"not a table ({error})", where=path, fix="copy the official file"
-        ) from None
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise InputError(
-            f"no column {missing[0]!r}", where=path, field=missing[0], fix="copy the official file"
-        )
-    segments = []
-    for row, (source, begin, end, name) in enumerate(
-        zip(*(table[column] for column in COLUMNS), strict=True), start=2
-    ):
-        parts = Path(str(source)).with_suffix("").parts
-        if (
-            "pose_data" not in parts
-            or not str(begin).lstrip("-").isdigit()
-            or not str(end).lstrip("-").isdigit()
-        ):
-            raise InputError(
-                f"{source!r}, {begin!r}, {end!r}",
-                where=f"{path}:{row}",
-                field="source_path",
-                fix="copy the official file",
-            )
-        inside = Path(*parts[parts.index("pose_data") + 1 :])
-        segments.append(Segment(str(inside), int(begin), int(end), Path(str(name)).stem))
-    return segments
 
 
 def smplh(folder: Path) -> BodyModel:
@@ -227,56 +177,29 @@ def cut(source: np.ndarray, segment: Segment) -> np.ndarray:
 
 
 def motions(
-    folder: Path, segments: list[Segment], body: BodyModel, report: Report
+    folder: Path, sources: dict[str, list[Segment]], body: BodyModel, report: Report
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name, joints [T, 22, 3]) of every segment and of its mirror image; a source is read once."""
-    by_source: dict[str, list[Segment]] = {}
-    for segment in segments:
-        by_source.setdefault(segment.source, []).append(segment)
-    for segments_of in progress(by_source.values(), total=len(by_source), label="amass"):
+    for segments in progress(sources.values(), total=len(sources), label="amass"):
         try:
-            source = read_source(folder, segments_of[0], body)
+            source = read_source(folder, segments[0], body)
         except InputError as error:
             report.broken(error)
             continue
-        for segment in segments_of:
+        for segment in segments:
             joints = cut(source, segment)[:, : len(SMPL_22)].astype(np.float32)
-            yield segment.name, joints
-            yield f"M{segment.name}", mirror(torch.from_numpy(joints)).numpy()
+            yield from with_mirrored(segment.name, joints)
 
 
 def build(settings: dict[str, Any], report: Report, body: BodyModel) -> Iterator[Clip]:
     """Clips through any body model, in the order of their sources."""
-    amass = Path(settings["amass_dir"]).expanduser()
-    official = root_of(
-        settings, LAYOUT, ("index.csv", "texts", *(f"{split}.txt" for split in SPLITS))
-    )
+    official = root_of(settings, HUMANML3D_LAYOUT, ("index.csv", TEXTS, *SPLIT_FILES))
     split_of = read_splits(official, report)
-    segments = [
-        one
-        for one in read_index(official / "index.csv")
-        if {one.name, f"M{one.name}"} & set(split_of)
-    ]
-    for name, joints in motions(amass, segments, body, report):
-        if name not in split_of:
-            continue
-        if len(joints) < 2:
-            report.left_out("too short", f"{name}: {len(joints)} frames")
-            continue
-        features, _ = process(
-            torch.from_numpy(joints)[None], torch.tensor([len(joints)]), compat=settings["compat"]
-        )
-        if not bool(features.isfinite().all()):
-            report.left_out("NaN", f"{name}: undefined features")
-            continue
-        try:
-            captions = captions_of(official / "texts" / f"{name}.txt", report)
-        except InputError as error:
-            report.broken(error)
-            continue
-        yield from clips_of(
-            name, features[0].numpy(), captions, split_of[name], LAYOUT, OFFICIAL_FPS, report
-        )
+    sources = by_source(read_index(official / "index.csv"), split_of)
+    amass = Path(settings["amass_dir"]).expanduser()
+    yield from extracted_clips(
+        motions(amass, sources, body, report), split_of, Texts(official), settings["compat"], report
+    )
 
 
 def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802

@@ -11,7 +11,6 @@ the length limits, clips with NaN, broken caption lines, missing files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +18,18 @@ import numpy as np
 import torch
 
 from motionrft.contents import read_array, read_statistics, read_text
-from motionrft.corpus.captions import Caption, read_captions
+from motionrft.corpus.captions import Caption
+from motionrft.corpus.official.layout import OFFICIAL_FPS, SPLIT_FILES, TEXTS, Layout, root_of
+from motionrft.corpus.official.texts import Texts
 from motionrft.corpus.report import Report
 from motionrft.corpus.store import SPLITS, Clip
 from motionrft.errors import InputError
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.recovery import joints_from_positions
-from motionrft.motion.skeleton import Skeleton, measure_lengths
+from motionrft.motion.skeleton import measure_lengths
 from motionrft.progress import progress
 
-OFFICIAL_FPS = 20.0  # what the official code multiplies seconds by, also on KIT-ML's 12.5 fps
 AGREEMENT = 1e-3  # metres: new_joints against the joints that new_joint_vecs describe
-
-
-@dataclass(frozen=True)
-class Layout:
-    """kind and the configuration key that names the folder; kept clips have least <= frames < limit."""
-
-    kind: str
-    skeleton: Skeleton
-    least: int
-    limit: int
-    owner: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}_dir"
-
-    @property
-    def dim(self) -> int:
-        return 12 * len(self.skeleton) - 1
-
-
-def root_of(settings: dict[str, Any], layout: Layout, needed: tuple[str, ...]) -> Path:
-    """The data folder, or one clear message about what is missing, who gives it and where it goes."""
-    folder = Path(settings[layout.key]).expanduser()
-    missing = [name for name in needed if not (folder / name).exists()]
-    if missing:
-        raise InputError(
-            f"{', '.join(missing)} not found; the licence of the data forbids to ship them",
-            where=folder,
-            field=f"corpus.{layout.key}",
-            fix=f"get them from {layout.owner} and put them there, or name their folder: "
-            f"--config {layout.key}=/path",
-        )
-    return folder
 
 
 def read_frames(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -168,24 +134,14 @@ def _clip(
     )
 
 
-def captions_of(path: Path, report: Report) -> list[Caption]:
-    captions, broken = read_captions(path)
-    for error in broken:
-        report.broken(error)
-    if not captions and not broken:
-        report.left_out("without caption", f"{path}: no caption in the file")
-    return captions
-
-
 def read_official(settings: dict[str, Any], layout: Layout, report: Report) -> Iterator[Clip]:
     """Every kept clip of the three splits.
 
     `compat: corrected` leaves the features to be extracted again from the joints, which are those that the
     official features describe: headings that a sign flip has lost in the release stay lost.
     """
-    folder = root_of(
-        settings, layout, ("new_joint_vecs", "texts", *(f"{split}.txt" for split in SPLITS))
-    )
+    folder = root_of(settings, layout, ("new_joint_vecs", TEXTS, *SPLIT_FILES))
+    texts = Texts(folder)
     official = settings["compat"] == HUMANML3D
     rate = OFFICIAL_FPS if official else layout.skeleton.fps
     split_of = read_splits(folder, report)
@@ -199,7 +155,7 @@ def read_official(settings: dict[str, Any], layout: Layout, report: Report) -> I
             report.left_out("NaN", f"{name}: NaN in new_joint_vecs")
             continue
         try:
-            captions = captions_of(folder / "texts" / f"{name}.txt", report)
+            captions = texts(name, report)
         except InputError as error:
             report.broken(error)
             continue

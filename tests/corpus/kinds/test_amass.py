@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motionrft.corpus.kinds import amass
+from motionrft.corpus.official.index import by_source, read_index
 from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22, mirror
@@ -86,9 +87,10 @@ def captures(home: Path) -> dict[str, np.ndarray]:
 
 def read(home: Path, **changes: str):
     chosen = settings(home, **changes)
-    segments = amass.read_index(home / "index.csv")
+    segments = read_index(home / "index.csv")
+    sources = by_source(segments, {segment.name for segment in segments})
     report = Report(chosen["on_error"] == "fail")
-    found = dict(amass.motions(Path(chosen["amass_dir"]), segments, body, report))
+    found = dict(amass.motions(Path(chosen["amass_dir"]), sources, body, report))
     return found, list(amass.build(chosen, report, body)), report.skipped
 
 
@@ -153,12 +155,12 @@ def test_a_missing_capture_is_named(home: Path, captures):
 def test_a_broken_index_is_named(home: Path):
     (home / "index.csv").write_text("source,start_frame,end_frame,new_name\n")
     with pytest.raises(InputError, match=r"index\.csv.*source_path"):
-        amass.read_index(home / "index.csv")
+        read_index(home / "index.csv")
     (home / "index.csv").write_text(
         "source_path,start_frame,end_frame,new_name\n./pose_data/KIT/x.npy,a,5,0.npy\n"
     )
     with pytest.raises(InputError, match=r"index\.csv:2"):
-        amass.read_index(home / "index.csv")
+        read_index(home / "index.csv")
 
 
 def test_licensed_files_that_are_missing_are_one_clear_message(home: Path):

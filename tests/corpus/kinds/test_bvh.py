@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
+from motionrft.corpus.bvh.body import JOINTS
 from motionrft.corpus.kinds.bvh import CORPUS
-from motionrft.corpus.kinds.bvh.body import JOINTS
 from motionrft.corpus.report import Report
 from motionrft.corpus.store import Corpus, write_corpus
 from motionrft.errors import InputError

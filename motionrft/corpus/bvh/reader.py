@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionrft.corpus.kinds.bvh.body import (
+from motionrft.corpus.bvh.body import (
     head_above,
     legs,
     mapped,
-    placed,
     unit_of,
     up_axis,
+    upright,
     upward,
 )
-from motionrft.corpus.kinds.bvh.file import BvhMotion, read_bvh
-from motionrft.corpus.kinds.bvh.folder import Take
-from motionrft.corpus.kinds.bvh.joint_map import JointMap, fitted, guess_joint_map, read_joint_map
+from motionrft.corpus.bvh.file import BvhMotion, read_bvh
+from motionrft.corpus.bvh.joint_map import JointMap, fitted, guess_joint_map, read_joint_map
 from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 
@@ -54,15 +54,15 @@ class Reader:
         return mapped(motion, self.guesses[skeleton][1], where)
 
     def body(self, motion: BvhMotion, where: Path) -> np.ndarray:
-        """[T, 22, 3] metres, upright, on the floor, facing +Z in the first frame."""
+        """[T, 22, 3] metres, Y up, where the file has them."""
         joints = self.joints(motion, where)
-        upright = placed(joints, self.scale_of(joints, where), self.up)
-        share = head_above(upright)
+        body = upright(joints, self.scale_of(joints, where), self.up)
+        share = head_above(body)
         if share < 0.5:
             self.report.remark(
                 f"{where}: the head is above the pelvis in {100 * share:.0f} % of frames with corpus.up: {self.up}"
             )
-        return upright
+        return body
 
     def scale_of(self, joints: np.ndarray, where: Path) -> float:
         """Metres in the file's unit; a scale that makes no likely body is remarked."""
@@ -85,7 +85,7 @@ class Reader:
         return self.scale
 
 
-def open_reader(settings: dict[str, Any], takes: list[Take], report: Report) -> Reader:
+def open_reader(settings: dict[str, Any], files: Sequence[Path], report: Report) -> Reader:
     """The reader of a folder; the up axis, where it is not given, is found from a sample of its files."""
     name, scale, up = (settings.get(key, AUTO) for key in ("joint_map", "scale", "up"))
     reader = Reader(
@@ -95,13 +95,13 @@ def open_reader(settings: dict[str, Any], takes: list[Take], report: Report) -> 
         report,
     )
     directions, unmapped = [], []
-    for take in takes[:: max(len(takes) // SAMPLE, 1)]:
+    for path in files[:: max(len(files) // SAMPLE, 1)]:
         try:
-            motion = read_bvh(take.path)
+            motion = read_bvh(path)
         except InputError:
             continue  # named when the file's own turn comes
         try:
-            directions.append(upward(reader.joints(motion, take.path)))
+            directions.append(upward(reader.joints(motion, path)))
         except InputError as error:
             unmapped.append(error)
     if unmapped and not directions:

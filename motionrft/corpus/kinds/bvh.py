@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
-from motionrft.corpus.kinds.bvh.captions_table import read_captions
-from motionrft.corpus.kinds.bvh.file import read_bvh
-from motionrft.corpus.kinds.bvh.folder import Take, captions_by_take, find_takes
-from motionrft.corpus.kinds.bvh.reader import Reader, open_reader
+from motionrft.corpus.bvh.body import placed
+from motionrft.corpus.bvh.captions_table import read_captions
+from motionrft.corpus.bvh.file import read_bvh
+from motionrft.corpus.bvh.folder import Take, captions_by_take, find_takes
+from motionrft.corpus.bvh.reader import Reader, open_reader
 from motionrft.corpus.mirroring import mirrored_caption, mirrored_name
 from motionrft.corpus.report import Report
 from motionrft.corpus.splits import check_fractions, seeded_splits
@@ -40,7 +41,7 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
     folder, table = Path(settings["mocap_dir"]).expanduser(), captions_path(settings)
     takes = find_takes(folder, report)
     captions = captions_by_take(takes, read_captions(table), table, report)
-    reader = open_reader(settings, takes, report)
+    reader = open_reader(settings, [take.path for take in takes], report)
     splits = seeded_splits(len(takes), settings["splits"], int(settings["seed"]))
     names = {take.name for take in takes}
     for take, split in zip(progress(takes, total=len(takes), label="bvh"), splits, strict=True):
@@ -74,7 +75,7 @@ def _clip(
     motion = read_bvh(take.path)
     for remark in motion.remarks:
         reader.report.remark(remark)
-    joints = reader.body(motion.resampled(float(settings["fps"])), take.path)
+    joints = placed(reader.body(motion.resampled(float(settings["fps"])), take.path))
     clip = Clip(take.name, joints, captions, split, source=f"{take.place}.bvh")
     check_clip(clip, min_frames=int(settings["min_frames"]) + 1)
     return clip

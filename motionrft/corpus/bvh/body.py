@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from motionrft.corpus.kinds.bvh.file import END, BvhMotion
+from motionrft.corpus.bvh.file import END, BvhMotion
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22
 from motionrft.motion.validity import leg_length
@@ -85,9 +85,14 @@ def up_axis(directions: Sequence[np.ndarray]) -> str | None:
     return ("-" if mean[axis] < 0 else "") + "xyz"[axis]
 
 
-def placed(joints: np.ndarray, scale: float, up: str) -> np.ndarray:
-    """[T, 22, 3] metres: floor at zero, pelvis over the origin and facing +Z in the first frame."""
-    joints = (joints * scale) @ np.array(UPWARDS[up], dtype=float).T
+def upright(joints: np.ndarray, scale: float, up: str) -> np.ndarray:
+    """[T, 22, 3] metres with Y up, where the file has them."""
+    return (joints * scale) @ np.array(UPWARDS[up], dtype=float).T
+
+
+def placed(joints: np.ndarray) -> np.ndarray:
+    """[T, 22, 3] with the floor at zero, the pelvis over the origin and facing +Z in the first frame."""
+    joints = joints.copy()
     joints[..., 1] -= joints[..., 1].min()
     joints[..., [0, 2]] -= joints[0, 0, [0, 2]]
     across = joints[0, 1] - joints[0, 2] + joints[0, 16] - joints[0, 17]  # towards the body's left

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motionrft.contents import described
-from motionrft.corpus.kinds.bvh.captions_table import Row, plain_name
+from motionrft.corpus.bvh.captions_table import Row, plain_name
 from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 

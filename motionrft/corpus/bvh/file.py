@@ -16,6 +16,7 @@ from motionrft.errors import InputError
 ROTATIONS = {"xrotation": "X", "yrotation": "Y", "zrotation": "Z"}
 POSITIONS = {"xposition": 0, "yposition": 1, "zposition": 2}
 BLOCK = re.compile(r"(root|joint|end[ _-]?site)\b", re.IGNORECASE)
+MOTION = re.compile(r"^[^\S\n]*motion\b", re.IGNORECASE | re.MULTILINE)
 HEADER = re.compile(r"\s*frames\s*:\s*(\S+)\s+frame\s*time\s*:\s*(\S+)[^\S\n]*", re.IGNORECASE)
 END = "/End Site"  # after a joint's name, the point where its last bone ends
 REPAIR = "export the file again, or remove it"
@@ -97,17 +98,11 @@ def read_bvh(path: str | Path) -> BvhMotion:
     """Reads one file. Position channels of a joint replace its OFFSET, as animation tools have it."""
     path = Path(path)
     text = read_text(path, "header", REPAIR)
-    motion = re.search(r"^[^\S\n]*motion\b", text, re.IGNORECASE | re.MULTILINE)
-    if motion is None or not text.lstrip().lower().startswith("hierarchy"):
-        raise InputError("no HIERARCHY and MOTION section", where=path, field="header", fix=REPAIR)
-    nodes = read_hierarchy(text[: motion.start()], path)
-    header = HEADER.match(text, motion.end())
-    if not header:
-        raise InputError("no frame count or frame time", where=path, field="MOTION", fix=REPAIR)
-    frames, fps = _frame_count(header[1], path), 1.0 / _frame_time(header[2], path)
-    begin = text.count("\n", 0, header.end()) + 1
+    hierarchy_end, rows_begin, frames, fps = _header(text, path)
+    nodes = read_hierarchy(text[:hierarchy_end], path)
     width = sum(len(node.channels or ()) for node in nodes)
-    rows = _rows(text[header.end() :].split("\n"), begin, width, path)
+    line = text.count("\n", 0, rows_begin) + 1
+    rows = _rows(text[rows_begin:].split("\n"), line, width, path)
     remarks = []
     if len(rows) < frames:
         raise InputError(
@@ -121,6 +116,25 @@ def read_bvh(path: str | Path) -> BvhMotion:
     translation, rotation = _channels(nodes, rows)
     names, parents = [node.name for node in nodes], [node.parent for node in nodes]
     return BvhMotion(names, parents, translation, rotation, fps, remarks)
+
+
+def read_length(path: str | Path) -> tuple[int, float]:
+    """Frames and frames a second as the file says them, without reading its rows."""
+    path = Path(path)
+    _, _, frames, fps = _header(read_text(path, "header", REPAIR), path)
+    return frames, fps
+
+
+def _header(text: str, path: Path) -> tuple[int, int, int, float]:
+    """Where the hierarchy ends and the rows begin in the text; frames; frames a second."""
+    motion = MOTION.search(text)
+    if motion is None or not text.lstrip().lower().startswith("hierarchy"):
+        raise InputError("no HIERARCHY and MOTION section", where=path, field="header", fix=REPAIR)
+    header = HEADER.match(text, motion.end())
+    if not header:
+        raise InputError("no frame count or frame time", where=path, field="MOTION", fix=REPAIR)
+    frames, seconds = _frame_count(header[1], path), _frame_time(header[2], path)
+    return motion.start(), header.end(), frames, 1.0 / seconds
 
 
 def _frame_count(text: str, path: Path) -> int:

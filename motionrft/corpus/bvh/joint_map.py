@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from motionrft.configuration import ROOT, read_yaml
-from motionrft.corpus.kinds.bvh.body import JOINTS
-from motionrft.corpus.kinds.bvh.file import END, BvhMotion
+from motionrft.corpus.bvh.body import JOINTS
+from motionrft.corpus.bvh.file import END, BvhMotion
 from motionrft.errors import InputError
 
 JointMap = dict[str, list[str]]
