@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 @app.command
-def corpus(*, run: RunFile = RunFile(), out: Path, enough: bool = False) -> None:
+def corpus(
+    *,
+    run: RunFile = RunFile(),
+    out: Path | None = None,
+    enough: bool = False,
+    check: Path | None = None,
+) -> None:
     """Pack the clips, captions and splits of a source into one store.
 
     For example:
@@ -21,20 +27,35 @@ def corpus(*, run: RunFile = RunFile(), out: Path, enough: bool = False) -> None
             --out results/toy/corpus
         python -m motionrft corpus --config config/mocap.yaml \\
             --set corpus.mocap_dir=/data/bvh --out results/mocap/corpus
+        python -m motionrft corpus --check /data/bvh
 
     Parameters
     ----------
     out
         Folder to write.
+    check
+        Instead print what this folder holds: joints, map, scale, up axis, frame rates, clips and minutes by split,
+        captions without file and files without caption.
     enough
         Refuse a corpus whose splits cannot fill a group of the run's evaluation, instead of noting it.
     """
+    from motionrft.configuration import apply_set, read_yaml
     from motionrft.corpus.kinds import facts, source
     from motionrft.corpus.report import Report
     from motionrft.corpus.splits import too_few
     from motionrft.corpus.store import write_corpus
+    from motionrft.corpus.survey import survey
+    from motionrft.errors import InputError
     from motionrft.files import provenance
 
+    if check is not None:
+        section = apply_set(read_yaml(run.config), run.changes).get("corpus", {})
+        print(*survey(check, section, str(run.config)), sep="\n")
+        return
+    if out is None:
+        raise InputError(
+            "no folder to write", where="--out", fix="add --out FOLDER, or --check FOLDER"
+        )
     complete = run.load()
     settings, evaluate = complete["corpus"], complete["evaluate"]
     clips, fps = source(settings["kind"])
@@ -44,10 +65,11 @@ def corpus(*, run: RunFile = RunFile(), out: Path, enough: bool = False) -> None
         "corpus": settings,
         "skipped": report.skipped,
         "remarks": report.remarks,
+        "seen": report.seen,
         "provenance": provenance(settings, seed=settings.get("seed")),
     }
 
-    def check(clips: pd.DataFrame) -> None:
+    def enough_clips(clips: pd.DataFrame) -> None:
         problem = too_few(clips, evaluate["min_frames"], evaluate["group"], where)
         if problem and enough:
             raise problem
@@ -61,6 +83,6 @@ def corpus(*, run: RunFile = RunFile(), out: Path, enough: bool = False) -> None
         fps=fps,
         facts=facts(settings["kind"], settings, where),
         report=report,
-        enough=check,
+        enough=enough_clips,
     )
     report.summary()

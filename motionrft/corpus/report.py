@@ -11,33 +11,42 @@ SHOWN = 20  # lines of each kind that are logged; all stand in corpus.json
 
 
 class Report:
-    """skipped: a line for whatever is left out; remarks: a line for whatever is kept but unusual.
+    """skipped: a line for whatever is left out; remarks: a line for whatever is kept but unusual; seen: (name, text)
+    of what the files are (joints, scale, frame rates, …).
 
-    With `fatal` (on_error: fail) the first broken input ends the job.
+    With `fatal` (on_error: fail) the first broken input ends the job; with `survey` nothing does that leaves
+    something to look at.
     """
 
-    def __init__(self, fatal: bool = False):
-        self.fatal = fatal
+    def __init__(self, fatal: bool = False, *, survey: bool = False):
+        self.fatal, self.survey = fatal, survey
         self.skipped: list[str] = []
         self.remarks: list[str] = []
+        self.seen: list[tuple[str, str]] = []
         self.counts: dict[str, int] = {}
 
-    def broken(self, error: InputError) -> None:
+    def absent(self, error: InputError) -> None:
+        """Something that a corpus needs and a look at its files does not."""
+        if not self.survey:
+            raise error
+        self.left_out("missing", str(error))
+
+    def broken(self, error: InputError, reason: str = "broken") -> None:
         """A part of the data that cannot be used."""
         if self.fatal:
             raise error
-        self.left_out("broken", str(error))
+        self.left_out(reason, str(error))
 
     def left_out(self, reason: str, line: str) -> None:
         """Something that the data set's own rules leave out."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
         self.skipped.append(line)
-        if len(self.skipped) <= SHOWN:
+        if len(self.skipped) <= SHOWN and not self.survey:
             LOG.warning("left out: %s", line)
 
     def remark(self, line: str) -> None:
         self.remarks.append(line)
-        if len(self.remarks) <= SHOWN:
+        if len(self.remarks) <= SHOWN and not self.survey:
             LOG.warning("note: %s", line)
 
     def summary(self) -> None:

@@ -84,13 +84,7 @@ def check_clip(
             field="joints",
             fix="check the joint map",
         )
-    if len(joints) < min_frames:
-        raise InputError(
-            f"{len(joints)} frames, at least {min_frames} needed",
-            where=where,
-            field="frames",
-            fix="remove the clip or lower min_frames",
-        )
+    check_frames(clip, min_frames)
     bad = np.flatnonzero(~np.isfinite(joints).all(axis=(1, 2)))
     if len(bad):
         raise InputError(
@@ -119,6 +113,16 @@ def check_clip(
             where=where,
             field="split",
             fix=f"use one of {', '.join(SPLITS)}",
+        )
+
+
+def check_frames(clip: Clip, least: int) -> None:
+    if len(clip.joints) < least:
+        raise InputError(
+            f"{len(clip.joints)} frames, at least {least} needed",
+            where=clip.source or clip.name,
+            field="frames",
+            fix="remove the clip or lower min_frames",
         )
 
 

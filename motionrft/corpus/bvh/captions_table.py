@@ -42,9 +42,7 @@ def read_captions(path: str | Path) -> list[Row]:
             continue
         where = f"{path}:{number}"
         try:
-            fields = next(
-                csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True)
-            )
+            fields = next(csv.reader([line], delimiter=separator, strict=True))
         except csv.Error:
             raise InputError(
                 "a quote that is never closed, or text after a closing quote",
@@ -84,6 +82,8 @@ def _row(fields: list[str], columns: list[str], separator: str, line: int, where
         )
     clip = plain_name(fields[columns.index("clip")])
     caption = " ".join(fields[columns.index("caption")].split())
+    if len(caption) > 1 and caption[0] == caption[-1] == '"':  # quoted after a blank
+        caption = caption[1:-1].replace('""', '"').strip()
     for name, text in (("clip", clip), ("caption", caption)):
         if not text:
             raise InputError(

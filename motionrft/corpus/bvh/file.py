@@ -15,7 +15,7 @@ from motionrft.errors import InputError
 
 ROTATIONS = {"xrotation": "X", "yrotation": "Y", "zrotation": "Z"}
 POSITIONS = {"xposition": 0, "yposition": 1, "zposition": 2}
-BLOCK = re.compile(r"(root|joint|end[ _-]?site)\b", re.IGNORECASE)
+BLOCK = re.compile(r"(root|joint|end[\s_-]*site)\b", re.IGNORECASE)
 MOTION = re.compile(r"^[^\S\n]*motion\b", re.IGNORECASE | re.MULTILINE)
 HEADER = re.compile(r"\s*frames\s*:\s*(\S+)\s+frame\s*time\s*:\s*(\S+)[^\S\n]*", re.IGNORECASE)
 END = "/End Site"  # after a joint's name, the point where its last bone ends

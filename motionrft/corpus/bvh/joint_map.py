@@ -20,8 +20,8 @@ JointMap = dict[str, list[str]]
 LIMBS = {
     "hip": ("upleg", "upperleg", "thigh", "femur", "hip", "hipjoint"),
     "knee": ("lowerleg", "shin", "calf", "tibia", "knee", "leg"),
-    "ankle": ("foot", "ankle"),
-    "foot": ("toebase", "toe", "toes", "ball"),
+    "ankle": ("ankle", "foot"),
+    "foot": ("toebase", "toe", "toes", "ball", "foot"),
     "collar": ("clavicle", "collar", "collarbone", "shoulder"),
     "shoulder": ("upperarm", "uparm", "shldr", "humerus", "arm", "shoulder"),
     "elbow": ("forearm", "lowerarm", "radius", "elbow"),

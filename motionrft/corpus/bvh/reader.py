@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from motionrft.corpus.bvh.body import (
     upright,
     upward,
 )
-from motionrft.corpus.bvh.file import BvhMotion, read_bvh
+from motionrft.corpus.bvh.file import END, BvhMotion, read_bvh
 from motionrft.corpus.bvh.joint_map import JointMap, fitted, guess_joint_map, read_joint_map
 from motionrft.corpus.report import Report
 from motionrft.errors import InputError
@@ -30,13 +31,19 @@ SAMPLE = 12  # files that tell the up axis of a folder
 @dataclass
 class Reader:
     """joint_map: the user's, or None to guess each file's from its names; scale: the user's, or None for each file's
-    own, from the length of its legs; up: the axis of the files that points upwards."""
+    own, from the length of its legs; up: the axis of the files that points upwards; name: the joint map's. The
+    counters tell what the files read so far are."""
 
     joint_map: JointMap | None
     scale: float | None
     up: str
     report: Report
+    name: str = AUTO
     guesses: dict[tuple[str, ...], tuple[str, JointMap]] = field(default_factory=dict)
+    skeletons: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    scales: Counter[float] = field(default_factory=Counter)
+    rates: Counter[float] = field(default_factory=Counter)
+    legs: list[float] = field(default_factory=list)
 
     def joints(self, motion: BvhMotion, where: Path) -> np.ndarray:
         """[T, 22, 3] in the file's unit and axes."""
@@ -56,7 +63,11 @@ class Reader:
     def body(self, motion: BvhMotion, where: Path) -> np.ndarray:
         """[T, 22, 3] metres, Y up, where the file has them."""
         joints = self.joints(motion, where)
-        body = upright(joints, self.scale_of(joints, where), self.up)
+        scale = self.scale_of(joints, where)
+        self.skeletons[tuple(motion.names)] += 1
+        self.scales[scale] += 1
+        self.legs.append(legs(joints) * scale)
+        body = upright(joints, scale, self.up)
         share = head_above(body)
         if share < 0.5:
             self.report.remark(
@@ -85,6 +96,26 @@ class Reader:
         return self.scale
 
 
+def describe(reader: Reader) -> None:
+    """What the files read so far are, into the report's `seen`."""
+    seen = reader.report.seen
+    for names, count in reader.skeletons.most_common():
+        joints = [name for name in names if END not in name]
+        seen.append(("joints", f"{len(joints)} in {count} files: {', '.join(joints)}"))
+        name, joint_map = reader.guesses.get(names, (reader.name, reader.joint_map or {}))
+        pairs = ", ".join(f"{joint} = {' + '.join(own)}" for joint, own in joint_map.items())
+        seen.append(("joint map", f"{name}: {pairs}"))
+    for scale, count in reader.scales.most_common():
+        given = "corpus.scale" if reader.scale else "from the legs"
+        seen.append(("scale", f"{scale:g} m a unit in {count} files ({given})"))
+    if reader.legs:
+        low, high = min(reader.legs), max(reader.legs)
+        seen.append(("legs", f"{low:.2f} to {high:.2f} m from hip to ankle"))
+    seen.append(("up axis", reader.up))
+    for rate, count in reader.rates.most_common():
+        seen.append(("frame rate", f"{rate:g} a second in {count} files"))
+
+
 def open_reader(settings: dict[str, Any], files: Sequence[Path], report: Report) -> Reader:
     """The reader of a folder; the up axis, where it is not given, is found from a sample of its files."""
     name, scale, up = (settings.get(key, AUTO) for key in ("joint_map", "scale", "up"))
@@ -93,6 +124,7 @@ def open_reader(settings: dict[str, Any], files: Sequence[Path], report: Report)
         None if scale == AUTO else float(scale),
         "y" if up == AUTO else up,
         report,
+        str(name),
     )
     directions, unmapped = [], []
     for path in files[:: max(len(files) // SAMPLE, 1)]:

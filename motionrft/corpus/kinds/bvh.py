@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from motionrft.corpus.bvh.body import placed
-from motionrft.corpus.bvh.captions_table import read_captions
+from motionrft.corpus.bvh.captions_table import Row, read_captions
 from motionrft.corpus.bvh.file import read_bvh
 from motionrft.corpus.bvh.folder import Take, captions_by_take, find_takes
-from motionrft.corpus.bvh.reader import Reader, open_reader
+from motionrft.corpus.bvh.reader import Reader, describe, open_reader
 from motionrft.corpus.mirroring import mirrored_caption, mirrored_name
 from motionrft.corpus.report import Report
 from motionrft.corpus.splits import check_fractions, seeded_splits
-from motionrft.corpus.store import Clip, check_clip
+from motionrft.corpus.store import Clip, check_frames
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import mirror
 from motionrft.progress import progress
@@ -40,7 +40,12 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
     check_fractions(settings["splits"], where)
     folder, table = Path(settings["mocap_dir"]).expanduser(), captions_path(settings)
     takes = find_takes(folder, report)
-    captions = captions_by_take(takes, read_captions(table), table, report)
+    rows: list[Row] = []
+    try:
+        rows = read_captions(table)
+    except InputError as error:
+        report.absent(error)
+    captions = captions_by_take(takes, rows, table, report)
     reader = open_reader(settings, [take.path for take in takes], report)
     splits = seeded_splits(len(takes), settings["splits"], int(settings["seed"]))
     names = {take.name for take in takes}
@@ -49,6 +54,11 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
             clip = _clip(take, captions.get(take.name, []), reader, settings, split)
         except InputError as error:
             report.broken(error)
+            continue
+        if not clip.captions:
+            fix = f"add a row to {table}"
+            error = InputError("no caption for this clip", where=take.path, fix=fix)
+            report.broken(error, "without caption")
             continue
         yield clip
         if settings["mirror"]:
@@ -60,22 +70,17 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
                 clip.name,
                 clip.source,
             )
+    describe(reader)
 
 
 def _clip(
     take: Take, captions: list[str], reader: Reader, settings: dict[str, Any], split: str
 ) -> Clip:
-    if not captions:
-        raise InputError(
-            "no caption for this clip",
-            where=take.path,
-            field="captions",
-            fix=f"add a row to {captions_path(settings)}",
-        )
     motion = read_bvh(take.path)
     for remark in motion.remarks:
         reader.report.remark(remark)
+    reader.rates[round(motion.fps, 2)] += 1
     joints = placed(reader.body(motion.resampled(float(settings["fps"])), take.path))
     clip = Clip(take.name, joints, captions, split, source=f"{take.place}.bvh")
-    check_clip(clip, min_frames=int(settings["min_frames"]) + 1)
+    check_frames(clip, int(settings["min_frames"]) + 1)
     return clip

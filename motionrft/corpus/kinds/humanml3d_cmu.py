@@ -22,7 +22,7 @@ import numpy as np
 
 from motionrft.corpus.bvh.file import BvhMotion, read_bvh, read_length
 from motionrft.corpus.bvh.folder import walk
-from motionrft.corpus.bvh.reader import Reader, open_reader
+from motionrft.corpus.bvh.reader import Reader, describe, open_reader
 from motionrft.corpus.official.extract import extracted_clips, with_mirrored
 from motionrft.corpus.official.index import Segment, by_source, read_index
 from motionrft.corpus.official.layout import (
@@ -192,3 +192,6 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
     )
     clips = motions(takes, rates, reader)
     yield from extracted_clips(clips, split_of, Texts(official), settings["compat"], report)
+    describe(reader)
+    half = sum(rates.values())
+    report.seen.append(("frame rate", f"120 a second in {len(rates) - half} takes, 60 in {half}"))
