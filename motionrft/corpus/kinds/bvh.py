@@ -56,14 +56,16 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
             report.broken(error)
             continue
         if not clip.captions:
-            fix = f"add a row to {table}"
-            error = InputError("no caption for this clip", where=take.path, fix=fix)
-            report.broken(error, "without caption")
+            add = f"add a row to {table}"
+            uncaptioned = InputError("no caption for this clip", where=take.path, fix=add)
+            report.broken(uncaptioned, "without caption")
             continue
         yield clip
         if settings["mirror"]:
+            twin = mirrored_name(clip.name, names)
+            names.add(twin)
             yield Clip(
-                mirrored_name(clip.name, names),
+                twin,
                 mirror(torch.from_numpy(clip.joints)).numpy(),
                 [mirrored_caption(caption) for caption in clip.captions],
                 split,

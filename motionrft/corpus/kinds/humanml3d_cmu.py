@@ -5,7 +5,7 @@ clone of HumanML3D's repository (index.csv, texts or texts.zip, split files) and
 
 index.csv counts frames at 20 a second of the take in AMASS. The BVH conversion puts a T-pose before the take, so
 that AMASS' frame n is BVH frame n + 1. All its files say 120 frames a second, some takes have 60: index.csv tells
-which, since it takes whole takes of up to ten seconds, and never goes beyond a take's end.
+which, since it takes whole takes of up to ten seconds, up to their last frame.
 
 `corpus:` keys: cmu_dir, humanml3d_dir, joint_map (auto: from the joint names), compat, on_error.
 """
@@ -41,7 +41,6 @@ from motionrft.progress import progress
 
 FPS = OFFICIAL_FPS
 SUBSET = "CMU"
-LONGEST = 200  # frames: longer takes are cut at random places
 SLACK = 1  # frames at 20 a second by which AMASS' and the database's lengths may differ
 
 
@@ -71,10 +70,7 @@ def halved(take: Take, frames: int, fps: float) -> bool | None:
         )
     if last > whole + SLACK:
         return True
-    whole_take = any(
-        segment.begin == 0 and segment.end >= whole - SLACK for segment in take.segments
-    )
-    return False if whole_take or last > whole - SLACK else None
+    return False if last >= whole - SLACK else None
 
 
 def cut(motion: BvhMotion, segment: Segment, half: bool) -> BvhMotion:

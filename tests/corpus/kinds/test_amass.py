@@ -133,6 +133,10 @@ def test_clips_have_captions_splits_and_one_frame_less(home: Path, captures: dic
     [
         ({"mocap_framerate": None}, "mocap_framerate"),
         ({"mocap_framerate": np.array(10.0)}, "10.0 frames a second"),
+        ({"mocap_framerate": np.array(np.nan)}, "nan frames a second"),
+        ({"mocap_framerate": np.array([120.0, 60.0])}, "120.0, 60.0 frames a second"),
+        ({"mocap_framerate": np.array("fast")}, "fast frames a second"),
+        ({"poses": np.zeros((9, 165))}, r"an SMPL-X file: .*\(9, 165\)"),
         ({"poses": np.zeros((9, 72))}, r"\(9, 72\), expected \(frames, 156\)"),
     ],
 )
@@ -144,6 +148,28 @@ def test_captures_that_cannot_be_used_are_named(home: Path, captures, changes, m
     _, clips, skipped = read(home, on_error="skip")
     assert {clip.name for clip in clips} == {"000002", "M000002", "000003", "M000003"}
     assert any("kick_poses.npz" in line for line in skipped)
+
+
+def test_later_releases_name_files_and_keys_otherwise(home: Path, captures):
+    wanted, *_ = read(home)
+    folder = home.parent / "amass"
+    (folder / "MPI_HDM05").rename(folder / "HDM05")
+    path = folder / "KIT" / "3" / "kick_poses.npz"
+    data = dict(np.load(path))
+    data["mocap_frame_rate"] = data.pop("mocap_framerate")
+    np.savez(folder / "KIT" / "3" / "kick_stageii.npz", **data)
+    path.unlink()
+    joints, *_ = read(home)
+    assert list(joints) == list(wanted)
+    for name in wanted:
+        np.testing.assert_array_equal(joints[name], wanted[name])
+
+
+def test_a_capture_that_is_a_pointer_is_called_one(home: Path, captures):
+    path = home.parent / "amass" / "KIT" / "3" / "kick_poses.npz"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match=r"kick_poses\.npz: a Git LFS pointer"):
+        read(home)
 
 
 def test_a_missing_capture_is_named(home: Path, captures):

@@ -98,3 +98,55 @@ def test_nothing_is_left_half_written(folder, tmp_path):
     with pytest.raises(InputError):
         write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", Report(fatal=True)), {})
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_of_a_corpus_carry_what_was_left_out_and_seen(folder, tmp_path):
+    write(folder / "bad.bvh", person()[:-30])
+    report = Report()
+    clips = CORPUS(settings(folder), "test", report)
+    write_corpus(tmp_path / "out", clips, {"seen": report.seen}, report=report)
+    assert len(Corpus(tmp_path / "out").clips) == 16
+    assert ["frame rate", "30 a second in 8 files"] in Corpus(tmp_path / "out").about["seen"]
+
+
+def test_a_clip_called_like_anothers_mirror(folder):
+    write(folder / "Mtake_0.bvh", person())
+    with open(folder / "captions.csv", "a") as file:
+        file.write("Mtake_0,a person\n")
+    names = [clip.name for clip in CORPUS(settings(folder), "test", Report(fatal=True))]
+    assert len(names) == len(set(names)) == 18
+    assert {"Mtake_0", "MMtake_0", "MMMtake_0"} <= set(names)
+
+
+def test_two_mapped_joints_in_one_place_are_refused_clip_by_clip(folder, tmp_path):
+    text = person().replace("JOINT spine2\n{\nOFFSET 0 15 0", "JOINT spine2\n{\nOFFSET 0 1e-5 0")
+    assert text != person()
+    write(folder / "take_3.bvh", text)
+    report = Report()
+    write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", report), {}, report=report)
+    assert len(Corpus(tmp_path / "out").clips) == 14
+    assert "take_3.bvh: joints: the bone from spine1 to spine2 is 1.2e-07 long" in report.skipped[0]
+
+
+def test_splits_that_do_not_sum_to_one_are_refused_before_anything_is_read(folder):
+    with pytest.raises(
+        InputError, match=r"corpus\.splits: train 0\.7, val 0\.1, test 0\.1 sum to 0\.9"
+    ):
+        list(
+            CORPUS(settings(folder, splits={"train": 0.7, "val": 0.1, "test": 0.1}), "x", Report())
+        )
+
+
+def test_a_bone_against_its_raw_direction_is_named_when_the_corpus_is_made(folder, tmp_path):
+    text = person().replace(
+        "JOINT left_wrist\n{\nOFFSET 25 0 1", "JOINT left_wrist\n{\nOFFSET 0 25 0"
+    )
+    assert text != person()
+    write(folder / "take_3.bvh", text)
+    report = Report()
+    write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", report), {}, report=report)
+    assert "left_elbow to left_wrist points exactly against its raw direction" in report.skipped[0]
+    assert "corpus.compat: corrected" in report.skipped[0]
+    about = {"corpus": {"compat": "corrected"}}
+    write_corpus(tmp_path / "other", CORPUS(settings(folder), "test", Report()), about)
+    assert len(Corpus(tmp_path / "other").clips) == 16

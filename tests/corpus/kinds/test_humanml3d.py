@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -164,4 +165,56 @@ def test_missing_data_is_one_clear_message(tmp_path: Path):
 def test_statistics_of_another_size_are_refused(official: Path):
     np.save(official / "Std.npy", np.ones(251))
     with pytest.raises(InputError, match=r"Std\.npy.*251 numbers, expected 263"):
+        humanml3d.facts(settings(official), "config.yaml")
+
+
+def test_byte_order_marks_are_no_text(official: Path):
+    plain, _ = read(official)
+    for path in (*official.glob("*.txt"), *(official / "texts").glob("*.txt")):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    marked, skipped = read(official)
+    assert list(marked) == list(plain)
+    assert marked["000001"].captions == plain["000001"].captions
+    assert len(skipped) == 3
+
+
+def test_an_empty_caption_file_is_named(official: Path):
+    (official / "texts" / "000002.txt").write_text("")
+    clips, skipped = read(official)
+    assert "000002" not in clips
+    assert [line for line in skipped if line.endswith("000002.txt: no caption in the file")]
+
+
+def test_captions_are_read_from_their_zip_file(official: Path):
+    plain, _ = read(official)
+    shutil.make_archive(str(official / "texts"), "zip", official, "texts")
+    shutil.rmtree(official / "texts")
+    zipped, _ = read(official)
+    assert {name: clip.captions for name, clip in zipped.items()} == {
+        name: clip.captions for name, clip in plain.items()
+    }
+    (official / "texts.zip").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match=r"texts\.zip.*Git LFS pointer"):
+        read(official)
+
+
+def test_a_name_in_two_splits_counts_once(official: Path):
+    (official / "test.txt").write_text("000005\n000001\n")
+    clips, skipped = read(official)
+    assert clips["000001"].split == "train"
+    assert [
+        line for line in skipped if "test.txt:2: split: 000001 stands in train.txt already" in line
+    ]
+    with pytest.raises(InputError, match="list every clip once"):
+        read(official, on_error="fail")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.0, "not positive"), (-1.0, "not positive"), (np.nan, "is nan")]
+)
+def test_statistics_that_cannot_divide_are_refused(official: Path, value: float, message: str):
+    std = np.load(official / "Std.npy")
+    std[17] = value
+    np.save(official / "Std.npy", std)
+    with pytest.raises(InputError, match=rf"Std\.npy: .*channel 17 .*{message}|{message}"):
         humanml3d.facts(settings(official), "config.yaml")
