@@ -1,16 +1,18 @@
 # make env    .venv with every package of requirements.lock
 # make demo   the toy benchmark, from nothing to results/toy/report.html
 # make test   the tests           make lint   format, lint, types, workflow           make clean
+# make numeric   the tests of numbers, as two older processors compute them
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: env demo test lint clean help
+.PHONY: env demo test numeric lint clean help
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CORES  ?= all
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help:
@@ -32,7 +34,19 @@ demo: env
 
 ## a worker a core with one thread each: small tensors gain nothing from more
 test: env
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(PYTEST) $(ARGS)
+
+## sums in another order: the instruction sets of torch, MKL, oneDNN and OpenBLAS limited, one thread and two
+NUMERIC := $(addprefix tests/,motion networks diffusion backbones reward finetune evaluation text training reference)
+SSE  := ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem
+AVX2 := ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell
+CAPABILITY := $(BIN)/python -c 'import sys, torch; got = torch.backends.cpu.get_cpu_capability(); sys.exit(got != sys.argv[1] and "torch computes with " + got)'
+
+numeric: env
+	$(SSE) $(CAPABILITY) DEFAULT
+	$(SSE) OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
+	$(AVX2) $(CAPABILITY) AVX2
+	$(AVX2) OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
 
 lint: env
 	$(BIN)/ruff check .

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Processes, RunFile
+from motionrft.cli.options import Processes, RunFile, Several, named
 
 if TYPE_CHECKING:
     import torch
 
     from motionrft.reward.settings import RewardSettings
-
-JUDGED = ("preference", "authenticity")
 
 
 @Parameter(name="*")
@@ -30,18 +29,22 @@ class StageFiles:
     text: Path
     """Text feature file."""
 
-    start: Annotated[Path | None, Parameter(name="--from")] = None
+    start: Annotated[list[Path], Several, Parameter(name="--from", show_default=False)] = field(
+        default_factory=list
+    )
     """Semantic file that the stage builds on (every stage but the semantic one)."""
 
-    data: Path | None = None
-    """Folder of judged motions that reward-data made (preference, authenticity)."""
+    data: Annotated[list[Path], Several, Parameter(show_default=False)] = field(
+        default_factory=list
+    )
+    """Folder that reward-data made (the stages that learn from judged motions)."""
 
 
 @app.command
 def train_reward(
     *,
     run: RunFile = RunFile(),
-    stage: Literal["semantic", "preference", "authenticity", "spl"],
+    stage: str,
     files: StageFiles,
     seed: int = 0,
     out: Path,
@@ -68,7 +71,7 @@ def train_reward(
     Parameters
     ----------
     stage
-        Which stage.
+        One of the stages of the configuration's `reward` section.
     seed
         Seed of first weights, batches and noise.
     out
@@ -77,22 +80,17 @@ def train_reward(
         Where to compute: auto, cpu or cuda.
     """
     from motionrft.device import pick_device
-    from motionrft.errors import InputError
     from motionrft.files import provenance, write_table
     from motionrft.reward.files import save_branch, save_network
     from motionrft.reward.settings import RewardSettings
     from motionrft.training import distributed
 
     section = run.load()["reward"]
+    named(section, "stages", stage, run.config)
     settings = RewardSettings.read(section, str(run.config))
-    if stage != "semantic" and files.start is None:
-        raise InputError(
-            "missing", where="train-reward", field="--from", fix="pass the semantic stage's file"
-        )
-    if stage in JUDGED and files.data is None:
-        raise InputError(
-            "missing", where="train-reward", field="--data", fix="pass the folder reward-data made"
-        )
+    judged = "data" in section["stages"][stage]
+    _check_number(files.start, "--from", stage != "semantic", "pass the semantic stage's file")
+    _check_number(files.data, "--data", judged, "pass the folder that reward-data made")
     with distributed.processes(pick_device(device)) as (own_device, writes):
         checkpoint = out.with_suffix(".checkpoint.pt")
         trained, history = _train(settings, stage, files, checkpoint, own_device, seed)
@@ -106,10 +104,20 @@ def train_reward(
             "official": asdict(settings.official),
             "provenance": provenance(section, seed=seed, device=str(own_device)),
         }
-        save = save_branch if stage in JUDGED else save_network
+        save = save_branch if judged else save_network
         save(out, trained, about)
         write_table(out.with_suffix(".history.parquet"), history, about)
         checkpoint.unlink(missing_ok=True)
+
+
+def _check_number(files: Sequence[Path], option: str, needed: bool, fix: str) -> None:
+    """One file where the stage needs one, else none."""
+    from motionrft.errors import InputError
+
+    if len(files) != needed:
+        problem = "missing" if not files else f"{len(files)} given, the stage reads {int(needed)}"
+        fix = fix if needed else "leave it out"
+        raise InputError(problem, where="train-reward", field=option, fix=fix)
 
 
 def _train(
@@ -130,16 +138,16 @@ def _train(
     from motionrft.reward.stages.semantic import train_semantic, train_spl
     from motionrft.text.features import TextCache
 
-    if files.data is not None and files.start is not None and stage in JUDGED:
-        network, _ = load_network(files.start, device)
+    if files.data:
+        network, _ = load_network(files.start[0], device)
         store = FeatureStore(files.features)
         normalisers = {name: store.normaliser(name) for name in OFFICIAL_NAMES}
-        judged = JudgedMotions(files.data, stage, normalisers)
+        judged = JudgedMotions(files.data[0], stage, normalisers)
         return train_task(settings, stage, network, judged, checkpoint, device=device, seed=seed)
     text = TextCache(files.text)
     splits = ("train", settings.official.selection_split)
     clips = {name: AlignedClips(files.features, tuple(OFFICIAL_NAMES), name) for name in splits}
-    if files.start is None or stage == "semantic":
+    if not files.start:
         return train_semantic(settings, clips, text, checkpoint, device=device, seed=seed)
-    network, _ = load_network(files.start, device)
+    network, _ = load_network(files.start[0], device)
     return train_spl(settings, network, clips, text, checkpoint, device=device, seed=seed)

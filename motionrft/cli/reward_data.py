@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile, Several
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def reward_data(
     *,
     run: RunFile = RunFile(),
-    kind: Literal["preference", "authenticity"],
+    kind: str,
     features: Path,
     samples: Annotated[list[Path] | None, Several] = None,
     held_out: Annotated[list[str] | None, Several] = None,
@@ -46,7 +46,7 @@ def reward_data(
     Parameters
     ----------
     kind
-        Which stage learns from it.
+        The stage that learns from it, preference or authenticity.
     features
         Feature store folder.
     samples

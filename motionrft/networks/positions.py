@@ -6,7 +6,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embedding
+from diffusers.models.embeddings import TimestepEmbedding
 from torch import Tensor, nn
 
 
@@ -28,16 +28,31 @@ class LearnedPositions(nn.Module):
         return self.pe[:length].transpose(0, 1)
 
 
+def frequencies(exponents: Tensor) -> Tensor:
+    """exp(exponents), float32, the same on every processor.
+
+    The last bit of a float32 exp differs between processors and instruction sets, and a phase of 1,000 rad
+    makes 6e-5 of it; the float64 one, rounded once, is the float32 number next to the exact value.
+    """
+    return exponents.double().exp().float()
+
+
 def interleaved_sinusoid(rows: int, width: int) -> Tensor:
     """The transformer paper's table [rows, width]: even columns sine, odd columns cosine, float32."""
-    frequencies = torch.exp(torch.arange(0, width, 2).float() * (-math.log(10000.0) / width))
-    angles = torch.arange(rows).float()[:, None] * frequencies
+    exponents = torch.arange(0, width, 2).float() * (-math.log(10000.0) / width)
+    angles = torch.arange(rows).float()[:, None] * frequencies(exponents)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
 
 
 def timestep_sinusoid(t: Tensor, width: int) -> Tensor:
-    """t [B] -> [cos, sin] [B, width] with frequencies 10000^(-i / (width / 2)), float32."""
-    return get_timestep_embedding(t, width, flip_sin_to_cos=True, downscale_freq_shift=0)
+    """t [B] -> [cos, sin] [B, width] with frequencies 10000^(-i / (width / 2)), float32.
+
+    The order of operations is diffusers' `get_timestep_embedding`.
+    """
+    half = width // 2
+    steps = torch.arange(half, dtype=torch.float32, device=t.device)
+    angles = t.float()[:, None] * frequencies(-math.log(10000.0) * steps / half)
+    return F.pad(torch.cat([angles.cos(), angles.sin()], dim=1), (0, width % 2))
 
 
 def guidance_sinusoid(w: Tensor, width: int) -> Tensor:
@@ -47,9 +62,9 @@ def guidance_sinusoid(w: Tensor, width: int) -> Tensor:
     float32 roundings moves the embedding by up to 1e-3 (latent consistency models, MotionLCM).
     """
     half = width // 2
-    spacing = torch.log(torch.tensor(10000.0, device=w.device)) / (half - 1)
-    frequencies = torch.exp(torch.arange(half, dtype=torch.float32, device=w.device) * -spacing)
-    angles = (w.float() * 1000.0)[:, None] * frequencies
+    spacing = torch.tensor(math.log(10000.0), dtype=torch.float32, device=w.device) / (half - 1)
+    steps = torch.arange(half, dtype=torch.float32, device=w.device)
+    angles = (w.float() * 1000.0)[:, None] * frequencies(steps * -spacing)
     return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
 
 

@@ -20,8 +20,8 @@ def rotary_table(
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
-    """x [..., n, d] turned by the angles of its positions, computed in float32."""
-    y = x.float()
+    """x [..., n, d] turned by the angles of its positions, computed in float32 or finer."""
+    y = x.to(torch.promote_types(x.dtype, torch.float32))
     if interleaved:
         turned = torch.stack([-y[..., 1::2], y[..., 0::2]], dim=-1).flatten(-2)
     else:

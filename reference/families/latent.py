@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Condition
+from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.model import MLD
 from motionrft.backbones.mld.vae import sample_latent
@@ -24,13 +25,17 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import guidance_sinusoid, timestep_sinusoid
 from motionrft.text.features import TextBatch
-from reference.case import Case, phase_tolerance
+from reference.case import Case, guided, phase_tolerance, rounding
 
 FAMILY = "latent"
-FORWARD = {"atol": 1e-5, "rtol": 1e-5}
-SAMPLED = {"atol": 1e-3}
+# a mean of squares has twice the relative rounding of its terms (`rounding`: 1e-5), less by averaging hundreds
 LOSS = {"rtol": 1e-5}
+# the gradient of a parameter deep in the network has both ways behind it, and its terms cancel tenfold and more
 NORM = {"atol": 1e-6, "rtol": 1e-3}
+# 1000 float32 factors: 6 sqrt(2 / 3 * 1000) 2^-24 = 9.2e-6
+ALPHAS = {"rtol": 1e-5}
+# two coefficients, roots of alphas: half their relative rounding
+NOISED = {"atol": 5e-6, "rtol": 5e-6}
 SCHEDULE = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
 
 
@@ -85,10 +90,10 @@ def text_condition(case: Case, model: MLD) -> Condition:
 def check_vae(case: Case, model: MLD) -> None:
     vae, lengths = model.vae, case.input("io/vae/lengths")
     features = case.input("io/vae/features")
-    frames = features.shape[1]
+    frames, close = features.shape[1], rounding(vae)
 
     def sequence_first(key: str, value: Tensor) -> None:
-        case.compare(f"io/vae/{key}", value.transpose(0, 1), **FORWARD)
+        case.compare(f"io/vae/{key}", value.transpose(0, 1), **close)
 
     case.compare("io/vae/mask", frame_mask(lengths, frames))
     tokens, valid = vae.embed(features, lengths)
@@ -99,16 +104,16 @@ def check_vae(case: Case, model: MLD) -> None:
     sequence_first("enc_logvar", log_variance)
     sequence_first("enc_std", log_variance.exp().sqrt())
     z = sample_latent(mean, log_variance, case.input("io/vae/enc_eps").transpose(0, 1))
-    case.compare("io/vae/enc_z", z, **FORWARD)
+    case.compare("io/vae/enc_z", z, **close)
     with outputs_of({"hidden": vae.decoder}) as seen:
         decoded = vae.decode(z, lengths, frames)
-    case.compare("io/vae/dec_feats", decoded, **FORWARD)
+    case.compare("io/vae/dec_feats", decoded, **close)
     sequence_first("dec_hidden", seen["hidden"])
     sequence_first("dec_memory", vae.latent_post(z) if vae.projected else z)
     sequence_first(
         "dec_queries_after_pe", vae.query_pos_decoder.first(frames).expand(len(z), -1, -1)
     )
-    case.compare("io/vae/dec_feats_from_mu", vae.decode(mean, lengths, frames), **FORWARD)
+    case.compare("io/vae/dec_feats_from_mu", vae.decode(mean, lengths, frames), **close)
 
     junk = torch.where(frame_mask(lengths, frames)[..., None], features, 1e3)
     alone = [vae.decode(z[b : b + 1], lengths[b : b + 1], frames) for b in range(len(z))]
@@ -121,7 +126,7 @@ def check_vae(case: Case, model: MLD) -> None:
     }
     # how far two results lie apart, each of which may lie a forward pass's tolerance from the recorded one
     largest = max(float(value.abs().max()) for value in (decoded, mean))
-    apart = 2 * (FORWARD["atol"] + FORWARD["rtol"] * largest)
+    apart = 2 * (close["atol"] + close["rtol"] * largest)
     for key, expected in case.meta["checks"].items():
         if key in ours:
             case.compare(f"checks/{key}", ours[key], expected=expected, atol=apart)
@@ -142,6 +147,12 @@ class RecordedNoise:
         return self.fresh[i]
 
 
+def sampled(model: MLD, scale: float) -> dict[str, float]:
+    """Rounding of a clean latent: guidance and the division by sqrt(abar) of the first step enlarge epsilon's."""
+    gain = guided(scale) / float(model.forward_process.signal[-1])
+    return rounding(model.denoiser) | {"atol": rounding(model.denoiser, gain)["atol"]}
+
+
 def check_sampling(case: Case, model: MLD) -> None:
     settings, condition = case.meta["ddim"], text_condition(case, model)
     schedule = {key: settings[key] for key in (*SCHEDULE, "set_alpha_to_one", "steps_offset")}
@@ -156,21 +167,22 @@ def check_sampling(case: Case, model: MLD) -> None:
             case.compare(f"ddim/{key}", table(int(found[1])).t_model, expected=grid)
     steps, noise = table(settings["steps"]), RecordedNoise(case.input("io/ddim/noise"))
     case.compare("io/ddim/timesteps", steps.t_model)
+    within = sampled(model, settings["guidance_scale"])
     walk = list(Sampler(model, steps, settings["guidance_scale"]).walk(condition, noise))
     doubled = condition.doubled()
     raw = [
         model.predict(torch.cat([step.x] * 2), t.expand(len(doubled)), doubled)
         for step, t in zip(walk, steps.t_model, strict=True)
     ]
-    case.compare("io/ddim/model_out", torch.stack(raw), **SAMPLED)
-    case.compare("io/ddim/latents", torch.stack([step.next for step in walk]), **SAMPLED)
-    case.compare("io/ddim/x0_hat", torch.stack([step.clean for step in walk]), **SAMPLED)
-    case.compare("io/ddim/final_latent", walk[-1].next, **SAMPLED)
+    case.compare("io/ddim/model_out", torch.stack(raw), **within)
+    case.compare("io/ddim/latents", torch.stack([step.next for step in walk]), **within)
+    case.compare("io/ddim/x0_hat", torch.stack([step.clean for step in walk]), **within)
+    case.compare("io/ddim/final_latent", walk[-1].next, **within)
     frames = case.tensors["io/ddim/decoded"].shape[1]
     decoded = model.vae.decode(walk[-1].next, condition.lengths, frames)
-    case.compare("io/ddim/decoded", decoded, **SAMPLED)
+    case.compare("io/ddim/decoded", decoded, **within)
     plain = Sampler(model, steps, 1.0).sample(condition, noise)
-    case.compare("io/ddim/final_latent_scale1_no_cfg", plain, **SAMPLED)
+    case.compare("io/ddim/final_latent_scale1_no_cfg", plain, **within)
 
 
 def compare_schedule(case: Case, section: str, model: MLD) -> None:
@@ -180,7 +192,7 @@ def compare_schedule(case: Case, section: str, model: MLD) -> None:
     for key, expected in recorded.items():
         if found := re.fullmatch(r"alphas_cumprod_(first|last)(\d+)", key):
             values = alphas[: int(found[2])] if found[1] == "first" else alphas[-int(found[2]) :]
-            case.compare(f"{section}/{key}", values, expected=expected, rtol=1e-5)
+            case.compare(f"{section}/{key}", values, expected=expected, **ALPHAS)
     key = "final_alpha_cumprod"
     final = 1.0 if recorded["set_alpha_to_one"] else alphas[0]
     case.compare(f"{section}/{key}", final, expected=recorded[key], rtol=1e-6)
@@ -209,7 +221,7 @@ def check_losses(case: Case, model: MLD) -> None:
     condition, t = text_condition(case, model), case.input("io/train/t")
     z, noise = case.input("io/vae/enc_z"), case.input("io/train/noise")
     noisy = model.forward_process(z, t, noise)
-    case.compare("io/train/noisy", noisy, **FORWARD)
+    case.compare("io/train/noisy", noisy, **NOISED)
     with torch.enable_grad():
         value = F.mse_loss(model.predict(noisy, t, condition), noise)
         compare_gradients(case, "train_eps_loss_grad_norms", model.denoiser, value)
@@ -232,9 +244,22 @@ def compare_gradients(case: Case, record: str, module: nn.Module, loss: Tensor) 
     )  # fmt: skip
 
 
-def timed(t: Tensor) -> dict[str, float]:
-    """FORWARD, or where it is wider what the features of time-step `t` allow those that stand on them."""
-    return FORWARD | {"atol": max(FORWARD["atol"], phase_tolerance(float(t.max())))}
+def guidance_apart(w: Tensor, width: int) -> Tensor:
+    """How far the recorded guidance embedding [B, width] may lie from ours."""
+    apart = phase_tolerance(1000 * w, width // 2, width // 2 - 1)
+    return F.pad(torch.cat([apart, apart], 1), (0, width % 2))
+
+
+def timed(case: Case, denoiser: LatentDenoiser, t: Tensor) -> dict[str, float]:
+    """Rounding, and the recorder's features of time-step and guidance (through the weights that read them)."""
+    within = rounding(denoiser)
+    half = denoiser.time_width // 2
+    moved = float(phase_tolerance(t, half, half).max())
+    if "io/den/w_embedding" in case.tensors and denoiser.guidance_width is not None:
+        ours = guidance_sinusoid(case.input("io/den/w"), denoiser.guidance_width)
+        apart = (case.input("io/den/w_embedding") - ours).abs()
+        moved += float((apart @ denoiser.time_embedding.cond_proj.weight.abs().T).max())
+    return within | {"atol": within["atol"] + moved}
 
 
 def check_denoiser(case: Case, model: MLD) -> None:
@@ -244,13 +269,15 @@ def check_denoiser(case: Case, model: MLD) -> None:
     uncond = case.input("io/den/text_uncond")[:, 0].expand_as(text)
     for found in case.matching(r"io/den/fwd(_uncond)?_t(\d+)(_without_w)?"):
         t = torch.full((len(x),), int(found[2]))
-        heard, guided = uncond if found[1] else text, None if found[3] else w
-        case.compare(found[0], denoiser(x, t, heard, guided), **timed(t))
+        heard, weight = uncond if found[1] else text, None if found[3] else w
+        case.compare(found[0], denoiser(x, t, heard, weight), **timed(case, denoiser, t))
     t = case.input("io/den/t_mixed")
-    case.compare("io/den/fwd_tmixed", denoiser(x, t, text, w), **timed(t))
+    case.compare("io/den/fwd_tmixed", denoiser(x, t, text, w), **timed(case, denoiser, t))
     if w is not None and "io/den/w_embedding" in case.tensors:
         width = case.meta["config"]["time_cond_proj_dim"]
-        case.compare("io/den/w_embedding", guidance_sinusoid(w, width), atol=1e-6)
+        case.compare(
+            "io/den/w_embedding", guidance_sinusoid(w, width), atol=guidance_apart(w, width)
+        )
     for step in sorted({int(found[1]) for found in case.matching(r"io/den/dbg_t(\d+)_.+")}):
         check_intermediates(case, model, x, torch.full((len(x),), step), text, w)
 
@@ -276,7 +303,7 @@ def check_intermediates(
     seen["text_proj"] = seen["text_proj"][:, None]
     for key in recorded:
         value = seen[key]
-        within = FORWARD if key == "text_proj" else timed(t)
+        within = rounding(denoiser) if key == "text_proj" else timed(case, denoiser, t)
         case.compare(prefix + key, value.transpose(0, 1) if value.dim() == 3 else value, **within)
 
 

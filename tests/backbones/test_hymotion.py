@@ -22,6 +22,7 @@ from motionrft.motion.representation import representation
 from motionrft.text.features import TextBatch
 from reference.case import Case, read_cases
 from reference.run import verify_case
+from tests.same import assert_same
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_flow"
 
@@ -70,6 +71,7 @@ def test_official_sizes(network, tensors, count, adapted):
 @pytest.mark.parametrize(
     "options", [{}, {"fps": 30, "train_frames": 80, "joints": True}], ids=["small", "201 at 30 fps"]
 )
+@pytest.mark.usefixtures("float64")
 def test_ragged_lengths_do_not_leak(options):
     backbone, both = hymotion(**options), condition([40, 16])
     alone = both.select(slice(1, 2))
@@ -78,13 +80,11 @@ def test_ragged_lengths_do_not_leak(options):
     short = Batch(batch.features[1:, :16], batch.lengths[1:], [""], ["1"])
     x, own = (backbone.encode(motion, torch.Generator()) for motion in (batch, short))
     width = backbone.width(16)
-    torch.testing.assert_close(x[1:, :width], own, rtol=0, atol=1e-5)
+    assert_same(x[1:, :width], own)
     t = torch.tensor([0.3, 0.3])
     with torch.no_grad():
         together = backbone.predict(x, t, both)
-        torch.testing.assert_close(
-            together[1:, :width], backbone.predict(own, t[1:], alone), rtol=0, atol=1e-5
-        )
+        assert_same(together[1:, :width], backbone.predict(own, t[1:], alone))
         sampler = Sampler(backbone, flow_euler(3), 2.0)
         full = backbone.width(40)
         many = sampler.sample(both, SeededNoise([4, 5], backbone.sample_shape(40), full))
@@ -92,11 +92,10 @@ def test_ragged_lengths_do_not_leak(options):
     a = backbone.to_features(many, both.lengths)
     assert a.shape == (2, 40, 135)
     assert (a[1, 16:] == 0).all()
-    torch.testing.assert_close(
-        a[1:, :16], backbone.to_features(one, alone.lengths), rtol=1e-4, atol=1e-4
-    )
+    assert_same(a[1:, :16], backbone.to_features(one, alone.lengths))
 
 
+@pytest.mark.usefixtures("float64")
 def test_padded_tokens_and_their_number_do_not_matter():
     backbone, x = hymotion(), torch.randn(2, 16, 135)
     both, t = condition([16, 12]), torch.tensor([0.2, 0.9])
@@ -106,7 +105,7 @@ def test_padded_tokens_and_their_number_do_not_matter():
     )
     a = backbone.predict(x, t, both)
     b = backbone.predict(x, t, Condition(spoilt, both.lengths, both.drop))
-    torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    assert_same(a, b)
 
 
 def test_a_caption_without_tokens_is_finite():
@@ -132,6 +131,7 @@ def test_frames_see_their_band_only():
     assert moved.nonzero().flatten().tolist() == [8, 9, 10, 11, 12]
 
 
+@pytest.mark.usefixtures("float64")
 def test_null_text_keeps_the_token_count():
     """The null branch is the learned features under the caption's own mask (official behaviour)."""
     backbone, x, t = hymotion(), torch.randn(2, 16, 135), torch.tensor([0.5, 0.5])
@@ -143,14 +143,13 @@ def test_null_text_keeps_the_token_count():
         both.text.mask,
         both.text.eos,
     )
-    torch.testing.assert_close(
-        null, backbone.predict(x, t, Condition(text, both.lengths, both.drop))
-    )
+    assert_same(null, backbone.predict(x, t, Condition(text, both.lengths, both.drop)))
     conditional = backbone.predict(x, t, both)
     guided = backbone.guided(x, t, both, 3.0)
-    torch.testing.assert_close(guided, null + 3 * (conditional - null), atol=1e-4, rtol=1e-4)
+    assert_same(guided, null + 3 * (conditional - null))
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_kept_text_stream_changes_nothing():
     backbone, x, both = hymotion(), torch.randn(3, 16, 135), condition([16, 12, 8])
     t = torch.tensor(0.5).expand(3)
@@ -169,8 +168,8 @@ def test_the_kept_text_stream_changes_nothing():
     assert backbone.streams.misses == known
     assert backbone.streams.hits == 6 + 4
     for result in (first, second):
-        torch.testing.assert_close(result, fresh, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(third, fresh[index], atol=1e-4, rtol=1e-4)
+        assert_same(result, fresh)
+    assert_same(third, fresh[index])
 
 
 def test_null_rows_of_one_length_are_computed_once():
@@ -183,6 +182,7 @@ def test_null_rows_of_one_length_are_computed_once():
     assert backbone.streams.misses == 4 + 1
 
 
+@pytest.mark.usefixtures("float64")
 def test_changed_weights_empty_the_cache():
     backbone, x, both = hymotion(), torch.randn(2, 16, 135), condition([16, 12])
     t = torch.tensor(0.5).expand(2)
@@ -194,9 +194,10 @@ def test_changed_weights_empty_the_cache():
     with torch.no_grad():
         after = backbone.predict(x, t, both)
     assert not torch.allclose(before, after)
-    torch.testing.assert_close(after, backbone.predict(x, t, both).detach(), atol=1e-5, rtol=1e-5)
+    assert_same(after, backbone.predict(x, t, both).detach())
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_cache_stays_within_its_limit():
     backbone, x = hymotion(), torch.randn(2, 16, 135)
     backbone.streams = TextStreamCache(limit=20_000)
@@ -208,7 +209,7 @@ def test_the_cache_stays_within_its_limit():
         t = torch.tensor(index / 6).expand(2)
         with torch.no_grad():
             result = backbone.predict(x, t, both)
-        torch.testing.assert_close(result, reference.predict(x, t, both), atol=1e-5, rtol=1e-5)
+        assert_same(result, reference.predict(x, t, both))
         assert sum(bank.size for bank in backbone.streams._banks.values()) <= 40_000
     assert copy.deepcopy(backbone).streams._banks == {}
 

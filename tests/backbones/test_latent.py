@@ -20,11 +20,11 @@ from tests.backbones.small_latent_models import (
     motions,
     texts,
 )
+from tests.same import assert_same
 
 LENGTHS = [24, 12, 7]
 DDIM = {"kind": "ddim", "steps": 4, "schedule": {**SCHEDULE, "set_alpha_to_one": False}}
 LCM = {"kind": "lcm", "steps": 4, "schedule": SCHEDULE}
-CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 
 
 def sampler_of(name: str, backbone) -> Sampler:
@@ -44,6 +44,7 @@ def calls_of(module) -> list[int]:
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.usefixtures("float64")
 def test_a_motion_is_the_same_alone_and_in_a_ragged_batch(name):
     backbone = make(name)
     condition, seeds = condition_of(backbone, LENGTHS), [3, 4, 5]
@@ -56,15 +57,12 @@ def test_a_motion_is_the_same_alone_and_in_a_ragged_batch(name):
         alone = condition.select(slice(row, row + 1))
         noise = SeededNoise(seeds[row : row + 1], shape, shape[0])
         features = backbone.to_features(sampler.sample(alone, noise), alone.lengths)
-        # the 4-step samplers divide by sqrt(abar) = 0.07, so latents have a scale of tens here
-        scale = float(x[row].abs().max())
-        torch.testing.assert_close(
-            together[row, :length], features[0], atol=1e-5 * max(scale, 1.0), rtol=0
-        )
+        assert_same(together[row, :length], features[0])
         assert not together[row, length:].any()
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.usefixtures("float64")
 def test_encoding_does_not_see_padding(name):
     backbone, batch = make(name), motions(LENGTHS)
     junk = batch.features.clone()
@@ -73,10 +71,11 @@ def test_encoding_does_not_see_padding(name):
     for row, length in enumerate(LENGTHS):
         alone = batch.features[row : row + 1, :length]
         one_mean, one_log_variance = backbone.vae.encode(alone, batch.lengths[row : row + 1])
-        torch.testing.assert_close(mean[row], one_mean[0], **CLOSE)
-        torch.testing.assert_close(log_variance[row], one_log_variance[0], **CLOSE)
+        assert_same(mean[row], one_mean[0])
+        assert_same(log_variance[row], one_log_variance[0])
 
 
+@pytest.mark.usefixtures("float64")
 def test_guidance_is_one_call_on_both_halves_conditional_first():
     backbone = make("mld")
     condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
@@ -86,10 +85,11 @@ def test_guidance_is_one_call_on_both_halves_conditional_first():
     assert calls == [6]
     text, empty = condition.text.pooled, backbone.empty_text.pooled.expand(3, -1)
     with_text, without = backbone.denoiser(x, t, text), backbone.denoiser(x, t, empty)
-    torch.testing.assert_close(guided, without + 3.0 * (with_text - without), **CLOSE)
+    assert_same(guided, without + 3.0 * (with_text - without))
     assert not torch.allclose(with_text, without, atol=1e-3)
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_consistency_model_embeds_guidance_in_one_call():
     backbone = make("motionlcm")
     condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
@@ -98,9 +98,9 @@ def test_a_consistency_model_embeds_guidance_in_one_call():
     guided = backbone.guided(x, t, condition, 7.5)
     assert calls == [3]
     w = torch.full((3,), 6.5)
-    torch.testing.assert_close(guided, backbone.denoiser(x, t, condition.text.pooled, w))
+    assert_same(guided, backbone.denoiser(x, t, condition.text.pooled, w))
     unguided = backbone.predict(x, t, condition)
-    torch.testing.assert_close(unguided, backbone.guided(x, t, condition, 1.0))
+    assert_same(unguided, backbone.guided(x, t, condition, 1.0))
     assert not torch.allclose(guided, unguided, atol=1e-3)
 
 

@@ -25,8 +25,10 @@ from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.skip_transformer import SkipEncoder
+from tests.same import assert_same
 
 LORA = LoraSettings(rank=3, alpha=6.0)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 class Packed(nn.Module):
@@ -78,7 +80,7 @@ def fill(backbone, seed=0):
 def test_fresh_adapters_change_nothing_and_train_alone(backbone):
     before = output(backbone).detach()
     inject(backbone, LORA)
-    torch.testing.assert_close(output(backbone).detach(), before, atol=1e-6, rtol=1e-6)
+    assert_same(output(backbone).detach(), before)
     trained = {id(p) for p in backbone.parameters() if p.requires_grad}
     assert trained == {id(f) for pair in adapters(backbone).values() for f in pair.values()}
     # fine-tuning reaches them by the same door as the weights they adapt
@@ -99,10 +101,9 @@ def test_merged_is_unmerged(backbone):
     with torch.no_grad():
         flat = merged(backbone)
         assert sorted(flat.state_dict()) == sorted(names)
-        scale = float(adapted.abs().max())
-        torch.testing.assert_close(output(flat), adapted, rtol=0, atol=1e-5 * max(scale, 1.0))
+        assert_same(output(flat), adapted)
         # the original still has its adapters
-        torch.testing.assert_close(output(backbone), adapted, rtol=1e-5, atol=1e-5)
+        assert_same(output(backbone), adapted)
         merge(backbone)
         assert adapters(backbone) == {}
         torch.testing.assert_close(output(backbone), output(flat), rtol=0, atol=0)
@@ -129,7 +130,7 @@ def test_the_merged_weight_is_the_formula():
     pair = {factor: value.detach().clone() for factor, value in adapters(backbone)[name].items()}
     merge(backbone)
     expected = weight + LORA.alpha / LORA.rank * pair["lora_B"] @ pair["lora_A"]
-    torch.testing.assert_close(backbone.get_submodule(name).weight.detach(), expected)
+    assert_same(backbone.get_submodule(name).weight.detach(), expected)
 
 
 def test_which_layers():
@@ -194,6 +195,7 @@ def from_config(name):
     widths = {"pooled": TEXT["pooled"], "tokens": TEXT["tokens"]}
     torch.manual_seed(0)
     backbone = build_backbone(settings, dim=dim, text=widths, normaliser=statistics).eval()
+    backbone.to(torch.get_default_dtype())  # tables of positions are made in float32
     for parameter in backbone.parameters():
         parameter.data += 0.05 * torch.randn(parameter.shape)
     text = texts(2)
@@ -209,7 +211,7 @@ def test_any_configured_backbone(name):
     backbone, run = from_config(name)
     plain = run(backbone)
     inject(backbone, LORA)
-    torch.testing.assert_close(run(backbone), plain, atol=1e-5, rtol=1e-5)
+    assert_same(run(backbone), plain)
     torch.manual_seed(1)
     for pair in adapters(backbone).values():
         for factor in pair.values():
@@ -218,4 +220,4 @@ def test_any_configured_backbone(name):
     assert (adapted - plain).abs().max() > 1e-2
     with torch.no_grad():
         flat = merged(backbone)
-    torch.testing.assert_close(run(flat), adapted, rtol=1e-5, atol=1e-5)
+    assert_same(run(flat), adapted)

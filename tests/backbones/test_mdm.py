@@ -15,6 +15,7 @@ from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
+from tests.same import assert_same
 
 SCHEDULE = {"num_train_timesteps": 20, "beta_schedule": "squaredcos_cap_v2"}
 DIM = 7
@@ -35,9 +36,9 @@ def make(seed: int = 0, dim: int = DIM, **options) -> MDM:
         **options,
     }
     normaliser = Normaliser(torch.randn(dim), torch.rand(dim) + 0.5)
-    return MDM.build(
-        network, dim=dim, text={"pooled": 6, "tokens": 5}, normaliser=normaliser
-    ).eval()
+    model = MDM.build(network, dim=dim, text={"pooled": 6, "tokens": 5}, normaliser=normaliser)
+    # tables of positions are made in float32
+    return model.to(torch.get_default_dtype()).eval()
 
 
 def texts(batch: int, tokens: int = 4) -> TextBatch:
@@ -69,6 +70,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("mask_frames", [True, False])
+@pytest.mark.usefixtures("float64")
 def test_a_sample_does_not_depend_on_its_batch_mates(options, mask_frames):
     model = make(**options, mask_frames=mask_frames)
     settings = {"kind": "ddpm", "steps": 5, "schedule": SCHEDULE}
@@ -85,7 +87,7 @@ def test_a_sample_does_not_depend_on_its_batch_mates(options, mask_frames):
 
     together = draw([0, 1, 2])
     for row in range(3):
-        torch.testing.assert_close(draw([row])[0], together[row], atol=1e-5, rtol=0)
+        assert_same(draw([row])[0], together[row])
 
 
 def test_unmasked_networks_always_sample_all_frames():
@@ -94,19 +96,20 @@ def test_unmasked_networks_always_sample_all_frames():
 
 
 @pytest.mark.parametrize("options", [VARIANTS["encoder"], VARIANTS["bert"]], ids=["clip", "bert"])
+@pytest.mark.usefixtures("float64")
 def test_null_condition_keeps_the_bias_of_embed_text(options):
     model, given = make(**options), condition([24, 12])
     x, t = torch.randn(2, 24, DIM), torch.tensor([3, 9])
     dropped = given.with_drop(torch.tensor([True, False]))
     out = model.predict(x, t, dropped)
     plain = model.predict(x, t, given)
-    torch.testing.assert_close(out[1], plain[1])
+    assert_same(out[1], plain[1])
     zero = given.text.tokens if model.options.text == "bert" else given.text.pooled[:, None]
     valid = given.text.mask if model.options.text == "bert" else None
     null = model.denoise(
         x, t, torch.zeros_like(zero), valid, torch.arange(24) < given.lengths[:, None]
     )
-    torch.testing.assert_close(out[0], null[0])
+    assert_same(out[0], null[0])
     with torch.no_grad():
         model.embed_text.bias += 1.0
     assert (model.predict(x, t, dropped)[0] - out[0]).abs().max() > 1e-3

@@ -12,6 +12,8 @@ from motionrft.evaluation.evaluators.losses import infonce_loss, margin_loss
 from motionrft.evaluation.evaluators.motionclip import MotionCLIP, MotionTower, clip_score
 from motionrft.evaluation.evaluators.t2m import MovementEncoder, TextEncoder
 from motionrft.motion.normaliser import Normaliser
+from reference.case import rounding
+from tests.same import SHARE, assert_same
 
 SMALL = Widths(8, 8, 8, 8, 6)
 
@@ -59,7 +61,7 @@ def test_ragged_is_alone(lengths, seed):
     motions = [torch.randn(length, 20, generator=generator) for length in lengths]
     together = evaluator.embed_motions(motions)
     alone = torch.cat([evaluator.embed_motions([motion]) for motion in motions])
-    assert torch.allclose(together, alone, atol=1e-6)
+    torch.testing.assert_close(together, alone, **rounding(evaluator))
 
 
 def test_what_lies_after_a_length_does_not_count():
@@ -79,9 +81,10 @@ def test_padding_in_the_training_space_moves_the_last_token_only_when_it_is_seen
     plain = evaluator.embed_motions(motions)
     leaked = evaluator.embed_motions(motions, padding=evaluator.normaliser.mean + 3.0)
     assert not torch.allclose(plain[0], leaked[0], atol=1e-4)
-    assert torch.allclose(plain[1], leaked[1])  # no padding at the full length
+    assert torch.equal(plain[1], leaked[1])  # no padding at the full length
 
 
+@pytest.mark.usefixtures("float64")
 def test_broken_and_short_motions_are_nan_and_nobody_else_is():
     evaluator = small()
     broken = torch.randn(12, 20)
@@ -89,7 +92,7 @@ def test_broken_and_short_motions_are_nan_and_nobody_else_is():
     motions = [torch.randn(12, 20), broken, torch.randn(3, 20), torch.randn(8, 20)]
     found = evaluator.embed_motions(motions)
     assert found.isnan().all(1).tolist() == [False, True, True, False]
-    assert torch.allclose(found[0], evaluator.embed_motions(motions[:1])[0], atol=1e-6)
+    assert_same(found[0], evaluator.embed_motions(motions[:1])[0])
 
 
 def test_contacts_are_not_seen_and_first_67_are_all_that_is():
@@ -141,17 +144,18 @@ def test_infonce_is_cross_entropy_of_squared_distances_and_spares_equal_captions
     assert torch.autograd.gradcheck(lambda t: infonce_loss(t, moved, same), (x,))
 
 
+@pytest.mark.usefixtures("float64")
 def test_motion_tower_is_ragged_and_clip_embeddings_are_unit():
     torch.manual_seed(0)
     tower = MotionTower(67, 16, 4, 32, 2, 16).eval()
     x, lengths = torch.randn(2, 12, 67), torch.tensor([12, 5])
-    assert torch.allclose(tower(x, lengths)[1], tower(x[1:, :5], lengths[1:])[0], atol=1e-6)
+    assert_same(tower(x, lengths)[1], tower(x[1:, :5], lengths[1:])[0])
     clip = MotionCLIP(width=16, heads=4, feedforward=32, layers=2, vocabulary=50, tokens=7).eval()
     ids = torch.randint(0, 49, (2, 7))
     ids[0, 3], ids[1, 6] = 49, 49
     texts, motions = clip.encode_texts(ids), clip.encode_motions(x, lengths)
-    assert torch.allclose(texts.norm(dim=1), torch.ones(2), atol=1e-6)
-    assert clip_score(texts, texts) == pytest.approx(1.0, abs=1e-6)
+    assert_same(texts.norm(dim=1), torch.ones(2))
+    assert clip_score(texts, texts) == pytest.approx(1.0, abs=SHARE)
     assert -1 <= clip_score(texts, motions) <= 1
     with pytest.raises(InputError, match="7 CLIP tokens"):
         clip.encode_texts(ids[:, :3])

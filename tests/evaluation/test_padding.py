@@ -11,6 +11,7 @@ from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
 from motionrft.evaluation.protocol import protocol
 from motionrft.evaluation.scorer import Judge
 from motionrft.motion.normaliser import Normaliser
+from tests.same import assert_same
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "data_eval"
 PLAN = {"texts": 2, "repeats": 3, "pairs": 2, "replications": 1}
@@ -35,6 +36,7 @@ def test_acmdm_sees_padding_through_its_smoothing_as_recorded():
     assert min(moved.values()) > 0.007
 
 
+@pytest.mark.usefixtures("float64")
 def test_frames_after_the_length_move_the_last_token_only():
     torch.manual_seed(0)
     normaliser = Normaliser(torch.randn(20), torch.rand(20) + 0.5)
@@ -42,17 +44,17 @@ def test_frames_after_the_length_move_the_last_token_only():
     motions = [torch.randn(12, 20), torch.randn(28, 20)]
     plain = evaluator.embed_motions(motions)
     mean = [torch.cat([motion, normaliser.mean.expand(4, -1)]) for motion in motions]
-    assert torch.allclose(evaluator.embed_motions(mean, lengths=[12, 28]), plain, atol=1e-6)
+    assert_same(evaluator.embed_motions(mean, lengths=[12, 28]), plain)
     tails = [torch.cat([motion, torch.randn(4, 20)]) for motion in motions]
     found = evaluator.embed_motions(tails, lengths=[12, 28])
     for row, (motion, tail) in enumerate(zip(motions, tails, strict=True)):
         seen = normaliser.normalise(tail)[None]
         wanted = evaluator.encode_motions(seen, torch.tensor([len(motion)]))[0]
-        assert torch.allclose(found[row], wanted, atol=1e-6)
-        assert not torch.allclose(found[row], plain[row], atol=1e-3)
+        assert_same(found[row], wanted)
+        assert (found[row] - plain[row]).abs().max() > 1e-4
     # a token sees three frames beyond its own four: the fourth changes nothing
     tails = [torch.cat([tail[:-1], torch.randn(1, 20)]) for tail in tails]
-    assert torch.allclose(evaluator.embed_motions(tails, lengths=[12, 28]), found, atol=1e-6)
+    assert_same(evaluator.embed_motions(tails, lengths=[12, 28]), found)
 
 
 def test_mdm_scores_what_the_model_emits_and_keeps_only_the_motion(store, text, trained):

@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from motionrft.networks.attention import Attention
+from tests.same import assert_same
 
-TOLERANCE = {"atol": 1e-6, "rtol": 1e-5}
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_self_attention_is_torchs(pair):
     ours, theirs = pair
     x, valid = torch.randn(3, 7, 16), ragged(3, 7)
     expected, _ = theirs(x, x, x, key_padding_mask=~valid)
-    torch.testing.assert_close(ours(x, x, x, valid), expected, **TOLERANCE)
+    assert_same(ours(x, x, x, valid), expected)
 
 
 @pytest.mark.parametrize("shared_value", [True, False])
@@ -35,7 +36,7 @@ def test_cross_attention_is_torchs(pair, shared_value):
     value = key if shared_value else torch.randn(3, 7, 16)
     valid = ragged(3, 7)
     expected, _ = theirs(query, key, value, key_padding_mask=~valid)
-    torch.testing.assert_close(ours(query, key, value, valid), expected, **TOLERANCE)
+    assert_same(ours(query, key, value, valid), expected)
 
 
 def test_one_key_needs_no_softmax(pair):
@@ -43,11 +44,11 @@ def test_one_key_needs_no_softmax(pair):
     query, key = torch.randn(3, 5, 16), torch.randn(3, 1, 16, requires_grad=True)
     result = ours(query, key, key)
     expected, _ = theirs(query, key, key)
-    torch.testing.assert_close(result, expected, **TOLERANCE)
+    assert_same(result, expected)
     weight = torch.randn_like(result)
     (ours_gradient,) = torch.autograd.grad((result * weight).sum(), key)
     (theirs_gradient,) = torch.autograd.grad((expected * weight).sum(), key)
-    torch.testing.assert_close(ours_gradient, theirs_gradient, **TOLERANCE)
+    assert_same(ours_gradient, theirs_gradient)
 
 
 def test_dropout_is_active_only_in_training():
@@ -55,7 +56,7 @@ def test_dropout_is_active_only_in_training():
     attention = Attention(16, 4, dropout=0.5)
     query, key = torch.randn(2, 3, 16), torch.randn(2, 1, 16)
     calm = attention.eval()(query, key, key)
-    torch.testing.assert_close(attention(query, key, key), calm)
+    assert_same(attention(query, key, key), calm)
     assert not torch.allclose(attention.train()(query, key, key), calm)
 
 

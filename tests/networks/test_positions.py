@@ -5,6 +5,7 @@ import torch
 
 from motionrft.networks.positions import (
     LearnedPositions,
+    frequencies,
     guidance_sinusoid,
     time_embedding,
     timestep_sinusoid,
@@ -16,7 +17,16 @@ def test_time_step_sinusoid_closed_form():
     angles = [t * math.exp(-math.log(10000) * i / 5) for i in range(5)]
     expected = [math.cos(a) for a in angles] + [math.sin(a) for a in angles]
     actual = timestep_sinusoid(torch.tensor([t]), width)[0]
+    # float32: a phase is off by 2^-24 (2 + |ln f|) of itself, of its product and of the argument of exp
     torch.testing.assert_close(actual, torch.tensor(expected), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("width", [48, 64, 512])
+def test_frequencies_are_the_float32_numbers_next_to_the_exact_ones(width):
+    """A float32 exp is not, and not everywhere the same."""
+    exponents = torch.arange(0, width, 2).float() * (-math.log(10000.0) / width)
+    exact = torch.tensor([math.exp(value) for value in exponents.tolist()], dtype=torch.float64)
+    assert torch.equal(frequencies(exponents), exact.float())
 
 
 @pytest.mark.parametrize("width", [8, 9])

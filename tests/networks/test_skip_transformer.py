@@ -2,8 +2,10 @@ import pytest
 import torch
 
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
+from tests.same import assert_same
 
 HIDDEN, LAYERS = 16, 5
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_the_last_stored_output_is_read_first(encoder):
     y = encoder.middle_block(second)
     y = encoder.output_blocks[0](encoder.linear_blocks[0](torch.cat([y, second], -1)))
     y = encoder.output_blocks[1](encoder.linear_blocks[1](torch.cat([y, first], -1)))
-    torch.testing.assert_close(encoder(x), encoder.norm(y))
+    assert_same(encoder(x), encoder.norm(y))
 
 
 @pytest.mark.parametrize("layers", [1, 5])
@@ -41,9 +43,7 @@ def test_keeping_some_tokens_changes_no_number(layers):
     encoder = SkipEncoder(HIDDEN, 4, 32, layers).eval()
     x = torch.randn(3, 7, HIDDEN)
     valid = torch.arange(7)[None] < torch.tensor([7, 4, 3])[:, None]
-    torch.testing.assert_close(
-        encoder(x, valid, keep=2), encoder(x, valid)[:, :2], atol=1e-6, rtol=1e-5
-    )
+    assert_same(encoder(x, valid, keep=2), encoder(x, valid)[:, :2])
 
 
 def test_padding_does_not_leak(encoder, decoder):
@@ -53,10 +53,8 @@ def test_padding_does_not_leak(encoder, decoder):
     encoded, decoded = encoder(x, valid), decoder(x, memory, valid)
     for row, length in enumerate(lengths):
         alone, past = x[row : row + 1, :length], memory[row : row + 1]
-        torch.testing.assert_close(encoded[row, :length], encoder(alone)[0], atol=1e-5, rtol=0)
-        torch.testing.assert_close(
-            decoded[row, :length], decoder(alone, past)[0], atol=1e-5, rtol=0
-        )
+        assert_same(encoded[row, :length], encoder(alone)[0])
+        assert_same(decoded[row, :length], decoder(alone, past)[0])
 
 
 def test_initialisation(encoder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -71,10 +72,38 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
+def performance_log(browser):
+    return [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+
+
+def requests_of(page, messages):
+    """URLs asked for by the page at this address and by the frames inside it, in order.
+
+    The log also has the requests of the browser's own start page, before and after the page's first,
+    in the same frame: another document there has another loader.
+    """
+    events = [
+        (message["params"], message["method"] == "Network.requestWillBeSent")
+        for message in messages
+        if message["method"] in {"Network.requestWillBeSent", "Page.frameAttached"}
+    ]
+    begin = next(i for i, (event, sent) in enumerate(events) if sent and is_document(event, page))
+    others = {event["loaderId"] for event, sent in events[:begin] if sent}
+    frames, urls = {events[begin][0]["frameId"]}, []
+    for event, sent in events[begin:]:
+        if not sent and event["parentFrameId"] in frames:
+            frames.add(event["frameId"])
+        elif sent and event["frameId"] in frames and event["loaderId"] not in others:
+            urls.append(event["request"]["url"])
+    return urls
+
+
+def is_document(event, page):
+    return event["type"] == "Document" and event["request"]["url"] == page
+
+
 @pytest.mark.browser
 def test_the_page_in_a_browser(page, browser):
-    import json
-
     browser.get(page.as_uri())
     assert "made" in browser.title
     # the paper's method beside the base model; the player plays by itself
@@ -114,15 +143,54 @@ def test_the_page_in_a_browser(page, browser):
     assert browser.execute_script("return document.querySelectorAll('svg.dag rect').length") > 10
     assert "mdm / easytune / seed 2" in browser.find_element("id", "summary").text
     # nothing complained and nothing left the page
-    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert errors == []
-    requests = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [
-        r["params"]["request"]["url"]
-        for r in requests
-        if r["method"] == "Network.requestWillBeSent"
+    severe = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    assert [message for message in severe if not message.startswith("chrome")] == []
+    urls = requests_of(page.as_uri(), performance_log(browser))
+    assert urls[0] == page.as_uri()
+    assert all(url.startswith(("file:", "data:")) for url in urls), urls
+
+
+@pytest.mark.browser
+def test_requests_that_leave_a_page_are_seen(tmp_path, browser):
+    leaving = [f"http://127.0.0.1:9/{name}" for name in ("image", "frame", "late")]
+    page = tmp_path / "leaving.html"
+    page.write_text(
+        f"<img src='{leaving[0]}'><iframe src='{leaving[1]}'></iframe>"
+        f"<script>setTimeout(() => fetch('{leaving[2]}').catch(() => {{}}), 100)</script>"
+    )
+    browser.get(page.as_uri())
+    time.sleep(0.5)
+    urls = requests_of(page.as_uri(), performance_log(browser))
+    assert sorted(urls) == sorted([page.as_uri(), *leaving])
+    browser.get_log("browser")  # what this page complained of is not another page's
+
+
+def test_requests_of_the_start_page_do_not_count():
+    def request(url, loader, frame="top"):
+        kind = "Document" if url.endswith("html") else "Script"
+        params = {"loaderId": loader, "frameId": frame, "request": {"url": url}, "type": kind}
+        return {"method": "Network.requestWillBeSent", "params": params}
+
+    def attached(frame, parent):
+        params = {"frameId": frame, "parentFrameId": parent}
+        return {"method": "Page.frameAttached", "params": params}
+
+    log = [
+        request("chrome://new-tab-page/", "start"),
+        attached("one-google-bar", "top"),
+        request("chrome-untrusted://new-tab-page/bar", "bar", "one-google-bar"),
+        request("file:///report.html", "page"),
+        request("chrome-untrusted://new-tab-page/late", "bar", "one-google-bar"),
+        request("chrome://favicon2/", "start"),
+        request("https://example.org/font", "page"),
+        attached("inner", "top"),
+        request("https://example.org/inner", "inner", "inner"),
     ]
-    assert all(url.startswith(("file:", "data:", "chrome:")) for url in urls), urls
+    assert requests_of("file:///report.html", log) == [
+        "file:///report.html",
+        "https://example.org/font",
+        "https://example.org/inner",
+    ]
 
 
 @pytest.mark.browser

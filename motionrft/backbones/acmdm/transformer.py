@@ -36,7 +36,8 @@ class TimeEmbedder(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """t [B] in [0, 1], not scaled -> [B, D]."""
-        return self.mlp(timestep_sinusoid(t, SINUSOID))
+        sinusoid = timestep_sinusoid(t, SINUSOID)
+        return self.mlp(sinusoid.to(self.mlp.get_parameter("0.weight").dtype))
 
 
 class Attention(nn.Module):
@@ -123,7 +124,7 @@ class ACMDMTransformer(nn.Module):
         self.final_layer = FinalLayer(width, channels * patch)
         tokens = frames * (joints // patch)
         # the exponents span [0, 1] with both ends, unlike the usual 2i/d
-        frequencies = rope_base(tokens) ** -(torch.linspace(0, HEAD, HEAD // 2) / HEAD)
+        frequencies = rope_base(tokens) ** -(torch.linspace(0, HEAD, HEAD // 2).double() / HEAD)
         cos, sin = rotary_table(torch.arange(tokens), frequencies, interleaved=False)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)

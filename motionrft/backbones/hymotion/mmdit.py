@@ -201,7 +201,9 @@ class MMDiT(nn.Module):
         self.final_layer = FinalLayer(width, dim)
         head = width // heads
         self.register_buffer(
-            "frequencies", THETA ** -(torch.arange(0, head, 2) / head), persistent=False
+            "frequencies",
+            (THETA ** -(torch.arange(0, head, 2).double() / head)).float(),
+            persistent=False,
         )
 
     def rotation(self, first: int, count: int) -> Rotation:

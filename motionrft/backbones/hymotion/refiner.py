@@ -34,7 +34,8 @@ class TimeEncoder(nn.Module):
         self.blocks = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.blocks(timestep_sinusoid(t * self.factor, self.width))
+        sinusoid = timestep_sinusoid(t * self.factor, self.width)
+        return self.blocks(sinusoid.to(self.blocks.get_parameter("0.weight").dtype))
 
 
 class Modulation(nn.Module):

@@ -39,9 +39,9 @@ class LatentDenoiser(nn.Module):
     def embed(self, z: Tensor, t: Tensor, text: Tensor, w: Tensor | None = None) -> Tensor:
         """What the transformer reads: [n latents, time, text] plus positions, [B, n + 2, hidden]."""
         latents = self.latent_pre(z) if self.projected else z
-        sinusoid = timestep_sinusoid(t, self.time_width)
+        sinusoid = timestep_sinusoid(t, self.time_width).to(z.dtype)
         guidance = None
         if w is not None and self.guidance_width is not None:
-            guidance = guidance_sinusoid(w, self.guidance_width)
+            guidance = guidance_sinusoid(w, self.guidance_width).to(z.dtype)
         time = self.time_embedding(sinusoid, guidance)
         return self.query_pos(torch.cat([latents, time[:, None], self.emb_proj(text)[:, None]], 1))

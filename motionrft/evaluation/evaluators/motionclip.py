@@ -11,14 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
-
-
-def sinusoid(positions: int, width: int) -> Tensor:
-    """[positions, width]: sin on even and cos on odd channels, base 10,000."""
-    angle = torch.arange(positions)[:, None] * torch.exp(
-        torch.arange(0, width, 2) * (-torch.log(torch.tensor(10000.0)) / width)
-    )
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+from motionrft.networks.positions import interleaved_sinusoid
 
 
 def _transformer(width: int, heads: int, feedforward: int, layers: int) -> nn.TransformerEncoder:
@@ -35,7 +28,7 @@ class _Positions(nn.Module):
 
     def __init__(self, width: int, positions: int):
         super().__init__()
-        self.register_buffer("pe", sinusoid(positions, width))
+        self.register_buffer("pe", interleaved_sinusoid(positions, width))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.pe[: x.shape[1]]

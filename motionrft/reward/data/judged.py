@@ -132,6 +132,11 @@ def write_judged(
         write_json(temporary / "judged.json", {"kind": kind, **about})
 
 
+def judged_folders(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by the stage that learns from them."""
+    return {str(read_json(folder / "judged.json")["kind"]): folder for folder in folders}
+
+
 class JudgedMotions:
     """A folder of judged motions, read-only, z-normalised with a corpus's statistics on reading."""
 

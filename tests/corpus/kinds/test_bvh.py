@@ -97,7 +97,7 @@ def test_nothing_is_left_half_written(folder, tmp_path):
     write(folder / "take_5.bvh", person()[:-300])
     with pytest.raises(InputError):
         write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", Report(fatal=True)), {})
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_clips_of_a_corpus_carry_what_was_left_out_and_seen(folder, tmp_path):
