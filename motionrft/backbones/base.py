@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
 from motionrft.training.ema import TargetNetwork
@@ -58,20 +58,6 @@ class Condition:
 
     def with_drop(self, drop: Tensor) -> Condition:
         return replace(self, drop=drop)
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What came of reading an official checkpoint. Anything unexpected or missing was an error before this."""
-
-    path: str
-    matched: list[str]
-    ignored: list[str]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        counts = f"{len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
-        return "\n  ".join([f"{self.path}: {counts}", *self.notes])
 
 
 class Backbone(nn.Module, ABC):

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from motionrft.backbones import families, family
-from motionrft.backbones.base import Backbone, LoadReport
+from motionrft.backbones.base import Backbone
+from motionrft.checkpoints import LoadReport, load_into
 from motionrft.errors import InputError
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.motion.normaliser import Normaliser
 
 STATISTICS = ("normaliser.mean", "normaliser.std")

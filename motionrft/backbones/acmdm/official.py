@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.acmdm.model import ACMDM, JOINTS
-from motionrft.backbones.base import LoadReport
-from motionrft.backbones.official_files import (
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -51,12 +51,12 @@ def load(backbone: ACMDM, path: Path) -> LoadReport:
     """
     root, file = _locate(path)
     state, ignored = split_ignored(read_checkpoint(file, "ema_acmdm", "acmdm"), ("clip_model.",))
-    matched = load_strict(backbone.denoiser, state, file, "denoiser.")
+    matched = load_into(backbone.denoiser, state, file, "denoiser.")
     if backbone.autoencoder is not None:
         folder = root / AUTOENCODER
         encoder = folder / "model" / "latest.tar"
         weights = read_checkpoint(encoder, "ae")
-        matched += load_strict(backbone.autoencoder, weights, encoder, "autoencoder.")
+        matched += load_into(backbone.autoencoder, weights, encoder, "autoencoder.")
         channels = len(backbone.latent_mean)
         backbone.latent_mean.copy_(_statistic(folder / POST_MEAN, channels))
         backbone.latent_std.copy_(_statistic(folder / POST_STD, channels))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionrft.backbones.base import LoadReport
 from motionrft.backbones.hymotion.model import HYMotion
-from motionrft.backbones.official_files import (
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -21,7 +21,7 @@ def load(backbone: HYMotion, path: Path) -> LoadReport:
     """All of the backbone. path: `latest.ckpt`, or the folder that holds it (beside `config.yml`)."""
     file = path / "latest.ckpt" if path.is_dir() else path
     weights, ignored = split_ignored(read_checkpoint(file, "model_state_dict"), (BODY,))
-    return LoadReport(str(file), load_strict(backbone, weights, file), ignored)
+    return LoadReport(str(file), load_into(backbone, weights, file), ignored)
 
 
 def export(backbone: HYMotion, path: Path, like: Path | None) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
 from motionrft.backbones.mdm.model import MDM
-from motionrft.backbones.official_files import (
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -41,7 +41,7 @@ def load(backbone: MDM, path: Path) -> LoadReport:
         check_table(table, backbone.options.latent_dim, path, name)
     rest = {name: tensor for name, tensor in stored.items() if name not in tables}
     rest, ignored = split_ignored(rest, (CLIP,))
-    load_strict(backbone, {**rest, **backbone.statistics.in_backbone()}, path)
+    load_into(backbone, {**rest, **backbone.statistics.in_backbone()}, path)
     rows = max((len(table) for table in tables.values()), default=0)
     if rows >= backbone.positions_read():
         backbone.set_positions(rows)
@@ -63,8 +63,7 @@ def export(backbone: MDM, path: Path, like: Path | None) -> None:
 
 def weights(path: Path) -> dict[str, Tensor]:
     """The weights of an official file: the average where there is one."""
-    content = read_checkpoint(path)
-    return next((content[nest] for nest in ("model_avg", "model") if nest in content), content)
+    return read_checkpoint(path, "model_avg", "model", flat=True)
 
 
 def check_table(table: Tensor, width: int, path: Path, name: str) -> None:

@@ -18,9 +18,9 @@ from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.mld.vae import MotionVAE, sample_latent
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.options import read_options

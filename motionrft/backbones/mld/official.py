@@ -6,11 +6,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
 from motionrft.backbones.mld.model import MLD
-from motionrft.backbones.official_files import (
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -39,7 +39,7 @@ IGNORED = (
 def load(backbone: MLD, path: Path) -> LoadReport:
     """`vae.*` and `denoiser.*`; whatever is neither they nor among `IGNORED` is an error."""
     weights, ignored = split_ignored(read_checkpoint(path, "state_dict"), IGNORED)
-    return LoadReport(str(path), load_strict(backbone, weights, path), ignored)
+    return LoadReport(str(path), load_into(backbone, weights, path), ignored)
 
 
 def export(backbone: MLD, path: Path, like: Path | None) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from motionrft.backbones.base import LoadReport
 from motionrft.backbones.motiondiffuse.model import MotionDiffuse
-from motionrft.backbones.official_files import (
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -25,9 +25,9 @@ LR = 2e-4
 
 def load(backbone: MotionDiffuse, path: Path) -> LoadReport:
     """All of the backbone from `path`; `../meta/{mean,std}.npy` beside it become the network's normalisation."""
-    content = read_checkpoint(path)
-    weights, ignored = split_ignored(content.get("encoder", content), (CLIP,))
-    load_strict(backbone, {**weights, **backbone.statistics.in_backbone()}, path)
+    stored = read_checkpoint(path, "encoder", flat=True)
+    weights, ignored = split_ignored(stored, (CLIP,))
+    load_into(backbone, {**weights, **backbone.statistics.in_backbone()}, path)
     note = backbone.statistics.read_beside(path)
     return LoadReport(str(path), list(weights), ignored, (note,))
 

@@ -19,10 +19,10 @@ from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.losses import pseudo_huber
 from motionrft.backbones.mld.model import MLD, part_of
 from motionrft.backbones.motionlcm.options import MotionLCMOptions
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import boundary_scalings
 from motionrft.errors import InputError
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.options import read_options
 from motionrft.training.ema import TargetNetwork
