@@ -28,7 +28,7 @@ def typed(value: Any) -> Any:
         return {key: typed(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [typed(entry) for entry in value]
-    return _read_value(value, value) if isinstance(value, str) else value
+    return _read_value(value, "--config", value) if isinstance(value, str) else value
 
 
 def apply_set(run: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
@@ -39,20 +39,20 @@ def apply_set(run: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]
             raise InputError(
                 f"{assignment!r} is not key=value", where="--set", fix="for example --set seeds=[0]"
             )
-        change: Any = _read_value(text, assignment)
+        change: Any = _read_value(text, "--set", assignment)
         for step in reversed(key.split(".")):
             change = {step: change}
         run = merge(run, change)
     return run
 
 
-def _read_value(text: str, given: str) -> Any:
-    """A value of the command line, read as YAML; `given` is what the user wrote."""
+def _read_value(text: str, option: str, given: str) -> Any:
+    """A value of the command line, read as YAML; `given` is what the user wrote after `option`."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(
-            f"not valid YAML ({' '.join(str(error).split())})",
-            where=given,
+            f"{given!r} is not valid YAML ({' '.join(str(error).split())})",
+            where=option,
             fix="close its brackets and quotes, or quote the whole value",
         ) from None
