@@ -11,18 +11,6 @@ from motionrft.corpus.store import SPLITS
 from motionrft.errors import InputError
 
 
-def check_fractions(splits: Mapping[str, float], where: str) -> None:
-    """Raises unless the fractions sum to one: a rest would go to `test`, and an excess would leave it empty."""
-    total = sum(splits[name] for name in SPLITS)
-    if abs(total - 1) > 1e-6:
-        raise InputError(
-            f"{', '.join(f'{name} {splits[name]:g}' for name in SPLITS)} sum to {total:g}",
-            where=where,
-            field="corpus.splits",
-            fix="fractions must sum to 1, for example {train: 0.8, val: 0.08, test: 0.12}",
-        )
-
-
 def seeded_splits(count: int, splits: Mapping[str, float], seed: int) -> list[str]:
     """A seeded assignment of `count` clips to train, val and test."""
     order = np.random.default_rng(seed).permutation(count)

@@ -128,15 +128,6 @@ def test_two_mapped_joints_in_one_place_are_refused_clip_by_clip(folder, tmp_pat
     assert "take_3.bvh: joints: the bone from spine1 to spine2 is 1.2e-07 long" in report.skipped[0]
 
 
-def test_splits_that_do_not_sum_to_one_are_refused_before_anything_is_read(folder):
-    with pytest.raises(
-        InputError, match=r"corpus\.splits: train 0\.7, val 0\.1, test 0\.1 sum to 0\.9"
-    ):
-        list(
-            CORPUS(settings(folder, splits={"train": 0.7, "val": 0.1, "test": 0.1}), "x", Report())
-        )
-
-
 def test_a_bone_against_its_raw_direction_is_named_when_the_corpus_is_made(folder, tmp_path):
     text = person().replace(
         "JOINT left_wrist\n{\nOFFSET 25 0 1", "JOINT left_wrist\n{\nOFFSET 0 25 0"

@@ -13,7 +13,7 @@ from motionrft.corpus.kinds.toy.actions import ACTIONS, FPS, GESTURES
 from motionrft.corpus.kinds.toy.draw import Draw
 from motionrft.corpus.kinds.toy.puppet import Pose, joints, stand
 from motionrft.corpus.report import Report
-from motionrft.corpus.splits import check_fractions, ordered_splits
+from motionrft.corpus.splits import ordered_splits
 from motionrft.corpus.store import Clip
 from motionrft.errors import InputError
 
@@ -85,7 +85,6 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
             field="corpus.frames",
             fix="for example [41, 121]",
         )
-    check_fractions(splits, where)
     for index, split in enumerate(ordered_splits(total, splits)):
         points, captions, action = make_clip(index, settings)
         yield Clip(f"toy_{index:05d}", points, captions, split, source=f"toy:{action}")
