@@ -33,8 +33,9 @@ from motionrft.reward.noise_schedule import NoiseLaw, add_noise, cumulative_alph
 from motionrft.reward.spl import mine, spl_loss
 from motionrft.reward.stages.judged import one_representation_batches
 from motionrft.training.schedule import learning_rate
-from reference.case import Case, phase_tolerance
+from reference.case import Case
 from reference.families.motionreward_small import representation, tolerance
+from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"
 SPL_K, SPL_CONFIDENT = 10, 0.8

@@ -26,13 +26,14 @@ from motionrft.reward.noise_schedule import add_noise, cumulative_alphas
 from motionrft.reward.official import official_name
 from motionrft.reward.stages.semantic_objective import semantic_terms
 from motionrft.text.features import TextBatch
-from reference.case import Case, phase_tolerance
+from reference.case import Case
 from reference.families.motionreward_small import (
     build,
     build_branch,
     representation,
     tolerance,
 )
+from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"
 GRADIENT = {"atol": 1e-5, "rtol": 3e-4}

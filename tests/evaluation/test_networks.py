@@ -12,7 +12,7 @@ from motionrft.evaluation.evaluators.losses import infonce_loss, margin_loss
 from motionrft.evaluation.evaluators.motionclip import MotionCLIP, MotionTower, clip_score
 from motionrft.evaluation.evaluators.t2m import MovementEncoder, TextEncoder
 from motionrft.motion.normaliser import Normaliser
-from reference.case import rounding
+from reference.tolerance import rounding
 from tests.same import SHARE, assert_same
 
 SMALL = Widths(8, 8, 8, 8, 6)

@@ -20,7 +20,7 @@ from motionrft.evaluation.protocol import protocol
 from motionrft.evaluation.scorer import Judge, _whole
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from reference.case import rounding
+from reference.tolerance import rounding
 
 SIZES = {"latent_dim": 8, "unified_dim": 8, "layers": 3, "heads": 4, "feedforward": 12, "text_layers": 3,
          "text_heads": 4, "text_feedforward": 12, "projection_layers": 1}  # fmt: skip
