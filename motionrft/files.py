@@ -236,11 +236,13 @@ def load_into(
             fix=fix,
         )
     if missing or unexpected:
-        name = (missing + unexpected)[0]
-        raise InputError(
-            f"{len(missing)} tensors missing from the file, {len(unexpected)} unknown to the model",
-            where=where,
-            field=name,
-            fix=fix,
-        )
+        parts = [
+            f"{len(names)} tensors {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            for names, what in (
+                (missing, "missing from the file"),
+                (unexpected, "unknown to the model"),
+            )
+            if names
+        ]
+        raise InputError(", ".join(parts), where=where, field=(missing + unexpected)[0], fix=fix)
     module.load_state_dict(dict(tensors))

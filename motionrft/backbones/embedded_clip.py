@@ -18,7 +18,6 @@ def write_encoder(checkpoint: str | Path, tokenizer: str | Path, folder: str | P
     """
     from transformers import AutoTokenizer
 
-    content = read_checkpoint(checkpoint)
-    tensors = next((content[nest] for nest in NESTS if nest in content), content)
+    tensors = read_checkpoint(checkpoint, *NESTS)
     text_tower(embedded_clip(tensors, checkpoint), checkpoint).save_pretrained(folder)
     AutoTokenizer.from_pretrained(str(tokenizer)).save_pretrained(folder)

@@ -9,29 +9,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.checkpoints import read_foreign
+from motionrft.checkpoints import Inert, read_foreign, weights_in
 from motionrft.errors import InputError
 from motionrft.files import atomic, load_into
+
+UNREADABLE = "not a checkpoint of plain tensors"
 
 
 def read_checkpoint(path: str | Path, *nests: str) -> dict[str, Any]:
     """The dictionary in a `torch.save` file, or the first of its `nests` that exists, on the CPU.
 
-    Only tensors and plain containers are accepted (`weights_only`).
+    Weights that a training tool has nested or renamed otherwise are found, too (`checkpoints.weights_in`).
     """
     content = read_foreign(
         path,
         absent="name the official checkpoint",
-        unreadable="not a checkpoint of plain tensors",
+        unreadable=UNREADABLE,
         fix="use the official file; files that run code when opened are refused",
     )
-    if isinstance(content, dict) and nests:
-        content = next((content[nest] for nest in nests if nest in content), None)
-    if not isinstance(content, dict):
+    weights = weights_in(content, *nests)
+    if weights is None:
+        holds = ", ".join(map(str, content))[:200] if isinstance(content, dict) else type(content)
         raise InputError(
-            f"no dictionary {' or '.join(nests)}".strip(), where=path, fix="use the official file"
+            f"no dictionary {' or '.join(nests)}".strip() + f"; the file holds {holds}",
+            where=path,
+            fix="use the official file",
         )
-    return content
+    strange = [name for name, entry in weights.items() if isinstance(entry, Inert)]
+    if strange and not any(isinstance(entry, Tensor) for entry in weights.values()):
+        raise InputError(
+            f"{UNREADABLE} ({strange[0]} is a {type(weights[strange[0]]).__name__})",
+            where=path,
+            fix="use the official file",
+        )
+    return weights
 
 
 def write_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:

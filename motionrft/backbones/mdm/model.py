@@ -270,5 +270,4 @@ class MDM(Backbone):
 
 def _weights(path: str | Path) -> dict[str, Tensor]:
     """The weights of an official file: the average where there is one."""
-    content = read_checkpoint(path)
-    return next((content[nest] for nest in ("model_avg", "model") if nest in content), content)
+    return read_checkpoint(path, "model_avg", "model")
