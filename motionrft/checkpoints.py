@@ -1,210 +1,177 @@
-"""Checkpoints of others: read without running anything that is in them, whatever was saved beside the weights."""
+"""Checkpoint files of other code bases, read without running anything in them, and taken strictly."""
 
 from __future__ import annotations
 
-import collections
-import pickle
-import re
-import types
-import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from motionrft import plain_pickle
 from motionrft.contents import refuse_stand_in
 from motionrft.errors import InputError
+from motionrft.files import atomic
 
-# what the unpickler raises on bytes that are no pickle, beside the error made for it
-UNREADABLE = (
-    pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, MemoryError,
-    AssertionError, ImportError, OverflowError,
-)  # fmt: skip
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # where training tools keep the weights inside of what they save
 NESTS = ("state_dict", "model_state_dict", "model", "module", "network")
-# modules whose functions would run something; no checkpoint needs them, so that a file which names one is refused
-RUNNING = {
-    "os", "posix", "nt", "subprocess", "sys", "builtins", "__builtin__", "importlib", "runpy", "shutil", "socket", "ctypes",
-    "pty", "code", "commands", "webbrowser", "multiprocessing", "asyncio", "pickle", "_pickle", "marshal", "timeit", "pdb",
-    "tempfile", "io", "_io", "urllib", "http", "operator", "_operator",
-}  # fmt: skip
-WRAPPERS = (
-    "module.",
-    "_orig_mod.",
-)  # what DistributedDataParallel and torch.compile put before names
 
 
-class Inert:
-    """Stands for an object of a class that a checkpoint names and that is neither tensor nor plain data: the class
-    is never looked up, and nothing of it runs."""
+@dataclass(frozen=True)
+class LoadReport:
+    """What came of an official file: tensors taken and ignored. Anything missing or unexpected was an error.
 
-    def __new__(cls, *_: Any, **__: Any) -> Inert:
-        return object.__new__(cls)
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def __setstate__(self, _: Any) -> None:
-        pass
-
-    def _ignore(self, *_: Any) -> None:
-        pass
-
-    append = extend = add = update = __setitem__ = _ignore
-
-
-def _numpy_scalar(dtype: Any, data: Any = b"") -> Any:
-    """A numpy scalar as a plain number."""
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "fiubc" or not isinstance(data, bytes):
-        return Inert()
-    return np.frombuffer(data, dtype)[0].item()
-
-
-def _plain() -> dict[tuple[str, str], Any]:
-    """What tensors, arrays and plain containers are rebuilt with, by module and name."""
-    rebuild = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-    known: dict[tuple[str, str], Any] = {
-        ("collections", "OrderedDict"): collections.OrderedDict,
-        ("collections", "defaultdict"): lambda *_: {},
-        ("collections", "Counter"): dict,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): lambda text, *_: str(text).encode("latin-1"),
-        ("torch.nn.parameter", "Parameter"): lambda data, *_: data,
-        ("torch", "Size"): torch.Size,
-        ("torch", "device"): torch.device,
-    }
-    known |= {("builtins", kind.__name__): kind for kind in (set, frozenset, complex, bytearray)}
-    known |= {("__builtin__", name): kind for (_, name), kind in known.items() if _ == "builtins"}
-    for name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
-        known["torch._utils", name] = getattr(torch._utils, name)
-    known["torch._utils", "_rebuild_parameter"] = lambda data, *_: data
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        known[module, "_reconstruct"] = rebuild
-        known[module, "scalar"] = _numpy_scalar
-    for name in (
-        "float16",
-        "bfloat16",
-        "float32",
-        "float64",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "bool",
-    ):
-        known["torch", name] = getattr(torch, name)
-    return known
-
-
-PLAIN = _plain()
-
-
-class _Unpickler(pickle.Unpickler):
-    """Finds tensors and plain data; a function that would run something is refused, anything else is `Inert`."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in PLAIN:
-            return PLAIN[module, name]
-        if module.split(".")[0] in RUNNING or name == "_load_from_bytes":
-            raise pickle.UnpicklingError(f"it would run {module}.{name}")
-        return type(name, (Inert,), {"__module__": module})
-
-
-# torch.load asks for a module; these are the parts of pickle that it uses
-_PICKLE = types.ModuleType("plain_pickle")
-_PICKLE.Unpickler = _Unpickler  # type: ignore[attr-defined]
-_PICKLE.load = lambda file, **options: _Unpickler(file, **options).load()  # type: ignore[attr-defined]
-
-
-def read_foreign(path: str | Path, *, absent: str, unreadable: str, fix: str) -> Any:
-    """What a `torch.save` file holds, on the CPU: tensors, numbers, plain containers and arrays.
-
-    Half-precision tensors become float32; names lose what DistributedDataParallel and torch.compile put before them;
-    objects of any class beside the weights are not rebuilt. absent: what to do where there is no file; unreadable,
-    fix: what to say of any other, and what to do.
+    notes: what was made of the file's contents beside taking them, a sentence each.
     """
-    refuse_stand_in(path, fix=absent)
+
+    path: str
+    matched: list[str]
+    ignored: list[str]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        counts = f"{len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
+        return "\n  ".join([f"{self.path}: {counts}", *self.notes])
+
+
+def read_plain(path: str | Path, source: str = "the official file") -> Any:
+    """What a `torch.save` file holds, on the CPU: tensors, numbers, plain containers and arrays (`plain_pickle.load`).
+
+    source: where the file comes from, for the error of one that is absent, cut short or holds code.
+    """
+    refuse_stand_in(path, fix=f"get {source}")
     try:
-        if _is_torchscript(path):
-            raise ValueError("a TorchScript archive, which holds code")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(
-                path, map_location="cpu", weights_only=False, pickle_module=_PICKLE
-            )
-        return _tidy(_no_object(content))
-    except UNREADABLE as error:
-        reason = " ".join(COLOURS.sub("", str(error)).split())[:120] or type(error).__name__
-        raise InputError(f"{unreadable} ({reason})", where=path, fix=fix) from None
+        return plain_pickle.load(path)
+    except plain_pickle.UNREADABLE as error:
+        raise InputError(
+            f"not a checkpoint of plain tensors ({plain_pickle.reason(error)})",
+            where=path,
+            fix=f"get {source} again; files that run code when opened are refused",
+        ) from None
 
 
-def _no_object(content: Any) -> Any:
-    if isinstance(content, Inert):
-        kind = f"{type(content).__module__}.{type(content).__name__}"
-        raise ValueError(f"it holds a {kind} object, not tensors by name")
-    return content
+def read_checkpoint(
+    path: str | Path, *sections: str, source: str = "the official file", flat: bool = False
+) -> dict[str, Any]:
+    """The dictionary in a `torch.save` file, or the first of its `sections` that exists.
+
+    flat: where none of them exists, the file itself is what they would hold. Weights that lie bare in the file are
+    taken for the section; with `flat`, or for a section of `NESTS`, so are those under another of these names.
+    """
+    content = read_plain(path, source)
+    section = _section(content, sections, flat)
+    if not isinstance(section, dict):
+        part = " or ".join(sections)
+        problem = "no such part" if part else "no dictionary"
+        kind = content if isinstance(content, dict) else [f"a {type(content).__name__}"]
+        holds = ", ".join(map(str, kind))[:200] or "nothing"
+        raise InputError(
+            f"{problem}; the file holds {holds}", where=path, field=part, fix=f"use {source}"
+        )
+    strange = [name for name, entry in section.items() if isinstance(entry, plain_pickle.Inert)]
+    if strange and not _holds_tensors(section):
+        kind_of = type(section[strange[0]]).__name__
+        raise InputError(
+            f"not a checkpoint of plain tensors ({strange[0]} is a {kind_of})",
+            where=path,
+            fix=f"use {source}",
+        )
+    return section
 
 
-def _is_torchscript(path: str | Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("constants.pkl") for name in archive.namelist())
-
-
-def _tidy(value: Any) -> Any:
-    """Half precision widened and wrappers taken off names, at every depth of dictionaries."""
-    if isinstance(value, Tensor):
-        return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-    if not isinstance(value, dict):
-        return value
-    if any(isinstance(entry, Tensor) for entry in value.values()):
-        value = {_unwrapped(name, value): entry for name, entry in value.items()}
-    return {name: _tidy(entry) for name, entry in value.items()}
-
-
-def _unwrapped(name: Any, tensors: Mapping[Any, Any]) -> Any:
-    """`name` without the wrappers that stand before every tensor's name, and without torch.compile's inside."""
-    if not isinstance(name, str):
-        return name
-    for wrapper in WRAPPERS:
-        if all(
-            str(key).startswith(wrapper)
-            for key, entry in tensors.items()
-            if isinstance(entry, Tensor)
-        ):
-            name = name.removeprefix(wrapper)
-    return name.replace("_orig_mod.", "")
-
-
-def weights_in(content: Any, *nests: str) -> dict[str, Any] | None:
-    """The dictionary of weights in what a checkpoint holds: under the first of `nests` that it has, or at the top,
-    or where training tools keep them; None if there is none."""
-    if not isinstance(content, dict):
-        return None
-    for nest in nests:
-        if isinstance(content.get(nest), dict):
-            return _bare(content[nest])
-    if _holds_tensors(content):
+def _section(content: Any, sections: tuple[str, ...], flat: bool) -> Any:
+    """The part of a file that `read_checkpoint` is asked for, or None."""
+    if not isinstance(content, dict) or not sections:
         return content
-    for nest in NESTS:
-        if _holds_tensors(content.get(nest)):
-            return _bare(content[nest])
-    return None if nests else content
-
-
-def _bare(weights: dict[str, Any]) -> dict[str, Any]:
-    """Without the name of the attribute under which Lightning's module holds the network."""
-    owned = all(str(name).startswith("model.") for name in weights)
-    return {name.removeprefix("model."): weights[name] for name in weights} if owned else weights
+    for name in sections:
+        if name in content:
+            return _bare(content[name])
+    if (flat or set(sections) & set(NESTS)) and not _holds_tensors(content):
+        for name in NESTS:
+            if _holds_tensors(content.get(name)):
+                return _bare(content[name])
+    return content if flat or _holds_tensors(content) else None
 
 
 def _holds_tensors(value: Any) -> bool:
     return isinstance(value, dict) and any(isinstance(entry, Tensor) for entry in value.values())
+
+
+def _bare(weights: Any) -> Any:
+    """Without the name of the attribute under which Lightning's module holds the network."""
+    owned = isinstance(weights, dict) and all(str(name).startswith("model.") for name in weights)
+    return {name.removeprefix("model."): weights[name] for name in weights} if owned else weights
+
+
+def write_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
+    """A `torch.save` file, whole or not at all."""
+    with atomic(path) as temporary:
+        torch.save(dict(content), temporary)
+
+
+def copies(module: nn.Module) -> dict[str, Tensor]:
+    """The module's state on the CPU, sharing no memory with it."""
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+
+
+def split_ignored(
+    tensors: Mapping[str, Tensor], prefixes: tuple[str, ...]
+) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors whose names begin with none of `prefixes`, and the names of the others."""
+    ignored = [name for name in tensors if name.startswith(prefixes)]
+    return {name: value for name, value in tensors.items() if name not in set(ignored)}, ignored
+
+
+def load_into(
+    module: nn.Module, tensors: Mapping[str, Tensor], where: str | Path, prefix: str = ""
+) -> list[str]:
+    """All of `tensors` into all of `module`; the loaded names, `prefix` added.
+
+    Anything missing, unexpected or of another shape is an `InputError` that names the file, the first such
+    tensor, both shapes.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    unexpected = [name for name in tensors if name not in wanted]
+    both = [name for name in wanted if name in tensors]
+    for name in both:
+        if not isinstance(tensors[name], Tensor):
+            problem = f"a {type(tensors[name]).__name__}, not a tensor"
+            raise InputError(problem, where=where, field=prefix + name, fix="use a complete file")
+    shapes = [name for name in both if wanted[name].shape != tensors[name].shape]
+    fix = "use the configuration the file was trained with (it is in the file's header)"
+    if shapes:
+        name = shapes[0]
+        raise InputError(
+            f"shape {tuple(tensors[name].shape)} in the file, {tuple(wanted[name].shape)} in the model "
+            f"({len(shapes)} tensors differ)",
+            where=where,
+            field=prefix + name,
+            fix=fix,
+        )
+    if missing or unexpected:
+        name = (missing + unexpected)[0]
+        raise InputError(
+            f"{len(missing)} tensors missing from the file{_listed(missing)}, "
+            f"{len(unexpected)} unknown to the model{_listed(unexpected)}",
+            where=where,
+            field=prefix + name,
+            fix=fix,
+        )
+    module.load_state_dict(dict(tensors))
+    return [prefix + name for name in tensors]
+
+
+def _listed(names: list[str]) -> str:
+    return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
+
+
+def require_tensors(
+    state: Collection[str], names: Iterable[str], where: str | Path, source: str
+) -> None:
+    """An `InputError` for the first of `names` that `state` lacks."""
+    for name in names:
+        if name not in state:
+            raise InputError("tensor missing", where=where, field=name, fix=f"use {source}")

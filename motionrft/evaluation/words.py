@@ -19,9 +19,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from motionrft.checkpoints import UNREADABLE
 from motionrft.contents import read_array, refuse_stand_in
 from motionrft.errors import InputError
+from motionrft.plain_pickle import UNREADABLE
 
 POS = (
     *("VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV"),
