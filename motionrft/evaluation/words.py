@@ -19,7 +19,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from motionrft.contents import read_array, refuse_stand_in
 from motionrft.errors import InputError
+from motionrft.plain_pickle import UNREADABLE
 
 POS = (
     *("VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV"),
@@ -97,10 +99,11 @@ class _Plain(pickle.Unpickler):
 
 
 def _unpickle(path: Path) -> Any:
+    refuse_stand_in(path, fix=f"get it from {SOURCE}")
     try:
         with open(path, "rb") as file:
             return _Plain(file).load()
-    except (pickle.UnpicklingError, EOFError) as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise InputError(
             f"not a plain word list ({error})", where=path, fix=f"use the file of {SOURCE}"
         ) from None
@@ -113,9 +116,17 @@ def read_glove(folder: str | Path, prefix: str = PREFIX) -> WordTable:
     for path in paths:
         if not path.is_file():
             raise InputError("no such file", where=path, fix=f"get it from {SOURCE}")
-    vectors = torch.from_numpy(np.load(paths[0], allow_pickle=False).astype(np.float32))
+    vectors = torch.from_numpy(read_array(paths[0], f"get it from {SOURCE}").astype(np.float32))
     words, index = _unpickle(paths[1]), _unpickle(paths[2])
-    return WordTable(list(words), vectors[[int(index[word]) for word in words]])
+    try:
+        return WordTable(list(words), vectors[[int(index[word]) for word in words]])
+    except (TypeError, LookupError, ValueError) as error:
+        raise InputError(
+            f"words, indices and vectors do not fit ({error})",
+            where=folder,
+            field="glove",
+            fix=f"use the three files of {SOURCE}",
+        ) from None
 
 
 def caption_tokens(clips: pd.DataFrame) -> dict[str, list[str]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft import checkpoints
+from motionrft import checkpoints, contents
 from motionrft.checkpoints import LoadReport, load_into, require_tensors
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
@@ -51,21 +50,9 @@ def widths_of(state: dict[str, Any]) -> tuple[Widths, int, int]:
 
 def read_statistics(mean: str | Path, std: str | Path) -> Normaliser:
     """The evaluator's own mean.npy and std.npy, which are not the training set's."""
-    arrays = []
-    for path in (mean, std):
-        try:
-            arrays.append(torch.from_numpy(np.load(path, allow_pickle=False)).float().flatten())
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"unreadable ({error})",
-                where=path,
-                fix="use the .npy file beside the evaluator's checkpoint",
-            ) from None
-    if arrays[0].shape != arrays[1].shape or not bool((arrays[1] > 0).all()):
-        raise InputError(
-            "mean and std do not fit", where=std, field="std", fix="use both files of one release"
-        )
-    return Normaliser(*arrays)
+    centre = contents.read_statistics(mean)
+    spread = contents.read_statistics(std, centre.size, deviation=True)
+    return Normaliser(torch.from_numpy(centre).float(), torch.from_numpy(spread).float())
 
 
 def load_official(
