@@ -119,7 +119,7 @@ def check_sampling(case: Case, model: MLD) -> None:
     case.compare("io/ddim/timesteps", steps.t_model)
     within = sampled(model, settings["guidance_scale"])
     walk = list(Sampler(model, steps, settings["guidance_scale"]).walk(condition, noise))
-    doubled = condition.doubled()
+    doubled = condition.doubled
     raw = [
         model.predict(torch.cat([step.x] * 2), t.expand(len(doubled)), doubled)
         for step, t in zip(walk, steps.t_model, strict=True)
