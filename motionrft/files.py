@@ -221,26 +221,36 @@ def load_into(
     module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: str | Path
 ) -> None:
     """Strict `load_state_dict` whose failure names the file, the first offending tensor and both shapes."""
-    own = module.state_dict()
-    missing = [name for name in own if name not in tensors]
-    unexpected = [name for name in tensors if name not in own]
-    shapes = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
     fix = "use the configuration the file was trained with (it is in the file's header)"
+    check_tensors(module.state_dict(), tensors, where, fix=fix)
+    module.load_state_dict(dict(tensors))
+
+
+def check_tensors(
+    expected: Mapping[str, torch.Tensor],
+    tensors: Mapping[str, torch.Tensor],
+    where: str | Path,
+    *,
+    fix: str,
+) -> None:
+    """An `InputError` unless a file's `tensors` have exactly the names and shapes of a model's."""
+    missing = [name for name in expected if name not in tensors]
+    unexpected = [name for name in tensors if name not in expected]
+    shapes = [
+        name
+        for name, value in expected.items()
+        if name in tensors and value.shape != tensors[name].shape
+    ]
     if shapes:
         name = shapes[0]
+        problem = f"shape {tuple(tensors[name].shape)} in the file, {tuple(expected[name].shape)} in the model "
         raise InputError(
-            f"shape {tuple(tensors[name].shape)} in the file, {tuple(own[name].shape)} in the model "
-            f"({len(shapes)} tensors differ)",
-            where=where,
-            field=name,
-            fix=fix,
+            f"{problem}({len(shapes)} tensors differ)", where=where, field=name, fix=fix
         )
     if missing or unexpected:
-        name = (missing + unexpected)[0]
         raise InputError(
             f"{len(missing)} tensors missing from the file, {len(unexpected)} unknown to the model",
             where=where,
-            field=name,
+            field=(missing + unexpected)[0],
             fix=fix,
         )
-    module.load_state_dict(dict(tensors))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from motionrft.files import digest
-from motionrft.reward.released import SWITCHES, readings
+from motionrft.reward.switches import SWITCHES, readings
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
 from motionrft.cli.options import Processes, RunFile
-
-if TYPE_CHECKING:
-    import torch
-
-    from motionrft.reward.settings import RewardSettings
-
-JUDGED = ("preference", "authenticity")
 
 
 @Parameter(name="*")
@@ -34,14 +27,14 @@ class StageFiles:
     """Semantic file that the stage builds on (every stage but the semantic one)."""
 
     data: Path | None = None
-    """Folder of judged motions that reward-data made (preference, authenticity)."""
+    """Folder of labelled motions that reward-data made (preference, authenticity)."""
 
 
 @app.command
 def train_reward(
     *,
     run: RunFile = RunFile(),
-    stage: Literal["semantic", "preference", "authenticity", "spl"],
+    stage: str,
     files: StageFiles,
     seed: int = 0,
     out: Path,
@@ -68,7 +61,7 @@ def train_reward(
     Parameters
     ----------
     stage
-        Which stage.
+        Which stage: semantic, preference, authenticity, spl, or another of motionrft/reward/stages.
     seed
         Seed of first weights, batches and noise.
     out
@@ -79,23 +72,36 @@ def train_reward(
     from motionrft.device import pick_device
     from motionrft.errors import InputError
     from motionrft.files import provenance, write_table
-    from motionrft.reward.files import save_branch, save_network
+    from motionrft.reward import stages
+    from motionrft.reward.branch_stage import BranchStage
+    from motionrft.reward.files import load_network
     from motionrft.reward.settings import RewardSettings
-    from motionrft.training import distributed
+    from motionrft.reward.stage import Training
+    from motionrft.training.distributed import process_group
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))
+    chosen = stages.load(stage, "--stage")
     if stage != "semantic" and files.start is None:
         raise InputError(
             "missing", where="train-reward", field="--from", fix="pass the semantic stage's file"
         )
-    if stage in JUDGED and files.data is None:
+    if isinstance(chosen, BranchStage) and files.data is None:
         raise InputError(
             "missing", where="train-reward", field="--data", fix="pass the folder reward-data made"
         )
-    with distributed.processes(pick_device(device)) as (own_device, writes):
-        checkpoint = out.with_suffix(".checkpoint.pt")
-        trained, history = _train(settings, stage, files, checkpoint, own_device, seed)
+    with process_group(pick_device(device)) as (own_device, writes):
+        training = Training(
+            settings,
+            files.features,
+            files.text,
+            out.with_suffix(".checkpoint.pt"),
+            network=None if files.start is None else load_network(files.start, own_device)[0],
+            data=files.data,
+            device=own_device,
+            seed=seed,
+        )
+        trained, history = chosen.train(training)
         if not writes:
             return
         about = {
@@ -103,43 +109,9 @@ def train_reward(
             "settings": section,
             "text": settings.text,
             "noise": asdict(settings.noise),
-            "official": asdict(settings.official),
+            "official": dict(settings.official),
             "provenance": provenance(section, seed=seed, device=str(own_device)),
         }
-        save = save_branch if stage in JUDGED else save_network
-        save(out, trained, about)
+        chosen.save(out, trained, about)
         write_table(out.with_suffix(".history.parquet"), history, about)
-        checkpoint.unlink(missing_ok=True)
-
-
-def _train(
-    settings: RewardSettings,
-    stage: str,
-    files: StageFiles,
-    checkpoint: Path,
-    device: torch.device,
-    seed: int,
-) -> tuple[Any, Any]:
-    """(what the stage trained, its history)"""
-    from motionrft.corpus.store import FeatureStore
-    from motionrft.reward.data.clips import AlignedClips
-    from motionrft.reward.data.judged import JudgedMotions
-    from motionrft.reward.files import load_network
-    from motionrft.reward.network import OFFICIAL_NAMES
-    from motionrft.reward.stages.judged import train_task
-    from motionrft.reward.stages.semantic import train_semantic, train_spl
-    from motionrft.text.features import TextCache
-
-    if files.data is not None and files.start is not None and stage in JUDGED:
-        network, _ = load_network(files.start, device)
-        store = FeatureStore(files.features)
-        normalisers = {name: store.normaliser(name) for name in OFFICIAL_NAMES}
-        judged = JudgedMotions(files.data, stage, normalisers)
-        return train_task(settings, stage, network, judged, checkpoint, device=device, seed=seed)
-    text = TextCache(files.text)
-    splits = ("train", settings.official.selection_split)
-    clips = {name: AlignedClips(files.features, tuple(OFFICIAL_NAMES), name) for name in splits}
-    if files.start is None or stage == "semantic":
-        return train_semantic(settings, clips, text, checkpoint, device=device, seed=seed)
-    network, _ = load_network(files.start, device)
-    return train_spl(settings, network, clips, text, checkpoint, device=device, seed=seed)
+        training.checkpoint.unlink(missing_ok=True)

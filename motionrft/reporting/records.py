@@ -30,7 +30,7 @@ from motionrft.configuration import load_run
 from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
 from motionrft.reporting.published import paper_order
-from motionrft.reward.released import readings
+from motionrft.reward.switches import readings
 
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")

@@ -17,14 +17,15 @@ from torch import Tensor
 from motionrft.checkpoints import read_foreign
 from motionrft.errors import InputError
 from motionrft.files import atomic, load_into
-from motionrft.reward.files import TaskBranch, fill_branch, new_branch
+from motionrft.reward.branch import TaskBranch
+from motionrft.reward.files import branch_from
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
 
 # prefixes of LoRA names: on encoder blocks, and on projections (stage 3 drops `detection` there)
 PREFIXES = {"preference": ("critic_", "critic_"), "authenticity": ("ai_detection_", "ai_")}
 # what the official trainers drop from a backbone file, and older ones left in
-FOREIGN = ("clip", "lora", "critic", "ai_detection")
+NOT_OF_THE_BACKBONE = ("clip", "lora", "critic", "ai_detection")
 # our setting: its name in `model_config`
 MODEL_CONFIG = {
     "latent_dim": "latent_dim",
@@ -119,7 +120,7 @@ def load_official_network(path: str | Path) -> tuple[RewardNetwork, OfficialRepo
     kept: dict[str, Tensor] = {}
     ignored = []
     for key, tensor in state.items():
-        if any(word in key for word in FOREIGN):
+        if any(word in key for word in NOT_OF_THE_BACKBONE):
             ignored.append(key)
         else:
             kept[key.replace(".original_linear.", ".").replace(".original_mha.", ".")] = tensor
@@ -166,18 +167,23 @@ def official_branch(
     where: str | Path = "",
 ) -> TaskBranch:
     """A branch from tensors under their official names."""
-    branch = new_branch(network, task, LoraSettings(rank, alpha))
-    names = {official_name(task, name): name for name in branch.adapter.adapter_tensors()}
-    tensors = {f"lora.{names.get(name, name)}": value for name, value in lora.items()}
+    tensors = {f"lora.{own_name(task, name)}": value for name, value in lora.items()}
     tensors |= {f"head.{name}": value for name, value in head.items()}
-    fill_branch(branch, tensors, where)
-    return branch
+    return branch_from(network, task, LoraSettings(rank, alpha), tensors, where)
 
 
 def official_name(task: str, name: str) -> str:
     """The official name of one of `MotionAdapter.adapter_tensors`."""
     block, projection = PREFIXES[task]
     return (projection if name.startswith("proj_") else block) + name
+
+
+def own_name(task: str, official: str) -> str:
+    """The inverse of `official_name`; a name that is none stays as it is."""
+    block, projection = PREFIXES[task]
+    if official.startswith(f"{projection}proj_"):
+        return official.removeprefix(projection)
+    return official.removeprefix(block)
 
 
 def export_network(path: str | Path, network: RewardNetwork) -> None:

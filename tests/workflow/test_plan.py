@@ -194,7 +194,7 @@ def test_a_switched_stage_stands_on_the_runs_own_files():
 
 
 def test_every_switch_is_measured():
-    from motionrft.reward.released import READINGS, SWITCHES
+    from motionrft.reward.switches import READINGS, SWITCHES
     from motionrft.reward.settings import OfficialBehaviour
 
     schemas = ROOT / "workflow/schemas"

@@ -3,7 +3,7 @@ from motionrft.files import atomic
 from motionrft.configuration import dump, merge, resolve, typed
 from motionrft.workflow_plan import Plan
 from motionrft.errors import InputError, storage_error
-from motionrft.reward.released import SWITCHES
+from motionrft.reward.switches import SWITCHES
 
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])

@@ -12,7 +12,7 @@ from motionrft.reporting.compare import proportion_half
 from motionrft.reporting.metrics import Metric
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table
-from motionrft.reward.released import SWITCHES, readings
+from motionrft.reward.switches import SWITCHES, readings
 
 COLUMNS = tuple(Metric(name, name, 1, 2) for name in ("sound", "official", "difference"))
 READINGS = {"released": "as released", "used": "as used in fine-tuning"}
