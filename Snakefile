@@ -16,7 +16,7 @@ min_version("9.14")
 
 # the package of this checkout, for the rules' definitions and for their commands
 sys.path.insert(0, str(workflow.basedir))
-from motionrft.configuration.outputs import keep_outputs_until_replaced
+from motionrft.workflow_outputs import keep_outputs_until_replaced
 from motionrft.workflow_plan import use_this_python
 
 use_this_python(workflow.basedir)
@@ -43,6 +43,7 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    """The whole run."""
     default_target: True
     input:
         "<results>/report.html",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from motionrft.configuration.switches import switches
 from motionrft.files import digest
-from motionrft.reward.switches import SWITCHES, readings
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
@@ -39,18 +39,16 @@ TABLES = (
     "reward_switches",
 )
 ANALYSES = ("gradients", "similarity", "memory")
-# reward stages that learn from judged motions
-JUDGED_STAGES = ("preference", "authenticity")
 LAYERS = ("backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
 
 
-def use_this_python(house: str) -> None:
+def use_this_python(checkout: str) -> None:
     """Makes `python -m motionrft` in a rule mean this checkout and the Python that runs Snakemake;
     a conda environment, activated later, still takes precedence."""
     os.environ["PYTHONPATH"] = os.pathsep.join(
-        part for part in (str(house), os.environ.get("PYTHONPATH")) if part
+        part for part in (str(checkout), os.environ.get("PYTHONPATH")) if part
     )
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 
@@ -135,104 +133,91 @@ class Plan:
 
     @property
     def reward_stages(self) -> list[str]:
-        """Stages whose score the run or one of its methods gives a weight, the semantic one first."""
-        weights = [self.run["reward"]["weights"]]
-        weights += [
-            method["reward_weights"]
-            for method in self.run["methods"].values()
-            if method.get("reward_weights")
-        ]
-        judged = [
-            name for name in JUDGED_STAGES if any(weight.get(name, 0) > 0 for weight in weights)
-        ]
-        return ["semantic", *judged]
+        """The reward's stages, the semantic one among them."""
+        return list(self.run["reward"]["stages"])
+
+    @property
+    def judged_stages(self) -> list[str]:
+        """Those that learn from judged motions."""
+        return [name for name in self.reward_stages if "data" in self.run["reward"]["stages"][name]]
 
     @property
     def refined_stages(self) -> list[str]:
-        """The self-refined semantic stage, if the run configures it: scored, and what `semantic_stage: spl` reads."""
-        return ["spl"] if self.run["reward"].get("stages", {}).get("spl") else []
+        """Those that train the semantic network further: scored beside it, and what a method's `semantic_stage` reads."""
+        return [
+            name for name in self.reward_stages if name not in ("semantic", *self.judged_stages)
+        ]
+
+    @property
+    def weighed_stages(self) -> list[str]:
+        """The semantic stage, and those whose score the run or one of its methods gives a weight."""
+        weights = [self.run["reward"]["weights"]]
+        weights += [method.get("reward_weights", {}) for method in self.run["methods"].values()]
+        return [
+            "semantic",
+            *(name for name in self.judged_stages if any(w.get(name, 0) > 0 for w in weights)),
+        ]
 
     def reward_file(self, stage: str) -> str:
         return f"{self.results}/reward/{stage}.safetensors"
 
     def reward_files(self, wildcards: Wildcards) -> list[str]:
-        """What fine-tuning reads: the files that score every method alike, and the self-refined one if its own."""
-        own = [self.run["methods"][wildcards.method].get("semantic_stage", "semantic")]
-        return [self.reward_file(stage) for stage in dict.fromkeys(self.reward_stages + own)]
+        """What fine-tuning reads: the files that score every method alike, and the network of the method's own."""
+        network = self.run["methods"][wildcards.method].get("semantic_stage", "semantic")
+        return [self.reward_file(stage) for stage in dict.fromkeys([*self.weighed_stages, network])]
 
-    def scored_rewards(self) -> list[str]:
-        return [self.reward_file(stage) for stage in self.reward_stages + self.refined_stages]
+    def start_of_reward_stage(self, wildcards: Wildcards) -> list[str]:
+        """What a stage of the reward is trained from: the semantic stage, unless it is that."""
+        return [] if wildcards.stage == "semantic" else [self.reward_file("semantic")]
 
-    def judged_data(self) -> list[str]:
-        return [f"{self.results}/reward/data/{stage}" for stage in self.reward_stages[1:]]
+    def data_of_reward_stage(self, wildcards: Wildcards) -> list[str]:
+        """The judged motions that a stage of the reward learns from."""
+        return self.judged_data([wildcards.stage])
 
-    def reward_options(self) -> str:
-        """The files of every stage and of their data, as `evaluate-reward` takes them."""
-        stages = self.reward_stages + self.refined_stages
-        options = [f"--{stage} {self.reward_file(stage)}" for stage in stages]
-        names = self.reward_stages[1:]
-        options += [f"--{n}-data {path}" for n, path in zip(names, self.judged_data(), strict=True)]
-        return " ".join(options)
+    def judged_data(self, stages: Sequence[str]) -> list[str]:
+        """The judged motions of those of the stages that have them."""
+        judged = self.judged_stages
+        return [f"{self.results}/reward/data/{stage}" for stage in stages if stage in judged]
+
+    @property
+    def scored_stages(self) -> list[str]:
+        """What `evaluate-reward` scores."""
+        return self.weighed_stages + self.refined_stages
 
     def switched_stages(self) -> list[tuple[str, str]]:
         """(switch, stage) of every stage that is trained once more with one switch as released."""
-        scored = self.reward_stages + self.refined_stages
-        chosen = self.run["analyse"].get("switches", [])
+        asked, scored = self.run["analyse"]["switches"], self.scored_stages
         return [
-            (switch, stage)
-            for switch, stages in SWITCHES.items()
-            for stage in stages
-            if (chosen == "all" or switch in chosen) and stage in scored
+            (name, stage)
+            for name, switch in switches().items()
+            for stage in switch.stages
+            if (asked == "all" or name in asked) and stage in scored
         ]
 
     def switched_scores(self) -> list[str]:
         return [
-            f"{self.results}/reward/switches/{switch}/{stage}.{reading}.parquet"
-            for switch, stage in self.switched_stages()
-            for reading in readings(switch)
+            f"{self.results}/reward/switches/{name}/{stage}.{reading}.parquet"
+            for name, stage in self.switched_stages()
+            for reading in switches()[name].readings
         ]
 
-    def start_and_data(self, wildcards: Wildcards) -> dict[str, str]:
-        """What a switched stage is trained from, and what scores of it need: the run's own files."""
-        files = {}
-        if wildcards.switched != "semantic":
-            files["start"] = self.reward_file("semantic")
-        if wildcards.switched in JUDGED_STAGES:
-            files["data"] = f"{self.results}/reward/data/{wildcards.switched}"
-        return files
-
-    def switched_training_options(self, wildcards: Wildcards) -> str:
-        """--from and --data of `train-reward`."""
-        files = self.start_and_data(wildcards)
-        names = {"start": "--from", "data": "--data"}
-        return " ".join(f"{names[name]} {path}" for name, path in files.items())
-
-    def switched_scoring_options(self, wildcards: Wildcards, input: Any) -> str:
-        """The switched stage and what it stands on, as `evaluate-reward` takes them."""
-        stage, files = wildcards.switched, self.start_and_data(wildcards)
-        options = [f"--{stage} {input.model}"]
-        if "start" in files:
-            options.append(f"--semantic {files['start']}")
-        if "data" in files:
-            options.append(f"--{stage}-data {files['data']}")
-        if wildcards.reading == "released":
-            options.append(f"--set reward.official.{wildcards.switch}=true")
-        return " ".join(options)
-
     @property
-    def _generated(self) -> dict[str, Any]:
-        """What the run says of the generated motions that are judged."""
-        return self.run["reward"]["stages"].get("authenticity", {}).get("data", {})
+    def _judged_sections(self) -> list[dict[str, Any]]:
+        """What the judged stages say of the motions they learn from."""
+        return [self.run["reward"]["stages"][name]["data"] for name in self.judged_stages]
 
     def samples(self) -> list[str]:
         """Samples of the pre-trained backbones that the judged stages learn from, all if none are named."""
-        chosen = self._generated.get("generators", "all")
-        names = self.backbones if chosen == "all" else chosen
-        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in names]
+        named = [data["generators"] for data in self._judged_sections if "generators" in data]
+        chosen = [self.backbones if names == "all" else names for names in named or ["all"]]
+        together = dict.fromkeys(name for names in chosen for name in names)
+        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in together]
 
     def prompts(self) -> int:
         """How many prompts each backbone is sampled for."""
-        return int(self._generated.get("prompts", 256))
+        return max(
+            (data["prompts"] for data in self._judged_sections if "prompts" in data), default=256
+        )
 
     def scored_model(self, wildcards: Wildcards) -> str:
         if wildcards.method == "base":
@@ -250,16 +235,16 @@ class Plan:
         ]
 
     def analyses(self) -> list[str]:
-        """Records of single denoising steps: gradients and similarity once a backbone, memory of every method."""
+        """Records of single denoising steps: of a backbone's first method, or (`every_method`) of all of them."""
         cells: dict[str, list[str]] = {}
         for cell in self.run["matrix"]:
             cells.setdefault(cell["backbone"], []).append(cell["method"])
-        chosen = self.run["analyse"].get("backbones", list(cells)[:1])
+        asked = self.run["analyse"]
         return [
             f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"
-            for backbone in chosen
+            for backbone in asked.get("backbones", list(cells)[:1])
             for what in ANALYSES
-            for method in cells.get(backbone, [])[: None if what == "memory" else 1]
+            for method in cells.get(backbone, [])[: None if what in asked["every_method"] else 1]
         ]
 
     def records(self) -> list[str]:
@@ -307,10 +292,10 @@ class Plan:
         """All of the reward but the other stages and the weights, which only fine-tuning reads."""
         reward = self.run["reward"]
         shared = {k: v for k, v in reward.items() if k not in ("stages", "weights")}
-        return digest([shared, reward.get("stages", {}).get(stage)])
+        return digest([shared, reward["stages"][stage]])
 
     def reward_data_settings(self, stage: str) -> str:
-        return digest(self.run["reward"].get("stages", {}).get(stage, {}).get("data"))
+        return digest(self.run["reward"]["stages"][stage]["data"])
 
     def finetuning_settings(self, wildcards: Wildcards) -> str:
         backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)

@@ -10,19 +10,19 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
-import pkgutil
 import sys
 from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
+from motionrft import drop_ins
 from motionrft.cli.app import app
 from motionrft.cli.options import Processes
 from motionrft.errors import InputError, storage_error
 from motionrft.training.launch import relaunch
 
-for stage in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(stage.name)
+for file in drop_ins.names(__name__):
+    importlib.import_module(f"{__name__}.{file}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

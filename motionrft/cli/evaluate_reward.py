@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile
+from motionrft.cli.options import RunFile, Several
 
 
 @Parameter(name="*")
@@ -23,23 +23,11 @@ class ScoredFiles:
     text: Path
     """Text feature file."""
 
-    semantic: Path
-    """File of the semantic stage."""
+    reward: Annotated[list[Path], Several]
+    """Files of the reward's stages, in any order."""
 
-    spl: Path | None = None
-    """File of the spl stage."""
-
-    preference: Path | None = None
-    """File of the preference stage."""
-
-    preference_data: Path | None = None
-    """Judged motions of the preference stage."""
-
-    authenticity: Path | None = None
-    """File of the authenticity stage."""
-
-    authenticity_data: Path | None = None
-    """Judged motions of the authenticity stage."""
+    data: Annotated[list[Path], Several] = field(default_factory=list)
+    """Folders of judged motions that those stages are scored on, in any order."""
 
     evaluator: Path | None = None
     """Independent evaluator, for faithfulness."""
@@ -59,9 +47,9 @@ def evaluate_reward(
     """Score a reward: retrieval, preference, authenticity, calibration, faithfulness.
 
     For example:
-        python -m motionrft evaluate-reward --semantic semantic.safetensors \\
-            --preference preference.safetensors \\
-            --preference-data data/preference \\
+        python -m motionrft evaluate-reward \\
+            --reward semantic.safetensors preference.safetensors \\
+            --data data/preference \\
             --features results/toy/features \\
             --text results/toy/text/toy.safetensors \\
             --out results/toy/reward/scores.parquet
@@ -80,28 +68,23 @@ def evaluate_reward(
         Where to compute: auto, cpu or cuda.
     """
     from motionrft.device import pick_device
-    from motionrft.evaluation.reward import report as evaluate
+    from motionrft.evaluation.reward import report
     from motionrft.files import provenance, write_table
+    from motionrft.reward.data.labelled import labelled_folders
+    from motionrft.reward.files import stage_files
     from motionrft.reward.settings import RewardSettings
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))
     chosen = pick_device(device)
-    stages = {
-        "semantic": files.semantic,
-        "spl": files.spl,
-        "preference": files.preference,
-        "authenticity": files.authenticity,
-    }
-    data = {"preference": files.preference_data, "authenticity": files.authenticity_data}
-    sources = evaluate.Sources(
+    sources = report.Sources(
         features=files.features,
         text=files.text,
-        stages={name: path for name, path in stages.items() if path is not None},
-        data={name: path for name, path in data.items() if path is not None},
+        stages=stage_files(files.reward),
+        data=labelled_folders(files.data),
         evaluator=files.evaluator,
     )
-    tables, about = evaluate.evaluate_reward(
+    tables, about = report.evaluate_reward(
         settings, sources, split=split, seed=seed, device=chosen, only_scores=only_scores
     )
     about |= {

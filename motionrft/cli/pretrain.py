@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile
+from motionrft.cli.options import RunFile, Several
 
 
 @Parameter(name="*")
@@ -23,10 +23,10 @@ class PretrainingFiles:
     text: Path
     """Text feature file."""
 
-    sources: Annotated[list[Path], Parameter(name="--from", show_default=False)] = field(
+    start: Annotated[list[Path], Several, Parameter(name="--from", show_default=False)] = field(
         default_factory=list
     )
-    """Weights to start from, the earlier stage's or the teacher's of a distilled backbone; may be repeated."""
+    """Weights to start from: the earlier stage's, or those of a distilled backbone's teacher."""
 
 
 @app.command
@@ -77,7 +77,7 @@ def pretrain(
         stage,
         files.features,
         TextCache(files.text),
-        files.sources,
+        files.start,
         checkpoint,
         chosen,
         seed,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Processes, RunFile
+from motionrft.cli.options import Processes, RunFile, Several, named
 
 
 @Parameter(name="*")
@@ -23,11 +24,15 @@ class StageFiles:
     text: Path
     """Text feature file."""
 
-    start: Annotated[Path | None, Parameter(name="--from")] = None
+    start: Annotated[list[Path], Several, Parameter(name="--from", show_default=False)] = field(
+        default_factory=list
+    )
     """Semantic file that the stage builds on (every stage but the semantic one)."""
 
-    data: Path | None = None
-    """Folder of labelled motions that reward-data made (preference, authenticity)."""
+    data: Annotated[list[Path], Several, Parameter(show_default=False)] = field(
+        default_factory=list
+    )
+    """Folder that reward-data made (the stages that learn from labelled motions)."""
 
 
 @app.command
@@ -61,7 +66,7 @@ def train_reward(
     Parameters
     ----------
     stage
-        Which stage: semantic, preference, authenticity, spl, or another of motionrft/reward/stages.
+        One of the stages of the configuration's `reward` section.
     seed
         Seed of first weights, batches and noise.
     out
@@ -70,7 +75,6 @@ def train_reward(
         Where to compute: auto, cpu or cuda.
     """
     from motionrft.device import pick_device
-    from motionrft.errors import InputError
     from motionrft.files import provenance, write_table
     from motionrft.reward import stages
     from motionrft.reward.branch_stage import BranchStage
@@ -80,24 +84,20 @@ def train_reward(
     from motionrft.training.distributed import process_group
 
     section = run.load()["reward"]
+    named(section, "stages", stage, run.config)
     settings = RewardSettings.read(section, str(run.config))
-    chosen = stages.load(stage, "--stage")
-    if stage != "semantic" and files.start is None:
-        raise InputError(
-            "missing", where="train-reward", field="--from", fix="pass the semantic stage's file"
-        )
-    if isinstance(chosen, BranchStage) and files.data is None:
-        raise InputError(
-            "missing", where="train-reward", field="--data", fix="pass the folder reward-data made"
-        )
+    chosen = stages.load(stage)
+    labelled = isinstance(chosen, BranchStage)
+    _check_number(files.start, "--from", stage != "semantic", "pass the semantic stage's file")
+    _check_number(files.data, "--data", labelled, "pass the folder that reward-data made")
     with process_group(pick_device(device)) as (own_device, writes):
         training = Training(
             settings,
             files.features,
             files.text,
             out.with_suffix(".checkpoint.pt"),
-            network=None if files.start is None else load_network(files.start, own_device)[0],
-            data=files.data,
+            network=load_network(files.start[0], own_device)[0] if files.start else None,
+            data=files.data[0] if files.data else None,
             device=own_device,
             seed=seed,
         )
@@ -115,3 +115,13 @@ def train_reward(
         chosen.save(out, trained, about)
         write_table(out.with_suffix(".history.parquet"), history, about)
         training.checkpoint.unlink(missing_ok=True)
+
+
+def _check_number(files: Sequence[Path], option: str, needed: bool, fix: str) -> None:
+    """One file where the stage needs one, else none."""
+    from motionrft.errors import InputError
+
+    if len(files) != needed:
+        problem = "missing" if not files else f"{len(files)} given, the stage reads {int(needed)}"
+        fix = fix if needed else "leave it out"
+        raise InputError(problem, where="train-reward", field=option, fix=fix)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
 
 ROOT = Path(__file__).resolve().parents[2]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -54,13 +54,10 @@ def available(folder: str) -> list[str]:
 def part(folder: str, name: str, where: str | Path) -> dict[str, Any]:
     """`config/<folder>/<name>.yaml`, or an error that lists what exists."""
     if name not in available(folder):
-        raise InputError(
-            f"unknown {folder[:-1]} {name!r}",
-            where=where,
-            field=folder,
-            fix=f"choose from {', '.join(available(folder))}, or add config/{folder}/{name}.yaml",
-        )
-    return numbers(read_yaml(ROOT / "config" / folder / f"{name}.yaml"))
+        what, file = folder.removesuffix("s"), f"config/{folder}/{name}.yaml"
+        raise unknown_name(what, name, available(folder), where=where, field=folder, add=file)
+    entry: dict[str, Any] = numbers(read_yaml(ROOT / "config" / folder / f"{name}.yaml"))
+    return entry
 
 
 def has_size(backbone: str, size: str) -> bool:

@@ -14,17 +14,19 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 
 
 @cache
-def _schema(name: str) -> dict[str, Any]:
+def read_schema(name: str) -> dict[str, Any]:
     """The schema `name`; one that `extends` another has that one's properties besides its own."""
-    schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = yaml.safe_load(
+        (SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8")
+    )
     if "extends" in schema:
-        others = _schema(schema["extends"])
+        others = read_schema(schema["extends"])
         schema["properties"] = {**others["properties"], **schema["properties"]}
         schema["$defs"] = {**others.get("$defs", {}), **schema.get("$defs", {})}
     return schema
@@ -32,7 +34,7 @@ def _schema(name: str) -> dict[str, Any]:
 
 def _retrieve(uri: str) -> Resource[Any]:
     """Another schema file that a `$ref` names."""
-    return DRAFT202012.create_resource(_schema(uri.removesuffix(".schema.yaml")))
+    return DRAFT202012.create_resource(read_schema(uri.removesuffix(".schema.yaml")))
 
 
 def has_schema(name: str) -> bool:
@@ -41,7 +43,7 @@ def has_schema(name: str) -> bool:
 
 def steps_counted(name: str, section: dict[str, Any]) -> dict[str, int]:
     """Those values of `section` (its `options`) that the schema marks as counts of denoising steps."""
-    rule = _schema(name)["properties"]["options"]
+    rule = read_schema(name)["properties"]["options"]
     return dict(_counted(rule, section.get("options", {})))
 
 
@@ -51,19 +53,6 @@ def _counted(rule: dict[str, Any], section: dict[str, Any]) -> Iterator[tuple[st
             yield key, section[key]
         elif isinstance(section.get(key), dict):
             yield from ((f"{key}.{name}", count) for name, count in _counted(inner, section[key]))
-
-
-def _unknown_kind(name: str, where: str | Path) -> InputError:
-    """Of a section whose kind is found by its schema's name, <section>-<kind>."""
-    section, _, kind = name.partition("-")
-    files = sorted(SCHEMAS.glob(f"{section}-*.schema.yaml"))
-    known = [path.name.removesuffix(".schema.yaml").partition("-")[2] for path in files]
-    return InputError(
-        f"unknown kind {kind!r}",
-        where=where,
-        field=f"{section}.kind",
-        fix=f"choose from {', '.join(known)}, or add workflow/schemas/{name}.schema.yaml",
-    )
 
 
 def _fill(value: Any, schema: dict[str, Any]) -> None:
@@ -81,20 +70,20 @@ def _described(error: ValidationError, schema: dict[str, Any]) -> str:
     """What the schema says of the offending key, or of the nearest key around it."""
     if error.validator == "required" and isinstance(error.schema, dict):
         missing = next(key for key in error.schema["required"] if key not in error.instance)
-        described = error.schema.get("properties", {}).get(missing, {}).get("description", "")
+        described: str = error.schema.get("properties", {}).get(missing, {}).get("description", "")
         if described:
             return described
     if isinstance(error.schema, dict) and isinstance(error.schema.get("description"), str):
-        return error.schema["description"]
-    found: str = ""
+        return str(error.schema["description"])
+    nearest: str = ""
     place: Any = schema
     for step in error.absolute_schema_path:
         if step == "$ref":
             break
         place = place[step]
         if isinstance(place, dict) and isinstance(place.get("description"), str):
-            found = place["description"]
-    return found
+            nearest = place["description"]
+    return nearest
 
 
 def validate(
@@ -104,10 +93,7 @@ def validate(
 
     `field` is where in the file `value` stands.
     """
-    try:
-        schema = _schema(name)
-    except FileNotFoundError:
-        raise _unknown_kind(name, where) from None
+    schema = read_schema(name)
     _fill(value, schema)
     registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]
     error = best_match(Draft202012Validator(schema, registry=registry).iter_errors(value))
@@ -128,3 +114,19 @@ def validate(
         field=".".join([*filter(None, [field]), *map(str, error.absolute_path)]),
         fix=" ".join(fix.split()),
     )
+
+
+def validate_kind(
+    value: dict[str, Any], section: str, kind: str, where: str | Path, field: str
+) -> dict[str, Any]:
+    """`validate` for one of several kinds of a section, each with its schema <section>-<kind>.
+
+    `field` is where in the file `value` stands: the section, whose key `kind` names it, or a key of that name.
+    """
+    if not has_schema(f"{section}-{kind}"):
+        files = sorted(SCHEMAS.glob(f"{section}-*.schema.yaml"))
+        known = [path.name.removesuffix(".schema.yaml").partition("-")[2] for path in files]
+        place = f"{field}.kind" if value.get("kind") == kind else field
+        file = f"workflow/schemas/{section}-{kind}.schema.yaml"
+        raise unknown_name("kind", kind, known, where=where, field=place, add=file)
+    return validate(value, f"{section}-{kind}", where, field)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from motionrft.configuration.files import available, has_size
-from motionrft.errors import InputError
+from motionrft.configuration.switches import switches
+from motionrft.errors import unknown_name
 
 
 def chosen(run: dict[str, Any], kind: str) -> list[str]:
@@ -29,12 +30,8 @@ def among(
     names, known = list(names), dict.fromkeys([*selected, *available(kind)])
     for name in names:
         if name not in known:
-            raise InputError(
-                f"unknown {kind.removesuffix('s')} {name!r}",
-                where=where,
-                field=field,
-                fix=f"choose from {', '.join(known)}, or add config/{kind}/{name}.yaml",
-            )
+            what, file = kind.removesuffix("s"), f"config/{kind}/{name}.yaml"
+            raise unknown_name(what, name, known, where=where, field=field, add=file)
     return [name for name in names if name in selected]
 
 
@@ -68,22 +65,40 @@ def matrix_cells(
     ]
 
 
-def narrow_generators(
-    run: dict[str, Any], backbones: Collection[str], where: str | Path
-) -> dict[str, Any]:
-    """The reward section with the authenticity stage's generators narrowed to the run's backbones.
+def narrow_generators(run: dict[str, Any], where: str | Path) -> None:
+    """Narrows, in place, the generators whose samples a stage of the reward judges to the run's backbones.
 
     If none of those named is left, all of the run's generate; one that is left alone is not held out.
     """
-    data = run["reward"]["stages"].get("authenticity", {}).get("data", {})
-    place = "reward.stages.authenticity.data"
-    names = data.get("generators", "all")
-    if names != "all":
-        names = among(names, backbones, "backbones", where, f"{place}.generators") or "all"
-        data["generators"] = names
-    held_out = data.get("held_out", [])
-    if held_out:
-        held_out = among(held_out, backbones, "backbones", where, f"{place}.held_out")
-        generators = backbones if names == "all" else names
-        data["held_out"] = [] if set(generators) <= set(held_out) else held_out
-    return run["reward"]
+    backbones = run["backbones"]
+    for stage, section in run["reward"]["stages"].items():
+        data, place = section.get("data", {}), f"reward.stages.{stage}.data"
+        generators = data.get("generators", "all")
+        if generators != "all":
+            generators = among(generators, backbones, "backbones", where, f"{place}.generators")
+            data["generators"] = generators = generators or "all"
+        held_out = data.get("held_out", [])
+        if held_out:
+            held_out = among(held_out, backbones, "backbones", where, f"{place}.held_out")
+            names = backbones if generators == "all" else generators
+            data["held_out"] = [] if set(names) <= set(held_out) else held_out
+
+
+def check_switches(run: dict[str, Any], where: str | Path) -> None:
+    """The switches whose effect is measured exist."""
+    asked = run["analyse"]["switches"]
+    for name in [] if asked == "all" else asked:
+        if name not in switches():
+            raise unknown_name("switch", name, switches(), where=where, field="analyse.switches")
+
+
+def check_resources(run: dict[str, Any], where: str | Path) -> None:
+    """Names in the `resources` table are backbones and methods that exist."""
+    for rule, row in run["resources"].items():
+        for kind in ("backbones", "methods"):
+            among(row.get(kind, {}), run[kind], kind, where, f"resources.{rule}.{kind}")
+        for cell in row.get("cells", {}):
+            backbone, _, method = cell.partition("/")
+            place = f"resources.{rule}.cells.{cell}"
+            among([backbone], run["backbones"], "backbones", where, place)
+            among([method], run["methods"], "methods", where, place)

@@ -6,7 +6,6 @@ Drop-in: `motionrft/finetune/methods/<family>.py` defines `METHOD`, a frozen dat
 
 from __future__ import annotations
 
-import importlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from motionrft import drop_ins
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.errors import InputError
@@ -112,17 +112,10 @@ def require_count(value: int, steps: int, option: str) -> None:
 
 def method_family(name: str) -> type[Method]:
     """The `METHOD` of `motionrft/finetune/methods/<name>.py`."""
-    try:
-        module = importlib.import_module(f"motionrft.finetune.methods.{name}")
-    except ModuleNotFoundError:
-        module = None
-    if module is None or not hasattr(module, "METHOD"):
-        raise InputError(
-            f"unknown method family {name!r}",
-            field="family",
-            fix=f"add motionrft/finetune/methods/{name}.py with METHOD",
-        )
-    return module.METHOD
+    method: type[Method] = drop_ins.load(
+        "motionrft.finetune.methods", name, "method family", "family"
+    ).METHOD
+    return method
 
 
 def read_method(settings: dict[str, Any], steps: int, reward_form: str) -> Method:

@@ -16,7 +16,6 @@ from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
-from motionrft.files import read_tensors
 from motionrft.finetune.batch import Material, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.loop import Course
@@ -32,6 +31,7 @@ from motionrft.finetune.validation import (
     spread,
 )
 from motionrft.reward import terms
+from motionrft.reward.files import stage_files
 from motionrft.reward.latent import draws as latent_draws
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.text.features import TextCache
@@ -85,7 +85,7 @@ def prepare(
     )
     method = read_method(section, len(table), entry["reward_form"])
     trained, adapters = open_weights(backbone, settings, seed)
-    stages = reward_stages(files.rewards)
+    stages = stage_files(files.rewards)
     yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
     own = f"config/methods/{method_name}.yaml"
     scorer = yardstick
@@ -160,27 +160,6 @@ def open_weights(
             parameter.requires_grad_(True)
     set_training(backbone, trained, settings.train_dropout)
     return trained, adapters
-
-
-def reward_stages(files: Sequence[Path]) -> dict[str, Path]:
-    """The files by the stage their headers name."""
-    stages: dict[str, Path] = {}
-    for file in files:
-        about = read_tensors(file)[1]
-        kind = str(about.get("kind", ""))
-        if not kind.startswith("reward-"):
-            raise InputError(
-                "not a reward file of this suite", where=file, fix="pass the files of train-reward"
-            )
-        # self-refinement ends in a semantic network too
-        stages["spl" if about.get("stage") == "spl" else kind.removeprefix("reward-")] = file
-    if "spl" in stages:
-        stages.setdefault("semantic", stages["spl"])
-    if "semantic" not in stages:
-        raise InputError(
-            "no semantic stage among the reward files", where="--reward", fix="pass it first"
-        )
-    return stages
 
 
 def refined(stages: dict[str, Path], where: str) -> dict[str, Path]:

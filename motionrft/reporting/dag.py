@@ -21,26 +21,16 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "text": ("corpus", "text_encoder"),
     "train_evaluator": ("features", "text"),
     "pretrain": ("features", "text"),
-    "train_reward": ("features", "text"),
+    "train_reward": ("features", "text", "reward_data"),
     "sample": ("features", "text", "pretrain"),
     "reward_data": ("features", "sample"),
-    "train_reward_judged": ("features", "text", "train_reward", "reward_data"),
-    "train_reward_spl": ("features", "text", "train_reward"),
-    "evaluate_reward": (
-        "features", "text", "train_evaluator", "train_reward", "train_reward_judged",
-        "train_reward_spl", "reward_data",
-    ),
+    "evaluate_reward": ("features", "text", "train_evaluator", "train_reward", "reward_data"),
     "train_reward_switched": ("features", "text", "train_reward", "reward_data"),
     "evaluate_reward_switched": (
         "features", "text", "train_reward", "reward_data", "train_reward_switched",
     ),
-    "finetune": (
-        "features", "text", "train_evaluator", "pretrain", "train_reward", "train_reward_judged",
-        "train_reward_spl",
-    ),
-    "analyse": (
-        "features", "text", "pretrain", "train_reward", "train_reward_judged", "train_reward_spl",
-    ),
+    "finetune": ("features", "text", "train_evaluator", "pretrain", "train_reward"),
+    "analyse": ("features", "text", "pretrain", "train_reward"),
     "evaluate_real": ("features", "text", "train_evaluator"),
     "evaluate": ("features", "text", "train_evaluator", "pretrain", "finetune"),
     "tables": RECORDS,
@@ -55,14 +45,13 @@ def counts(records: Records) -> dict[str, int]:
     from motionrft.workflow_plan import Plan
 
     plan = Plan(records.run)
-    judged = len(plan.reward_stages) - 1
+    judged = len(plan.judged_data(plan.scored_stages))
     made = sum(not {"source", "sources"} & set(entry) for entry in records.run["text"].values())
     trained = set(plan.weights_of.values()) - set(plan.official)
     total = {
         "corpus": 1, "features": 1, "text_encoder": made, "text": len(records.run["text"]),
         "train_evaluator": 1, "pretrain": sum(len(plan.stages(name)) for name in trained),
-        "train_reward": 1, "sample": len(plan.samples()) if judged else 0, "reward_data": judged,
-        "train_reward_judged": judged, "train_reward_spl": len(plan.refined_stages),
+        "train_reward": len(plan.scored_stages), "sample": len(plan.samples()) if judged else 0, "reward_data": judged,
         "evaluate_reward": 1, "train_reward_switched": len(plan.switched_stages()),
         "evaluate_reward_switched": len(plan.switched_scores()), "finetune": len(plan.cells), "analyse": len(plan.analyses()),
         "evaluate_real": 1, "evaluate": len(plan.evaluations()), "tables": 1, "figures": 1, "page": 1,

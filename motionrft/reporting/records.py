@@ -27,10 +27,10 @@ from typing import Any
 import pandas as pd
 
 from motionrft.configuration import load_run
+from motionrft.configuration.switches import switches
 from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
 from motionrft.reporting.published import paper_order
-from motionrft.reward.switches import readings
 
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
@@ -150,7 +150,10 @@ class Records:
     def switched(self, switch: str, stage: str) -> dict[str, pd.DataFrame]:
         """Scores of a stage trained with one switch as released, by reading; empty before the first."""
         folder = self.folder / "reward/switches" / switch
-        paths = {reading: folder / f"{stage}.{reading}.parquet" for reading in readings(switch)}
+        paths = {
+            reading: folder / f"{stage}.{reading}.parquet"
+            for reading in switches()[switch].readings
+        }
         return {reading: read_table(path)[0] for reading, path in paths.items() if path.exists()}
 
     def diverged(self, switch: str, stage: str) -> int | None:

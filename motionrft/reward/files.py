@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +79,32 @@ def branch_from(
         for name, value in expected.items():
             value.copy_(tensors[name])
     return branch.freeze()
+
+
+def stage_files(files: Sequence[Path]) -> dict[str, Path]:
+    """The files of a reward by the stage that their headers name; `semantic` is always among them.
+
+    A stage that trained the semantic network further is saved as one; where it stands alone, it is the
+    semantic stage too.
+    """
+    stages: dict[str, Path] = {}
+    refined: list[str] = []
+    for file in files:
+        about = read_tensors(file)[1]
+        kind, stage = str(about.get("kind", "")), about.get("stage")
+        if not kind.startswith("reward-"):
+            raise InputError(
+                "not a reward file of this suite", where=file, fix="pass the files of train-reward"
+            )
+        name = kind.removeprefix("reward-")
+        if name == "semantic" and stage not in (None, "semantic", "official"):
+            refined.append(stage)
+            name = stage
+        stages[name] = file
+    for name in refined:
+        stages.setdefault("semantic", stages[name])
+    if "semantic" not in stages:
+        raise InputError(
+            "no semantic stage among the reward files", where="--reward", fix="pass it first"
+        )
+    return stages

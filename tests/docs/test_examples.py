@@ -41,7 +41,7 @@ def house(tmp_path, monkeypatch):
         target.write_text(text, encoding="utf-8")
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(schema, "SCHEMAS", tmp_path / "workflow" / "schemas")
-    schema._schema.cache_clear()
+    schema.read_schema.cache_clear()
     made = []
     for name in BLOCKS:
         if name.endswith(".py"):
@@ -52,7 +52,7 @@ def house(tmp_path, monkeypatch):
     yield tmp_path
     for name in made:
         sys.modules.pop(name, None)
-    schema._schema.cache_clear()
+    schema.read_schema.cache_clear()
 
 
 def texts(rows, width):

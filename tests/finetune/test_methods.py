@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import pytest
 
 from motionrft.errors import InputError
+from motionrft.finetune import method
 from motionrft.finetune.method import read_method
 from motionrft.finetune.methods.alignprop import AlignProp
 from motionrft.finetune.methods.draft import Draft
@@ -115,8 +114,8 @@ def test_the_form_is_the_backbones_unless_a_method_names_one(monkeypatch):
     class Either(Draft):
         form: str = "one_step"
 
-    room = SimpleNamespace(METHOD=Either)
-    monkeypatch.setitem(sys.modules, "motionrft.finetune.either", room)
+    families = {"either": Either, "easytune": EasyTune, "draft": Draft}
+    monkeypatch.setattr(method, "method_family", families.__getitem__)
     for family, options in (("either", {"k": 1}), ("easytune", {})):
         own = {"family": family, "options": {**options, "form": "one_step"}}
         assert read_method(own, 5, "noise_aware").form == "one_step"

@@ -288,13 +288,8 @@ def test_commands_end_to_end(corpus, tmp_path, capsys):
         folder, _ = judged_folder(tmp_path / task, corpus, task)
         arguments = ["--stage", task, *start, "--data", str(folder), "--out", str(files[task])]
         assert main(["train-reward", *common, *arguments]) == 0
-    options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-    options += [
-        "--preference-data",
-        str(tmp_path / "preference"),
-        "--authenticity-data",
-        str(tmp_path / "authenticity"),
-    ]
+    options = ["--reward", *map(str, files.values())]
+    options += ["--data", *(str(tmp_path / task) for task in ("preference", "authenticity"))]
     assert (
         main(["evaluate-reward", *common, *options, "--out", str(tmp_path / "scores.parquet")]) == 0
     )
@@ -334,6 +329,9 @@ def test_commands_end_to_end(corpus, tmp_path, capsys):
     assert "val/score" in set(history["name"])
     assert main(["train-reward", *common, "--stage", "preference", *start, "--out", "x"]) == 2
     assert "--data: missing" in capsys.readouterr().err
+    misread = ["--stage", "semantic", *start, "--out", "x"]
+    assert main(["train-reward", *common, *misread]) == 2
+    assert "--from: 1 given, the stage reads 0" in capsys.readouterr().err
 
 
 def test_settings_mistakes_are_named():

@@ -97,9 +97,7 @@ CHANGES = {
     "the reward": (
         ("reward={network: {layers: 2}}",),
         {
-            "train_reward": 1,
-            "train_reward_spl": 1,
-            "train_reward_judged": 2,
+            "train_reward": 4,
             "evaluate_reward": 1,
             "finetune": 2,
             "evaluate": 2,
@@ -151,3 +149,9 @@ def test_a_mistake_is_one_line(tmp_path):
     assert "Fix: choose from" in line
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
+
+
+def test_every_target_says_what_it_is(tmp_path):
+    listed = snakemake(tmp_path, "ci", "--list-rules").stdout.splitlines()
+    assert len(listed) > 20
+    assert [line for line in listed if not line.endswith(".)")] == []

@@ -16,7 +16,7 @@ SNAKEFILE = f"""
 import sys
 
 sys.path.insert(0, {str(ROOT)!r})
-from motionrft.configuration.outputs import keep_outputs_until_replaced
+from motionrft.workflow_outputs import keep_outputs_until_replaced
 
 keep_outputs_until_replaced()
 SETTING = config.get("setting", "one")

@@ -2,6 +2,7 @@
 
 
 rule pretrain:
+    """One stage of a backbone, trained from scratch."""
     input:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
@@ -24,14 +25,14 @@ rule pretrain:
         settings=PLAN.pretraining_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
-        start=lambda wildcards, input: [f"--from {file}" for file in input.start],
     shell:
         "python -m motionrft pretrain --config {params.config:q} --backbone {wildcards.backbone} "
-        "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} {params.start} "
+        "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} --from {input.start:q} "
         "--device {resources.device} --out {output.model:q} > {log:q} 2>&1"
 
 
 rule import_backbone:
+    """A backbone read from its official checkpoint."""
     input:
         checkpoint=lambda wildcards: PLAN.run["backbones"][wildcards.backbone][
             "checkpoint"

@@ -1,9 +1,10 @@
 # What every stage shares: the resolved configuration and what is derived from it (motionrft/workflow_plan.py).
-from motionrft.files import atomic
 from motionrft.configuration import dump, merge, resolve, typed
-from motionrft.workflow_plan import Plan
+from motionrft.configuration.switches import switches
 from motionrft.errors import InputError, storage_error
-from motionrft.reward.switches import SWITCHES
+from motionrft.files import atomic
+from motionrft.finetune.cells import check_cells
+from motionrft.workflow_plan import Plan
 
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])
@@ -11,6 +12,7 @@ SOURCE = ", ".join(
 
 try:
     PLAN = Plan(resolve(merge(config, typed(workflow.config_settings.config)), SOURCE))
+    check_cells(PLAN.run, SOURCE)
 except InputError as error:
     raise WorkflowError(f"error: {error}") from None
 
@@ -28,9 +30,7 @@ wildcard_constraints:
     stage="|".join(PLAN.all_stages),
     seed=r"\d+",
     what="gradients|similarity|memory",
-    judged="preference|authenticity",
-    switch="|".join(SWITCHES),
-    switched="semantic|preference|authenticity|spl",
+    switch="|".join(switches()),
     reading="released|used",
     table="[^/.]+",
 

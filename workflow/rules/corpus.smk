@@ -2,6 +2,7 @@
 
 
 rule corpus:
+    """Motions, captions and splits of a source, packed."""
     output:
         about="<results>/corpus/corpus.json",
         clips="<results>/corpus/clips.parquet",
@@ -25,6 +26,7 @@ rule corpus:
 
 
 rule features:
+    """The three representations of the corpus, and their statistics."""
     input:
         about="<results>/corpus/corpus.json",
         clips="<results>/corpus/clips.parquet",

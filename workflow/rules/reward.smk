@@ -1,33 +1,40 @@
-# MotionReward: the semantic stage, what the later stages learn from, the later stages, its scores, and what the
-# released code's ways (`reward.official`) change in them.
+# MotionReward: its stages, the judged motions that some of them learn from, its scores, and what the released
+# code's ways (`reward.official`) change in them.
+REWARD_STAGES = "|".join(PLAN.reward_stages)
 
 
 rule train_reward:
+    """One stage of the reward: the semantic one, or one that builds on it."""
     input:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_file(PLAN.run["reward"]["text"]),
+        start=PLAN.start_of_reward_stage,
+        data=PLAN.data_of_reward_stage,
     output:
-        "<results>/reward/semantic.safetensors",
+        "<results>/reward/{stage}.safetensors",
     log:
-        "<logs>/reward/semantic.log",
+        "<logs>/reward/{stage}.log",
     benchmark:
-        "<benchmarks>/reward/semantic.jsonl"
+        "<benchmarks>/reward/{stage}.jsonl"
+    wildcard_constraints:
+        stage=REWARD_STAGES,
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("train_reward")
     resources:
         **PLAN.resources("train_reward"),
     params:
-        settings=PLAN.reward_settings("semantic"),
+        settings=lambda wildcards: PLAN.reward_settings(wildcards.stage),
         config=CONFIG,
         features=subpath(input.features, parent=True),
     shell:
-        "python -m motionrft train-reward --config {params.config:q} --stage semantic "
-        "--features {params.features:q} --text {input.text:q} "
+        "python -m motionrft train-reward --config {params.config:q} --stage {wildcards.stage} "
+        "--features {params.features:q} --text {input.text:q} --from {input.start:q} --data {input.data:q} "
         "--device {resources.device} --processes {resources.gpu} --out {output:q} > {log:q} 2>&1"
 
 
 rule sample:
+    """Motions of a pre-trained backbone, for stages that learn from generated ones."""
     input:
         model=lambda wildcards: PLAN.base_model(wildcards.backbone),
         features="<results>/features/stats.safetensors",
@@ -55,86 +62,37 @@ rule sample:
 
 
 rule reward_data:
+    """Judged motions that a stage of the reward learns from."""
     input:
         features="<results>/features/stats.safetensors",
         samples=PLAN.samples(),
     output:
-        directory("<results>/reward/data/{judged}"),
+        directory("<results>/reward/data/{stage}"),
     log:
-        "<logs>/reward/{judged}-data.log",
+        "<logs>/reward/{stage}-data.log",
     benchmark:
-        "<benchmarks>/reward/{judged}-data.jsonl"
+        "<benchmarks>/reward/{stage}-data.jsonl"
+    wildcard_constraints:
+        stage="|".join(PLAN.judged_stages) or "none",
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("reward_data")
     resources:
         **PLAN.resources("reward_data"),
     params:
-        settings=lambda wildcards: PLAN.reward_data_settings(wildcards.judged),
+        settings=lambda wildcards: PLAN.reward_data_settings(wildcards.stage),
         config=CONFIG,
         features=subpath(input.features, parent=True),
     shell:
-        "python -m motionrft reward-data --config {params.config:q} --kind {wildcards.judged} "
+        "python -m motionrft reward-data --config {params.config:q} --kind {wildcards.stage} "
         "--features {params.features:q} --samples {input.samples:q} --out {output:q} > {log:q} 2>&1"
 
 
-rule train_reward_judged:
-    input:
-        features="<results>/features/stats.safetensors",
-        text=PLAN.text_file(PLAN.run["reward"]["text"]),
-        start="<results>/reward/semantic.safetensors",
-        data="<results>/reward/data/{judged}",
-    output:
-        "<results>/reward/{judged}.safetensors",
-    log:
-        "<logs>/reward/{judged}.log",
-    benchmark:
-        "<benchmarks>/reward/{judged}.jsonl"
-    conda:
-        "../../envs/motionrft.yaml"
-    threads: PLAN.threads("train_reward")
-    resources:
-        **PLAN.resources("train_reward"),
-    params:
-        settings=lambda wildcards: PLAN.reward_settings(wildcards.judged),
-        config=CONFIG,
-        features=subpath(input.features, parent=True),
-    shell:
-        "python -m motionrft train-reward --config {params.config:q} --stage {wildcards.judged} "
-        "--features {params.features:q} --text {input.text:q} --from {input.start:q} --data {input.data:q} "
-        "--device {resources.device} --processes {resources.gpu} --out {output:q} > {log:q} 2>&1"
-
-
-rule train_reward_spl:
-    input:
-        features="<results>/features/stats.safetensors",
-        text=PLAN.text_file(PLAN.run["reward"]["text"]),
-        start="<results>/reward/semantic.safetensors",
-    output:
-        "<results>/reward/spl.safetensors",
-    log:
-        "<logs>/reward/spl.log",
-    benchmark:
-        "<benchmarks>/reward/spl.jsonl"
-    conda:
-        "../../envs/motionrft.yaml"
-    threads: PLAN.threads("train_reward")
-    resources:
-        **PLAN.resources("train_reward"),
-    params:
-        settings=PLAN.reward_settings("spl"),
-        config=CONFIG,
-        features=subpath(input.features, parent=True),
-    shell:
-        "python -m motionrft train-reward --config {params.config:q} --stage spl "
-        "--features {params.features:q} --text {input.text:q} --from {input.start:q} "
-        "--device {resources.device} --processes {resources.gpu} --out {output:q} > {log:q} 2>&1"
-
-
 rule evaluate_reward:
+    """Scores of the reward itself."""
     input:
-        stages=PLAN.scored_rewards(),
-        data=PLAN.judged_data(),
+        reward=[PLAN.reward_file(stage) for stage in PLAN.scored_stages],
+        data=PLAN.judged_data(PLAN.scored_stages),
         features="<results>/features/stats.safetensors",
         text=PLAN.text_file(PLAN.run["reward"]["text"]),
         evaluator="<results>/evaluator/model.safetensors",
@@ -152,52 +110,59 @@ rule evaluate_reward:
     params:
         config=CONFIG,
         features=subpath(input.features, parent=True),
-        stages=PLAN.reward_options(),
     shell:
-        "python -m motionrft evaluate-reward --config {params.config:q} {params.stages} "
-        "--features {params.features:q} --text {input.text:q} --evaluator {input.evaluator:q} "
-        "--device {resources.device} --out {output:q} > {log:q} 2>&1"
+        "python -m motionrft evaluate-reward --config {params.config:q} --reward {input.reward:q} "
+        "--data {input.data:q} --features {params.features:q} --text {input.text:q} "
+        "--evaluator {input.evaluator:q} --device {resources.device} --out {output:q} > {log:q} 2>&1"
 
 
 rule train_reward_switched:
+    """A stage of the reward trained once more, in one way as the released code does."""
     input:
-        unpack(PLAN.start_and_data),
         features="<results>/features/stats.safetensors",
         text=PLAN.text_file(PLAN.run["reward"]["text"]),
+        start=PLAN.start_of_reward_stage,
+        data=PLAN.data_of_reward_stage,
     output:
-        "<results>/reward/switches/{switch}/{switched}.safetensors",
+        "<results>/reward/switches/{switch}/{stage}.safetensors",
     log:
-        "<logs>/reward/switches/{switch}-{switched}.log",
+        "<logs>/reward/switches/{switch}-{stage}.log",
     benchmark:
-        "<benchmarks>/reward/switches/{switch}-{switched}.jsonl"
+        "<benchmarks>/reward/switches/{switch}-{stage}.jsonl"
+    wildcard_constraints:
+        stage=REWARD_STAGES,
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("train_reward")
     resources:
         **PLAN.resources("train_reward"),
     params:
-        settings=lambda wildcards: PLAN.reward_settings(wildcards.switched),
+        settings=lambda wildcards: PLAN.reward_settings(wildcards.stage),
         config=CONFIG,
         features=subpath(input.features, parent=True),
-        options=PLAN.switched_training_options,
     shell:
         "python -m motionrft train-reward --config {params.config:q} --set reward.official.{wildcards.switch}=true "
-        "--stage {wildcards.switched} {params.options} --features {params.features:q} --text {input.text:q} "
+        "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} "
+        "--from {input.start:q} --data {input.data:q} "
         "--device {resources.device} --processes {resources.gpu} --out {output:q} > {log:q} 2>&1"
 
 
 rule evaluate_reward_switched:
+    """Scores of a stage that was trained with a switch."""
     input:
-        unpack(PLAN.start_and_data),
-        model="<results>/reward/switches/{switch}/{switched}.safetensors",
+        model="<results>/reward/switches/{switch}/{stage}.safetensors",
+        start=PLAN.start_of_reward_stage,
+        data=PLAN.data_of_reward_stage,
         features="<results>/features/stats.safetensors",
         text=PLAN.text_file(PLAN.run["reward"]["text"]),
     output:
-        "<results>/reward/switches/{switch}/{switched}.{reading}.parquet",
+        "<results>/reward/switches/{switch}/{stage}.{reading}.parquet",
     log:
-        "<logs>/reward/switches/{switch}-{switched}-{reading}.log",
+        "<logs>/reward/switches/{switch}-{stage}-{reading}.log",
     benchmark:
-        "<benchmarks>/reward/switches/{switch}-{switched}-{reading}.jsonl"
+        "<benchmarks>/reward/switches/{switch}-{stage}-{reading}.jsonl"
+    wildcard_constraints:
+        stage=REWARD_STAGES,
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("evaluate_reward")
@@ -206,8 +171,12 @@ rule evaluate_reward_switched:
     params:
         config=CONFIG,
         features=subpath(input.features, parent=True),
-        options=PLAN.switched_scoring_options,
+        switch=lambda wildcards: (
+            f"--set reward.official.{wildcards.switch}=true"
+            if wildcards.reading == "released"
+            else ""
+        ),
     shell:
-        "python -m motionrft evaluate-reward --config {params.config:q} {params.options} "
-        "--features {params.features:q} --text {input.text:q} --only-scores "
-        "--device {resources.device} --out {output:q} > {log:q} 2>&1"
+        "python -m motionrft evaluate-reward --config {params.config:q} {params.switch} "
+        "--reward {input.model:q} {input.start:q} --data {input.data:q} --features {params.features:q} "
+        "--text {input.text:q} --only-scores --device {resources.device} --out {output:q} > {log:q} 2>&1"

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from motionrft.configuration.switches import switches
 from motionrft.reporting.cells import command
 from motionrft.reporting.compare import proportion_half
 from motionrft.reporting.metrics import Metric
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table
-from motionrft.reward.switches import SWITCHES, readings
 
 COLUMNS = tuple(Metric(name, name, 1, 2) for name in ("sound", "official", "difference"))
 READINGS = {"released": "as released", "used": "as used in fine-tuning"}
@@ -93,10 +93,10 @@ def reward_switches(records: Records) -> Table:
     """Effect of each switch of `reward.official` on the scores of the stages it concerns."""
     rows: list[Row] = []
     missing: list[Row] = []
-    for switch, stages in SWITCHES.items():
-        for stage in stages:
+    for switch, described in switches().items():
+        for stage in described.stages:
             scores = records.switched(switch, stage)
-            if len(scores) < len(readings(switch)):
+            if len(scores) < len(described.readings):
                 cells = {metric.key: Cell() for metric in COLUMNS}
                 missing.append(Row((switch, stage, "all", ""), cells, switch))
                 continue

@@ -1,19 +1,19 @@
-"""What no schema of one section can say: whether backbone, method, run and resources go together."""
+"""What no schema of one section can say: whether backbone, method and run go together. Free of torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from motionrft import drop_ins
 from motionrft.configuration.schema import has_schema, steps_counted
-from motionrft.configuration.selection import among
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
+from motionrft.finetune.settings import cell_settings
 
 
 def check_cells(run: dict[str, Any], where: str | Path) -> None:
     """Raises `InputError` on the first cell of the matrix that could not be fine-tuned."""
-    from motionrft.finetune.settings import cell_settings
-
+    check_weights(run, where)
     for cell in run["matrix"]:
         backbone, method = cell["backbone"], cell["method"]
         field = f"{method} on {backbone}"
@@ -42,13 +42,16 @@ def _check_steps(
             )
 
 
-def check_resources(run: dict[str, Any], where: str | Path) -> None:
-    """Names in the `resources` table are rules, backbones and methods that exist."""
-    for rule, row in run["resources"].items():
-        for kind in ("backbones", "methods"):
-            among(row.get(kind, {}), run[kind], kind, where, f"resources.{rule}.{kind}")
-        for cell in row.get("cells", {}):
-            backbone, _, method = cell.partition("/")
-            place = f"resources.{rule}.cells.{cell}"
-            among([backbone], run["backbones"], "backbones", where, place)
-            among([method], run["methods"], "methods", where, place)
+def check_weights(run: dict[str, Any], where: str | Path) -> None:
+    """Every weight, the run's and its methods', is of a term that this run's reward has."""
+    stages = run["reward"]["stages"]
+    scored = ["semantic", "m2m", *(name for name, stage in stages.items() if "data" in stage)]
+    known = [*scored, *drop_ins.names("motionrft.reward.terms")]
+    sections = {"reward.weights": run["reward"]["weights"]}
+    for name, method in run["methods"].items():
+        sections[f"methods.{name}.reward_weights"] = method.get("reward_weights", {})
+    for place, weights in sections.items():
+        for name in weights:
+            if name not in known:
+                file = f"motionrft/reward/terms/{name}.py"
+                raise unknown_name("term", name, known, where=where, field=place, add=file)

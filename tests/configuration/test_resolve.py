@@ -7,6 +7,7 @@ from motionrft.cli import main
 from motionrft.configuration import apply_set, dump, load_run, resolve, typed
 from motionrft.configuration.files import ROOT, available, read_yaml
 from motionrft.errors import InputError
+from motionrft.finetune.cells import check_cells
 from motionrft.finetune.settings import cell_settings
 
 RUNS = sorted((ROOT / "config").glob("*.yaml"))
@@ -195,6 +196,14 @@ MISTAKES = {
         toy(resources={"default": {"mem_mb": 3}}),
         ["resources.default.mem_mb"],
     ),
+    "an unknown stage of the reward": (
+        toy(reward={"stages": {"sematic": {"train": {}}}}),
+        ["reward.stages.sematic", "semantic"],
+    ),
+    "an unknown switch": (
+        toy(analyse={"switches": ["nois"]}),
+        ["analyse.switches", "nois", "noise"],
+    ),
     "an unknown generator": (
         toy(reward={"stages": {"authenticity": {"data": {"generators": ["mdl"]}}}}),
         ["authenticity.data.generators", "mdl", "mld"],
@@ -257,7 +266,7 @@ MISTAKES = {
     ),
     "misspelt weight of a method": (
         toy(override={"methods": {"easytune": {"reward_weights": {"semantics": 1}}}}),
-        ["override.methods.easytune.reward_weights", "semantics", "semantic"],
+        ["methods.easytune.reward_weights", "semantics", "semantic"],
     ),
     "more steps than the sampler has": (
         toy(override={"methods": {"easytune": {"options": {"window": {"k": 51}}}}}),
@@ -303,13 +312,31 @@ MISTAKES = {
 def test_a_mistake_is_one_line_with_file_field_and_fix(name):
     run, words = MISTAKES[name]
     with pytest.raises(InputError) as error:
-        resolve(run, "config/mine.yaml")
+        check_cells(resolve(run, "config/mine.yaml"), "config/mine.yaml")
     line = str(error.value)
     assert "\n" not in line
     assert "Fix: " in line
     assert "config/" in line
     for word in words:
         assert word in line
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("evaluate.replicatoins=3", ["evaluate", "replicatoins", "replications"]),
+        ("backbones.mdm.sampelr={}", ["backbones.mdm", "sampelr", "sampler"]),
+        ("methods.easytune.options.windw=1", ["methods.easytune.options", "windw", "window"]),
+    ],
+)
+def test_a_change_to_a_resolved_run_is_validated(change, words, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(dump(resolve(toy())))
+    assert load_run(file, ["evaluate.replications=3"])["evaluate"]["replications"] == 3
+    with pytest.raises(InputError) as error:
+        load_run(file, [change])
+    for word in words:
+        assert word in str(error.value)
 
 
 @pytest.mark.parametrize("read", [typed, lambda values: apply_set({}, [f"x={values['x'][0]}"])])

@@ -15,7 +15,7 @@ from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.motiondiffuse.model import MotionDiffuseOptions
 from motionrft.backbones.motionlcm.model import Distillation
 from motionrft.configuration.files import ROOT, available, part
-from motionrft.configuration.schema import _schema
+from motionrft.configuration.schema import read_schema
 from motionrft.finetune.method import method_family
 from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Settings
 from motionrft.finetune.window import Window
@@ -39,7 +39,7 @@ def names(kind, *without):
 
 
 def properties(name, *path):
-    place = _schema(name)
+    place = read_schema(name)
     for step in path:
         place = place[step]
     return place["properties"]
@@ -48,7 +48,7 @@ def properties(name, *path):
 def test_fine_tuning():
     known = set(properties("finetune"))
     assert known == names(Settings, "budget", "optimisation") | names(Optimisation) | set(BUDGETS)
-    assert set(_schema("finetune")["$defs"]["lora"]["properties"]) == names(LoraSettings)
+    assert set(read_schema("finetune")["$defs"]["lora"]["properties"]) == names(LoraSettings)
     own = set(properties("method")) - known
     assert own == set(NOT_SETTINGS)
 
@@ -59,8 +59,7 @@ def test_training():
     assert set(properties("reward", "properties", "network")) == names(
         NetworkSettings, "dims", "text_dim"
     )
-    stages = properties("reward", "properties", "stages")
-    assert set(stages["spl"]["properties"]) == names(SplSettings) | {"train"}
+    assert set(properties("reward-spl")) == names(SplSettings) | {"train"}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -78,7 +77,7 @@ def test_options_of_a_method(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_of_a_backbone(name):
-    network = _schema(f"backbone-{name}")
+    network = read_schema(f"backbone-{name}")
     network = network["$defs"]["network"] if name == "mld" else network["properties"]["network"]
     assert set(network["properties"]) == names(NETWORKS[name])
     if name == "mld":
@@ -94,7 +93,7 @@ def test_stages_of_a_backbone(name):
 
 
 def test_text_encoders():
-    kinds = _schema("text")["additionalProperties"]["properties"]["kind"]["enum"]
+    kinds = read_schema("text")["additionalProperties"]["properties"]["kind"]["enum"]
     assert set(kinds) == {*KINDS, "hymotion"}
 
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from motionrft.configuration import ROOT, read_yaml, resolve
+from motionrft.configuration import resolve
+from motionrft.configuration.switches import switches
 from motionrft.workflow_plan import TABLES, Plan
 
 
@@ -55,22 +56,29 @@ def test_judged_stages_learn_from_the_generators_that_are_named():
     assert generators(generators=["mld"]) == ["mld"]
 
 
-def test_reward_stages_follow_the_weights():
+def test_scored_stages_follow_the_weights():
     silent = {"weights": {"preference": 0, "authenticity": 0}}
-    assert plan(reward=silent).reward_stages == ["semantic"]
-    assert plan(reward=silent, methods=["motionrft"]).reward_stages == [
+    assert plan(reward=silent).weighed_stages == ["semantic"]
+    assert plan(reward=silent, methods=["motionrft"]).weighed_stages == [
         "semantic",
         "preference",
         "authenticity",
     ]
     silent["stages"] = {"spl": {"train": {"steps": 8}}}
     run = plan(reward=silent, methods=["easytune", "easytune-spl"])
+    assert run.scored_stages == ["semantic", "spl"]
+    assert run.judged_data(run.scored_stages) == []
     read = {
         name: [file.split("/")[-1] for file in run.reward_files(Wildcards(method=name))]
         for name in ("easytune", "easytune-spl")
     }
     assert read["easytune"] == ["semantic.safetensors"]
     assert read["easytune-spl"] == ["semantic.safetensors", "spl.safetensors"]
+
+
+def test_a_stage_that_is_left_out_is_none():
+    assert "spl" in plan().reward_stages
+    assert "spl" not in plan(reward={"stages": {"spl": None}}).reward_stages
 
 
 def test_the_resources_table_is_laid_layer_over_layer():
@@ -175,34 +183,45 @@ def test_switches_are_measured_only_where_asked_and_only_of_stages_that_are_scor
     assert {stage for _, stage in alone.switched_stages()} == {"semantic", "spl"}
 
 
-def test_a_switched_stage_stands_on_the_runs_own_files():
-    p = plan(methods=["motionrft"])
-    cell = Wildcards(switch="padded_pairs", switched="preference", reading="released")
-    made = SimpleNamespace(model="m.safetensors")
+def test_a_later_stage_stands_on_the_semantic_one():
+    p = plan()
     folder = "results/t/reward"
-    assert p.start_and_data(cell) == {
-        "start": f"{folder}/semantic.safetensors",
-        "data": f"{folder}/data/preference",
+    started = {name: p.start_of_reward_stage(Wildcards(stage=name)) for name in p.reward_stages}
+    assert started.pop("semantic") == []
+    assert set(started) == {"preference", "authenticity", "spl"}
+    assert all(files == [f"{folder}/semantic.safetensors"] for files in started.values())
+    data = {name: p.data_of_reward_stage(Wildcards(stage=name)) for name in p.reward_stages}
+    assert data == {
+        "semantic": [],
+        "spl": [],
+        "preference": [f"{folder}/data/preference"],
+        "authenticity": [f"{folder}/data/authenticity"],
     }
-    assert "--set reward.official.padded_pairs=true" in p.switched_scoring_options(cell, made)
-    cell.reading = "used"
-    assert p.switched_scoring_options(cell, made) == (
-        f"--preference m.safetensors --semantic {folder}/semantic.safetensors "
-        f"--preference-data {folder}/data/preference"
-    )
-    assert p.start_and_data(Wildcards(switched="semantic")) == {}
 
 
 def test_every_switch_is_measured():
-    from motionrft.reward.switches import READINGS, SWITCHES
     from motionrft.reward.settings import OfficialBehaviour
 
-    schemas = ROOT / "workflow/schemas"
-    known = read_yaml(schemas / "reward.schema.yaml")["properties"]["official"]["properties"]
-    asked = read_yaml(schemas / "run.schema.yaml")["properties"]["analyse"]["properties"]
-    assert set(SWITCHES) == {field.name for field in fields(OfficialBehaviour)} == set(known)
-    assert set(SWITCHES) == set(asked["switches"]["anyOf"][1]["items"]["enum"])
-    assert set(READINGS) <= set(SWITCHES)
+    assert set(switches()) == {field.name for field in fields(OfficialBehaviour)}
+    for switch in switches().values():
+        assert set(switch.stages) <= set(plan().reward_stages)
+        assert switch.stages
+        assert set(switch.readings) <= {"released", "used"}
+        assert switch.readings
+
+
+def test_an_analysis_is_made_of_the_first_method_or_of_every():
+    methods = ["easytune", "draft-10"]
+
+    def made(**analyse):
+        files = plan(methods=methods, analyse=analyse).analyses()
+        return {tuple(file.removesuffix(".parquet").split("/")[-2:]) for file in files}
+
+    first = {("gradients", "mdm-easytune"), ("similarity", "mdm-easytune")}
+    memory = {("memory", f"mdm-{method}") for method in methods}
+    assert made() == first | memory
+    assert made(every_method=[]) == first | {("memory", "mdm-easytune")}
+    assert made(backbones=[]) == set()
 
 
 def test_planning_and_light_stages_import_no_torch():

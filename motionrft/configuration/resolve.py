@@ -1,0 +1,194 @@
+"""A run file resolved and validated; what passes can be planned, section by section."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from motionrft.configuration.files import available, has_size, numbers, part, read_yaml
+from motionrft.configuration.layers import apply_set, merge
+from motionrft.configuration.schema import has_schema, read_schema, validate, validate_kind
+from motionrft.configuration.selection import (
+    among,
+    check_resources,
+    check_switches,
+    chosen,
+    matrix_cells,
+    narrow_generators,
+)
+from motionrft.errors import InputError, unknown_name
+
+
+def sections() -> list[str]:
+    """The sections with a schema of their own. Where config/<section>/<size>.yaml exists, the run's own is
+    laid over it."""
+    return [name for name in read_schema("run")["properties"] if has_schema(name)]
+
+
+def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]:
+    """The complete configuration of a run: backbones and methods become full dictionaries by name.
+
+    `where` names the run in errors. Idempotent: a resolved configuration resolves to itself. Whether every
+    cell of the matrix can be fine-tuned is a question of more than one section
+    (`motionrft.finetune.cells.check_cells`).
+    """
+    run = numbers(copy.deepcopy(run))
+    if run.get("resolved"):
+        return run
+    _move_folders(run)
+    validate(run, "run", where)
+    override = run.pop("override", {})
+    for section in sections():
+        if run["size"] in available(section):
+            run[section] = merge(part(section, run["size"], where), run[section])
+    _check_sections(run, where)
+    names, methods = chosen(run, "backbones"), chosen(run, "methods")
+    run["backbones"] = _with_teachers(names, run["size"], override, where)
+    run["methods"] = {name: _method(name, override, where) for name in methods}
+    _check_unselected(run, override, where)
+    _check_encoders(run, where)
+    _check_semantic_stages(run, where)
+    narrow_generators(run, where)
+    run["matrix"] = matrix_cells(run, names, methods, where)
+    if "backbones" in run["analyse"]:
+        analysed = run["analyse"]["backbones"]
+        run["analyse"]["backbones"] = among(
+            analysed, run["backbones"], "backbones", where, "analyse.backbones"
+        )
+    check_switches(run, where)
+    check_resources(run, where)
+    run["resolved"] = True
+    return run
+
+
+def load_run(path: str | Path, assignments: Sequence[str] = ()) -> dict[str, Any]:
+    """Reads and resolves a run file, or reads back a configuration that was resolved before.
+
+    `assignments` (`--set`) are validated in both.
+    """
+    path = Path(path)
+    run = numbers(apply_set(read_yaml(path), assignments))
+    if run.get("resolved") and assignments:
+        _check_sections(run, path)
+        for kind in ("backbones", "methods"):
+            for name, entry in run[kind].items():
+                _check_entry(entry, kind.removesuffix("s"), path, f"{kind}.{name}")
+    return resolve(run, path)
+
+
+def dump(run: dict[str, Any]) -> str:
+    """As YAML that a person reads."""
+    # by way of JSON: aliases and tuples do not survive
+    return yaml.safe_dump(json.loads(json.dumps(run)), sort_keys=False, allow_unicode=True)
+
+
+def _move_folders(run: dict[str, Any]) -> None:
+    """`--config mocap_dir=…` on a command line belongs to the corpus."""
+    for key in [key for key in run if isinstance(key, str) and key.endswith("_dir")]:
+        corpus = run.setdefault("corpus", {})
+        if isinstance(corpus, dict):
+            corpus[key] = run.pop(key)
+
+
+def _check_sections(run: dict[str, Any], where: str | Path) -> None:
+    """Every section holds to its schema, the corpus and the reward's stages to that of their kind."""
+    validate_kind(run["corpus"], "corpus", run["corpus"]["kind"], where, "corpus")
+    for section in sections():
+        validate(run[section], section, where, section)
+    stages = run["reward"]["stages"]
+    run["reward"]["stages"] = {name: stage for name, stage in stages.items() if stage is not None}
+    for name, stage in run["reward"]["stages"].items():
+        validate_kind(stage, "reward", name, where, f"reward.stages.{name}")
+
+
+def _with_teachers(
+    names: Sequence[str], size: str, override: dict[str, Any], where: str | Path
+) -> dict[str, Any]:
+    """The backbones by name. The teacher that a distilled one starts from is trained too, compared or not."""
+    backbones: dict[str, Any] = {}
+    queue = list(names)
+    while queue:
+        entry = _backbone(queue.pop(0), size, override, where)
+        backbones[entry["name"]] = entry
+        if entry.get("teacher") and entry["teacher"] not in backbones:
+            queue.append(entry["teacher"])
+    return backbones
+
+
+def _backbone(name: str, size: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
+    entry = part("backbones", name, where)
+    file = f"config/backbones/{name}.yaml"
+    if size not in entry.get("sizes", {}):
+        raise InputError(
+            f"no size {size!r}", where=file, field="sizes", fix="add it or choose another size"
+        )
+    flat = {key: value for key, value in entry.items() if key != "sizes"} | {"name": name}
+    flat = _check_entry(merge(flat, entry["sizes"][size]), "backbone", file)
+    change = override.get("backbones", {}).get(name)
+    if not change:
+        return flat
+    return _check_entry(merge(flat, change), "backbone", where, f"override.backbones.{name}")
+
+
+def _method(name: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
+    entry = part("methods", name, where) | {"name": name}
+    entry = _check_entry(entry, "method", f"config/methods/{name}.yaml")
+    for key in ("all", name):
+        change = override.get("methods", {}).get(key)
+        if change:
+            entry = _check_entry(merge(entry, change), "method", where, f"override.methods.{key}")
+    return entry
+
+
+def _check_entry(
+    entry: dict[str, Any], kind: str, where: str | Path, field: str = ""
+) -> dict[str, Any]:
+    """A backbone or method that holds to its schema, and to that of its family where there is one."""
+    validate(entry, kind, where, field)
+    if has_schema(f"{kind}-{entry['family']}"):
+        validate(entry, f"{kind}-{entry['family']}", where, field)
+    return entry
+
+
+def _check_unselected(run: dict[str, Any], override: dict[str, Any], where: str | Path) -> None:
+    """Changes to what this run has not chosen are validated too, so that they hold when it is."""
+    others = override.get("backbones", {}).keys() - run["backbones"].keys()
+    among(others, run["backbones"], "backbones", where, "override.backbones")
+    for name in sorted(others):
+        if has_size(name, run["size"]):
+            _backbone(name, run["size"], override, where)
+    others = override.get("methods", {}).keys() - run["methods"].keys() - {"all"}
+    among(others, run["methods"], "methods", where, "override.methods")
+    for name in sorted(others):
+        _method(name, override, where)
+
+
+def _check_encoders(run: dict[str, Any], where: str | Path) -> None:
+    """Every text encoder that is read has an entry."""
+    readers = {"evaluator": run["evaluator"], "reward": run["reward"]}
+    readers |= {f"backbones.{name}": entry for name, entry in run["backbones"].items()}
+    for place, entry in readers.items():
+        encoder = entry.get("text")
+        if encoder and encoder not in run["text"]:
+            field, known = f"{place}.text", run["text"]
+            raise unknown_name(
+                "text encoder", encoder, known, where=where, field=field, add="it to `text`"
+            )
+
+
+def _check_semantic_stages(run: dict[str, Any], where: str | Path) -> None:
+    """The run trains the stage whose network scores a method's text against motion."""
+    for name, method in run["methods"].items():
+        stage = method.get("semantic_stage", "semantic")
+        if stage not in run["reward"]["stages"]:
+            raise InputError(
+                f"method {name} is scored by the stage {stage}, which this run does not train",
+                where=where,
+                field=f"reward.stages.{stage}",
+                fix="add that stage, or leave the method out of `methods`",
+            )
