@@ -179,9 +179,7 @@ def load_reward(
 ) -> MotionReward:
     """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
     known = {
-        name: weight
-        for name, weight in weights.items()
-        if terms.branch_of(name) in (None, *stages)
+        name: weight for name, weight in weights.items() if terms.branch_of(name) in (None, *stages)
     }
     reward = MotionReward.load(stages, known, device=device)
     if settings.reward_state == "official":
