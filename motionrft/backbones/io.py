@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from motionrft.backbones.base import Backbone, family
+from motionrft.checkpoints import load_into
 from motionrft.errors import InputError
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.motion.normaliser import Normaliser
 
 STATISTICS = ("normaliser.mean", "normaliser.std")
@@ -60,5 +61,4 @@ def load_backbone(
         about["backbone"], dim=about["dim"], text=about["text"], normaliser=normaliser
     )
     load_into(backbone, tensors, path)
-    backbone.normaliser = normaliser.to(device)
     return backbone.to(device).eval(), about

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.checkpoints import read_foreign
-from motionrft.errors import InputError
-from motionrft.files import atomic, load_into
+from motionrft import checkpoints
+from motionrft.checkpoints import load_into
+from motionrft.files import atomic
 
 
 def read_checkpoint(path: str | Path, *nests: str) -> dict[str, Any]:
@@ -19,19 +19,7 @@ def read_checkpoint(path: str | Path, *nests: str) -> dict[str, Any]:
 
     Only tensors and plain containers are accepted (`weights_only`).
     """
-    content = read_foreign(
-        path,
-        absent="name the official checkpoint",
-        unreadable="not a checkpoint of plain tensors",
-        fix="use the official file; files that run code when opened are refused",
-    )
-    if isinstance(content, dict) and nests:
-        content = next((content[nest] for nest in nests if nest in content), None)
-    if not isinstance(content, dict):
-        raise InputError(
-            f"no dictionary {' or '.join(nests)}".strip(), where=path, fix="use the official file"
-        )
-    return content
+    return checkpoints.read_checkpoint(path, *nests)
 
 
 def write_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -56,5 +44,4 @@ def load_strict(
     module: nn.Module, tensors: Mapping[str, Tensor], path: str | Path, prefix: str = ""
 ) -> list[str]:
     """Loads all of `tensors` into all of `module`; returns the loaded names, `prefix` added."""
-    load_into(module, tensors, path)
-    return [prefix + name for name in tensors]
+    return load_into(module, tensors, path, prefix)

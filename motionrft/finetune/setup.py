@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import load_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.diffusion.reward_form import check_reward_form
@@ -78,7 +78,7 @@ def prepare(
     settings, section = cell_settings(run, backbone_name, method_name), run["methods"][method_name]
     entry = run["backbones"][backbone_name]
     backbone, about = load_backbone(files.base, device)
-    table = step_table(entry["sampler"], backbone.prediction).to(device)
+    table = step_table(entry["sampler"], backbone.prediction)
     where = f"config/backbones/{backbone_name}.yaml"
     check_reward_form(
         entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
@@ -249,7 +249,7 @@ class Data:
 
     def wrap(self, batch: Batch, seeds: list[int]) -> Material:
         batch, backbone = batch.to(self.device), self.backbone
-        condition = backbone.condition(
+        condition = Condition.of(
             self.text(batch.captions).to(self.device), self.empty, batch.lengths
         )
         references = batch.features if self.settings.references else None

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from motionrft.checkpoints import check_tensors, load_into
 from motionrft.errors import InputError
-from motionrft.files import check_tensors, load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.reward.branch import TaskBranch, new_branch
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
@@ -74,7 +75,7 @@ def branch_from(
     last = tensors.get("head.fc4.weight")
     branch = new_branch(network, task, 1 if last is None else len(last), lora)
     expected = branch.tensors()
-    check_tensors(expected, tensors, where, fix="use the branch trained on this semantic network")
+    check_tensors(expected, tensors, where)
     with torch.no_grad():
         for name, value in expected.items():
             value.copy_(tensors[name])

@@ -19,6 +19,7 @@ from motionrft.errors import InputError
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import LearnedPositions, time_embedding, timestep_sinusoid
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
+from motionrft.options import read_options
 from motionrft.reward.latent import Latent
 
 OFFICIAL_NAMES = {"kinematic": "263", "joint": "22x3", "rotation": "135"}
@@ -52,17 +53,13 @@ class NetworkSettings:
     def read(
         cls, section: Mapping[str, Any], dims: Mapping[str, int], text_dim: int
     ) -> NetworkSettings:
-        known = set(cls.__dataclass_fields__) - {"dims", "text_dim"}
-        unknown = sorted(set(section) - known)
-        if unknown:
-            raise InputError(
-                f"unknown key {unknown[0]!r}",
-                field="reward.network",
-                fix=f"known keys: {', '.join(sorted(known))}",
-            )
-        return cls(dict(dims), text_dim, **section)
+        """From `reward.network`; an unknown key is an `InputError`."""
+        return read_options(
+            cls, section, field="reward.network", dims=dict(dims), text_dim=text_dim
+        )
 
     def about(self) -> dict[str, Any]:
+        """As a file's header holds them."""
         return asdict(self)
 
 

@@ -7,16 +7,13 @@ per task a LoRA file {lora_state_dict, lora_rank, lora_alpha, …} and a head fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from motionrft.checkpoints import read_foreign
+from motionrft.checkpoints import LoadReport, copies, load_into, read_plain, write_checkpoint
 from motionrft.errors import InputError
-from motionrft.files import atomic, load_into
 from motionrft.reward.branch import TaskBranch
 from motionrft.reward.files import branch_from
 from motionrft.reward.lora import LoraSettings
@@ -39,29 +36,9 @@ MODEL_CONFIG = {
 }
 
 
-@dataclass(frozen=True)
-class OfficialReport:
-    """What came of reading an official file; anything missing or unexpected was an error before this."""
-
-    path: str
-    matched: list[str]
-    ignored: list[str]
-
-    def __str__(self) -> str:
-        return (
-            f"{self.path}: {len(self.matched)} tensors matched, {len(self.ignored)} ignored, "
-            "0 missing, 0 unexpected"
-        )
-
-
 def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
     """A released checkpoint; its top level is one of `kinds`."""
-    value = read_foreign(
-        path,
-        absent="check the name",
-        unreadable="not a checkpoint that can be read safely",
-        fix="download it again; files that hold code are refused",
-    )
+    value = read_plain(path, "a file of the MotionReward release")
     if not isinstance(value, kinds):
         raise InputError(
             f"a {type(value).__name__} at its top level", where=path, fix="pass a released file"
@@ -108,7 +85,7 @@ def network_settings(
     )
 
 
-def load_official_network(path: str | Path) -> tuple[RewardNetwork, OfficialReport]:
+def load_official_network(path: str | Path) -> tuple[RewardNetwork, LoadReport]:
     """The semantic backbone of a released file, in eval mode."""
     value = read_pth(path)
     state = _section(value, "state_dict", path)
@@ -126,12 +103,12 @@ def load_official_network(path: str | Path) -> tuple[RewardNetwork, OfficialRepo
             kept[key.replace(".original_linear.", ".").replace(".original_mha.", ".")] = tensor
     network = RewardNetwork(network_settings(kept, config, path))
     load_into(network, kept, path)
-    return network.eval(), OfficialReport(str(path), sorted(kept), ignored)
+    return network.eval(), LoadReport(str(path), sorted(kept), ignored)
 
 
 def load_official_branch(
     lora_path: str | Path, head_path: str | Path | None, network: RewardNetwork, task: str
-) -> tuple[TaskBranch, list[OfficialReport]]:
+) -> tuple[TaskBranch, list[LoadReport]]:
     """A task's LoRA and head files around `network`; old LoRA files hold the head themselves."""
     value = read_pth(lora_path)
     lora = _section(value, "lora_state_dict", lora_path)
@@ -151,8 +128,8 @@ def load_official_branch(
         alpha=int(value["lora_alpha"]),
         where=lora_path,
     )
-    reports = [OfficialReport(str(lora_path), sorted(lora), [])]
-    reports.append(OfficialReport(str(head_path or lora_path), sorted(head), []))
+    reports = [LoadReport(str(lora_path), sorted(lora), [])]
+    reports.append(LoadReport(str(head_path or lora_path), sorted(head), []))
     return branch, reports
 
 
@@ -201,10 +178,10 @@ def export_network(path: str | Path, network: RewardNetwork) -> None:
         "use_unified_dim": True,
         "repr_types": [OFFICIAL_NAMES[name] for name in s.dims],
     }
-    _save(
+    write_checkpoint(
         path,
         {
-            "state_dict": _plain(network.state_dict()),
+            "state_dict": copies(network),
             "epoch": 0,
             "metrics": {},
             "model_config": config,
@@ -216,20 +193,12 @@ def export_branch(lora_path: str | Path, head_path: str | Path, branch: TaskBran
     """A task's LoRA and head files in the official layout."""
     adapter = branch.adapter
     lora = {
-        official_name(branch.task, name): value for name, value in adapter.adapter_tensors().items()
+        official_name(branch.task, name): value.detach().cpu().clone()
+        for name, value in adapter.adapter_tensors().items()
     }
     about = {"lora_rank": adapter.lora.rank, "lora_alpha": adapter.lora.alpha}
-    _save(lora_path, {"lora_state_dict": _plain(lora), **about, "epoch": 0, "metrics": {}})
-    _save(head_path, {"state_dict": _plain(branch.head.state_dict()), "epoch": 0, "metrics": {}})
-
-
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in tensors.items()}
-
-
-def _save(path: str | Path, value: dict[str, Any]) -> None:
-    with atomic(path) as temporary:
-        torch.save(value, temporary)
+    write_checkpoint(lora_path, {"lora_state_dict": lora, **about, "epoch": 0, "metrics": {}})
+    write_checkpoint(head_path, {"state_dict": copies(branch.head), "epoch": 0, "metrics": {}})
 
 
 def _section(value: Mapping[str, Any], key: str, where: str | Path) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_flow_models import acmdm, condition, motions, texts
+from small_flow_models import acmdm, condition, motions
 
 from motionrft.backbones.acmdm.autoencoder import CausalAutoencoder
 from motionrft.backbones.acmdm.official import SHIPPED_MEAN, official_name
@@ -141,15 +141,17 @@ def test_latent_statistics_whiten():
 
 
 def test_stages_train_their_own_part(backbone):
-    batch, text = motions(66, [40, 16]), texts(2)
+    batch, prompts = motions(66, [40, 16]), condition([40, 16])
     for stage in backbone.stages:
         backbone.zero_grad()
         generator = torch.Generator().manual_seed(0)
-        loss = backbone.pretrain_loss(batch, text, stage, generator)["loss"]
+        loss = backbone.pretrain_loss(batch, prompts, stage, generator)["loss"]
         loss.backward()
         touched = {id(p) for p in backbone.parameters() if p.grad is not None and p.grad.any()}
         assert touched == {id(p) for p in backbone.stage_parameters(stage)}
-        again = backbone.pretrain_loss(batch, text, stage, torch.Generator().manual_seed(0))["loss"]
+        again = backbone.pretrain_loss(batch, prompts, stage, torch.Generator().manual_seed(0))[
+            "loss"
+        ]
         assert torch.equal(loss, again)
 
 

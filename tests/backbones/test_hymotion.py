@@ -256,11 +256,10 @@ def test_too_long_a_motion_is_refused():
 
 
 def test_the_loss_trains_everything_it_should():
-    backbone, batch = hymotion(), motions(135, [24, 16, 16, 12])
+    lengths = [24, 16, 16, 12]
+    backbone, batch, prompts = hymotion(), motions(135, lengths), condition(lengths)
     losses = [
-        backbone.pretrain_loss(batch, texts(4), "denoiser", torch.Generator().manual_seed(7))[
-            "loss"
-        ]
+        backbone.pretrain_loss(batch, prompts, "denoiser", torch.Generator().manual_seed(7))["loss"]
         for _ in range(2)
     ]
     assert torch.equal(*losses)

@@ -120,7 +120,9 @@ def test_training_loss_is_the_mean_over_samples_of_the_error_a_valid_number():
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
     batch.features[1, 4:] = 0
     losses = [
-        model.pretrain_loss(batch, texts(2), "denoiser", torch.Generator().manual_seed(5))["loss"]
+        model.pretrain_loss(batch, condition([8, 4]), "denoiser", torch.Generator().manual_seed(5))[
+            "loss"
+        ]
         for _ in range(2)
     ]
     assert losses[0] == losses[1]
@@ -264,18 +266,18 @@ def test_impossible_options_name_the_field(options):
 def test_it_learns_which_motion_a_caption_means():
     model = make(layers=1, latent_dim=32, heads=2)
     generator = torch.Generator().manual_seed(0)
-    motions, text, lengths = torch.randn(4, 1, DIM).expand(-1, 8, -1), texts(4), torch.full((4,), 8)
+    motions, given = torch.randn(4, 1, DIM).expand(-1, 8, -1), condition([8] * 4)
+    batch = Batch(motions, given.lengths, [], [])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(400):
-        loss = model.pretrain_loss(Batch(motions, lengths, [], []), text, "denoiser", generator)[
-            "loss"
-        ]
+        loss = model.pretrain_loss(batch, given, "denoiser", generator)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     settings = {"kind": "ddim", "steps": 10, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "sample"), 1.0)
-    given = Condition(text, lengths, torch.zeros(4, dtype=torch.bool))
-    sampled = model.to_features(sampler.sample(given, SeededNoise(range(4), (8, DIM), 24)), lengths)
+    sampled = model.to_features(
+        sampler.sample(given, SeededNoise(range(4), (8, DIM), 24)), given.lengths
+    )
     distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
     assert (distance.argmin(1) == torch.arange(4)).all()

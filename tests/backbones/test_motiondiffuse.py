@@ -139,7 +139,9 @@ def test_all_valid_masks_are_no_mask():
 def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction):
     model, lengths, text = make(prediction=prediction), torch.tensor([8, 4]), texts(2)
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
-    loss = model.pretrain_loss(batch, text, "denoiser", torch.Generator().manual_seed(5))["loss"]
+    loss = model.pretrain_loss(
+        batch, condition([8, 4], text), "denoiser", torch.Generator().manual_seed(5)
+    )["loss"]
     t, eps, x = model.forward_process.draw(batch.features, torch.Generator().manual_seed(5))
     out = model.predict(x, t, condition([8, 4], text))
     target = eps if prediction == "epsilon" else batch.features
@@ -217,16 +219,17 @@ def test_text_projection_is_absent_where_the_official_model_has_none():
 def test_it_learns_which_motion_a_caption_means():
     model = make(fresh=True, latent_dim=32, layers=1)
     generator = torch.Generator().manual_seed(0)
-    motions, text, lengths = torch.randn(3, 1, DIM).expand(-1, 8, -1), texts(3), torch.full((3,), 8)
+    motions, text = torch.randn(3, 1, DIM).expand(-1, 8, -1), texts(3)
+    batch = Batch(motions, torch.full((3,), 8), [], [])
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for _ in range(250):
-        loss = model.pretrain_loss(Batch(motions, lengths, [], []), text, "", generator)["loss"]
+        loss = model.pretrain_loss(batch, condition([8] * 3, text), "", generator)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     settings = {"kind": "ddpm", "steps": 20, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "epsilon"), 1.0)
     noise = SeededNoise(range(3), (8, DIM), 24)
-    sampled = model.to_features(sampler.sample(condition([8] * 3, text), noise), lengths)
+    sampled = model.to_features(sampler.sample(condition([8] * 3, text), noise), batch.lengths)
     distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
     assert (distance.argmin(1) == torch.arange(3)).all()

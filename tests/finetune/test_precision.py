@@ -33,7 +33,7 @@ def test_the_compiled_network_trains_the_same(tmp_path):
     exact = moved(tmp_path, "a")
 
     def compiled(run):
-        backbone = run.sampler.backbone
+        backbone = run.sampler.denoiser
         backbone.predict = torch.compile(backbone.predict, dynamic=True)
 
     assert (moved(tmp_path, "b", compiled) - exact).norm() < 1e-4 * exact.norm()

@@ -47,7 +47,7 @@ def test_wrong_files_are_named(tmp_path, network):
     with pytest.raises(InputError, match="not a semantic reward file"):
         load_network(tmp_path / "b.safetensors")
     other = tiny_network(layers=1)
-    with pytest.raises(InputError, match="use the branch trained on this semantic network"):
+    with pytest.raises(InputError, match="use the configuration the file was trained with"):
         load_branch(tmp_path / "b.safetensors", other, "preference")
 
 

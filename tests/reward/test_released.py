@@ -42,7 +42,7 @@ def test_switches_go_together_and_an_unknown_one_is_named():
     latent = Latent(torch.zeros(2, 3), torch.zeros(2, 3))
     read = rules_of(dict.fromkeys(SWITCHES, True)).reading(torch.Generator().manual_seed(0))
     assert (read(latent) != latent.mean).all()
-    with pytest.raises(InputError, match=r"reward\.official: unknown key 'slection'"):
+    with pytest.raises(InputError, match=r"reward\.official.*'slection'"):
         rules_of({"slection": True})
 
 

@@ -26,7 +26,6 @@ from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.options import read_options
-from motionrft.text.features import TextBatch
 
 JOINTS = 22
 LATENT = 4  # channels of a joint's latent
@@ -180,12 +179,12 @@ class ACMDM(Backbone):
         return list(self.denoiser.parameters())
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         if stage == "autoencoder":
             return {"loss": self.reconstruction_loss(batch, generator)}
         data = self.encode(batch, generator)
-        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        noise, t, condition = draw(data, condition, self.text_drop, generator)
         return {"loss": self.flow_loss(data, noise, t, condition)}
 
     def flow_loss(self, data: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:

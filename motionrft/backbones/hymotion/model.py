@@ -214,10 +214,10 @@ class HYMotion(Backbone):
         return list(self.motion_transformer.parameters())
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         data = self.encode(batch, generator)
-        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        noise, t, condition = draw(data, condition, self.text_drop, generator)
         valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
         return {"loss": velocity_loss(self.predict, data, noise, t, condition, valid)}
 

@@ -186,15 +186,15 @@ class MDM(Backbone):
         return x * frame_mask(lengths, x.shape[1])[..., None]
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Mean over samples of the mean squared error of x̂_0 over valid frames; text dropped at random."""
         del stage
         x0 = self.encode(batch, generator)
         t, _, x = self.forward_process.draw(x0, generator)
         chance = torch.rand(len(x0), generator=generator, device=x0.device)
-        condition = Condition(text, batch.lengths, chance < self.options.cond_mask_prob)
-        losses = self.masked_error(self.predict(x, t, condition), x0, batch.lengths)
+        dropped = condition.with_drop(chance < self.options.cond_mask_prob)
+        losses = self.masked_error(self.predict(x, t, dropped), x0, batch.lengths)
         return {"loss": losses.mean()}
 
     @staticmethod

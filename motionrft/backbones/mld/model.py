@@ -20,13 +20,12 @@ from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.official import read_official, write_official
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.mld.vae import MotionVAE, sample_latent
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.options import read_options
-from motionrft.text.features import TextBatch
 
 
 class MLD(Backbone):
@@ -69,7 +68,9 @@ class MLD(Backbone):
 
     def text_features(self, condition: Condition) -> Tensor:
         """Pooled text features [B, P], the empty caption's where the text is dropped."""
-        return torch.where(condition.drop[:, None], self.empty_text.pooled, condition.text.pooled)
+        if condition.empty is None:
+            raise ValueError("the null condition is the empty caption: give its features")
+        return torch.where(condition.drop[:, None], condition.empty.pooled, condition.text.pooled)
 
     @torch.no_grad()
     def encode(self, batch: Batch, generator: torch.Generator, draws: int = 1) -> Tensor:
@@ -93,11 +94,11 @@ class MLD(Backbone):
         return list(self.denoiser.parameters())
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         if stage == "vae":
             return self.reconstruction_loss(batch, generator)
-        z, condition = self.latents(batch, text, generator)
+        z, condition = self.latents(batch, condition, generator)
         t, noise, noisy = self.forward_process.draw(z, generator)
         coin = torch.rand(len(z), generator=generator, device=z.device)
         dropped = condition.with_drop(coin < self.options.text_drop)
@@ -116,17 +117,16 @@ class MLD(Backbone):
 
     def to_joints(self, features: Tensor) -> Tensor:
         """Normalised features [B, T, 12 J - 1] -> joints [B, T, J, 3] in metres."""
-        raw = self.normaliser.to(features.device).denormalise(features)
+        raw = self.normaliser.denormalise(features)
         return joints_from_positions(raw, (raw.shape[-1] + 1) // 12)
 
     def latents(
-        self, batch: Batch, text: TextBatch, generator: torch.Generator
+        self, batch: Batch, condition: Condition, generator: torch.Generator
     ) -> tuple[Tensor, Condition]:
         """What the denoiser's stages train on: `draws` latents of each motion, and their condition."""
         z = self.encode(batch, generator, self.options.draws)
         index = torch.arange(len(batch), device=z.device).repeat(self.options.draws)
-        nobody = torch.zeros_like(index, dtype=torch.bool)
-        return z, Condition(text.select(index), batch.lengths[index], nobody)
+        return z, condition.select(index)
 
     def load_official(self, path: str | Path) -> LoadReport:
         return read_official(self, path)

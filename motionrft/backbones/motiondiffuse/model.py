@@ -207,14 +207,14 @@ class MotionDiffuse(Backbone):
         return x * frame_mask(lengths, x.shape[1])[..., None]
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together."""
         del stage
         x0 = self.encode(batch, generator)
         t, eps, x = self.forward_process.draw(x0, generator)
         valid = frame_mask(batch.lengths, x0.shape[1])
-        predicted = self.denoise(x, t, self.encode_text(text), valid)
+        predicted = self.denoise(x, t, self.encode_text(condition.text), valid)
         target = eps if self.prediction == "epsilon" else x0
         return {"loss": self.masked_error(predicted, target, batch.lengths)}
 

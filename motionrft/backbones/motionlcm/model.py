@@ -18,13 +18,12 @@ from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.losses import pseudo_huber
 from motionrft.backbones.mld.model import MLD, part_of
 from motionrft.backbones.mld.options import LatentOptions
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import boundary_scalings
 from motionrft.errors import InputError
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.options import read_options
-from motionrft.text.features import TextBatch
 from motionrft.training.ema import TargetNetwork
 
 # MotionLCM-V2's hand-picked time-steps by number of steps; 299 twice: denoised, re-noised, denoised again
@@ -51,11 +50,6 @@ class Teaching:
 
     teacher: LatentDenoiser
     target: TargetNetwork
-
-    def to(self, device: torch.device) -> Teaching:
-        self.teacher.to(device)
-        self.target.to(device)
-        return self
 
 
 class MotionLCM(MLD):
@@ -87,7 +81,7 @@ class MotionLCM(MLD):
 
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The teacher's VAE and denoiser, and a guidance embedding that starts at zero."""
-        teacher = self.new_teacher()
+        teacher = self.new_teacher().to(self.denoiser.emb_proj[1].weight.device)
         load_into(teacher, part_of(tensors, "denoiser."), where)
         fresh = torch.zeros_like(self.denoiser.time_embedding.cond_proj.weight)
         load_into(self, {**tensors, GUIDANCE_WEIGHT: fresh}, where)
@@ -100,18 +94,18 @@ class MotionLCM(MLD):
         return None if self.teaching is None else self.teaching.target
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         if self.teaching is None:
             raise InputError(
                 "distillation without a teacher", field=stage, fix="pass its weights with --from"
             )
-        z, condition = self.latents(batch, text, generator)
+        z, condition = self.latents(batch, condition, generator)
         steps, (low, high) = self.distillation.solver_steps, self.distillation.guidance
         noise = torch.randn(z.shape, generator=generator, device=z.device)
         j = torch.randint(steps, (len(z),), generator=generator, device=z.device)
         w = low + (high - low) * torch.rand(len(z), generator=generator, device=z.device)
-        return self.distillation_loss(z, noise, j, w, condition, self.teaching.to(z.device))
+        return self.distillation_loss(z, noise, j, w, condition, self.teaching)
 
     def distillation_loss(
         self,

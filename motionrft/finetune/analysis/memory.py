@@ -46,7 +46,7 @@ def footprint(course: Course) -> pd.DataFrame:
 
     watch = _Watch([*course.trained, *course.permanent])
     old = course.sampler
-    sampler = _WatchedSampler(old.backbone, old.table, old.guidance, old.meter, old.precision)
+    sampler = _WatchedSampler(old.denoiser, old.table, old.guidance, old.meter, old.precision)
     sampler.watch = watch
     material, objective = course.material(0), course.objective()
     objective.begin(material.prompts)
