@@ -59,6 +59,7 @@ def reward_data(
     from motionrft.reward import stages
     from motionrft.reward.data.labelled import write_labelled
     from motionrft.reward.settings import RewardSettings
+    from motionrft.reward.stage import DataSources
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))
@@ -71,6 +72,6 @@ def reward_data(
     else:
         generated = [read_samples(path) for path in samples or []]
         hidden = [name for name in hidden if name in {entry.generator for entry in generated}]
-        items, about = stage.made_data(store, generated, data, hidden, seed)
+        items, about = stage.made_data(DataSources(store, generated, data, hidden, seed))
     about["provenance"] = provenance(section, seed=seed)
     write_labelled(out, items, kind, about)

@@ -109,12 +109,17 @@ class BranchObjective(nn.Module):
     """The loss of a batch of one representation, as a module for DistributedDataParallel."""
 
     def __init__(
-        self, stage: BranchStage, network: RewardNetwork, branch: TaskBranch, rules: Rules
+        self,
+        stage: BranchStage,
+        network: RewardNetwork,
+        branch: TaskBranch,
+        rules: Rules,
+        class_weights: tuple[float, float] = (1.0, 1.0),
     ):
         super().__init__()
         self.stage, self.network, self.rules = stage, network, rules
         self.adapter, self.head = branch.adapter, branch.head
-        self.class_weights = (1.0, 1.0)
+        self.class_weights = class_weights
 
     def outputs(self, view: View, representation: str, read: Reading = mean) -> Tensor:
         """What the head says of motions, [B, outputs]."""
@@ -183,8 +188,8 @@ class BranchStage(Stage[TaskBranch]):
         torch.manual_seed(seed)
         branch = self.new_branch(network, settings.lora)
         items = self.filled_items(data, "train", rules)
-        objective = BranchObjective(self, network, branch, rules).to(device)
-        objective.class_weights = self.class_weights(items, rules)
+        class_weights = self.class_weights(items, rules)
+        objective = BranchObjective(self, network, branch, rules, class_weights).to(device)
         losses_of = data_parallel(objective, changing=True)
         batches = EpochBatches(items.groups, train.batch_size, seed)
 

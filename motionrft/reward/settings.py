@@ -87,7 +87,7 @@ class RewardSettings:
     def train(self, stage: str, **given: Any) -> TrainSettings:
         """The training settings of a stage; `given` are values it may not hold (seed)."""
         section = self.stages.get(stage) or {}
-        place = f"reward.stages.{stage}.train"
+        where = f"reward.stages.{stage}.train"
         if "train" not in section:
-            raise InputError("missing", field=place, fix="see config/reward/small.yaml")
-        return TrainSettings.read(section["train"], place, **given)
+            raise InputError("missing", field=where, fix="see config/reward/small.yaml")
+        return TrainSettings.read(section["train"], where, **given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -69,6 +69,30 @@ class Training:
         return LabelledMotions(self.data, stage, normalisers)
 
 
+@dataclass(frozen=True)
+class DataSources:
+    """What a stage's labelled motions are made from.
+
+    section   `reward.stages.<name>.data` of the configuration
+    held_out  generators that training must not see
+    """
+
+    store: FeatureStore
+    samples: Sequence[Samples]
+    section: Mapping[str, Any]
+    held_out: Sequence[str]
+    seed: int
+
+    def about(self, source: str) -> dict[str, Any]:
+        """What every table made from the data has to say of it."""
+        return {
+            "labels": "made, not human",
+            "source": source,
+            "generators": sorted({entry.generator for entry in self.samples}),
+            "held_out": sorted(self.held_out),
+        }
+
+
 class Stage(ABC, Generic[Trained]):
     """A stage; `motionrft/reward/stages` says where it lies."""
 
@@ -85,24 +109,14 @@ class Stage(ABC, Generic[Trained]):
     def save(self, path: Path, trained: Trained, about: dict[str, Any]) -> None:
         """Writes what `train` returned; `about` goes into the header."""
 
-    def made_data(
-        self,
-        store: FeatureStore,
-        samples: Sequence[Samples],
-        section: dict[str, Any],
-        held_out: Sequence[str],
-        seed: int,
-    ) -> tuple[Items, dict[str, Any]]:
-        """What the stage learns from, made from real clips and generated samples, and what it says of itself.
-
-        section: `reward.stages.<name>.data`. held_out: generators that training must not see.
-        """
+    def made_data(self, sources: DataSources) -> tuple[Items, dict[str, Any]]:
+        """What the stage learns from, made from real clips and generated samples, and what it says of itself."""
         raise self._learns_from_clips()
 
     def released_data(
         self, store: FeatureStore, files: Sequence[Path], held_out: Sequence[str]
     ) -> tuple[Items, dict[str, Any]]:
-        """The same from released files."""
+        """The same from released files; generators in `held_out` only test."""
         raise self._learns_from_clips()
 
     def _learns_from_clips(self) -> InputError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -25,14 +24,7 @@ from motionrft.reward.rules import Rules
 from motionrft.reward.self_refinement import spl_loss
 from motionrft.reward.stages import load
 
-from .tiny import section, tiny_network, training, write_labels
-
-UNIT = {"joint": Normaliser(torch.zeros(66), torch.ones(66))}
-RNG = np.random.default_rng(0)
-
-
-def motion(frames: int) -> np.ndarray:
-    return RNG.normal(size=(frames, 66)).astype(np.float32)
+from .tiny import IDENTITY, random_motion, section, tiny_network, training, write_labels
 
 
 def test_switches_go_together_and_an_unknown_one_is_named():
@@ -66,7 +58,7 @@ def test_official_noise_is_one_coin_and_a_token_for_all():
 
 
 def test_released_items_tell_the_classes_apart(tmp_path):
-    items = [LabelledMotion({"joint": motion(10)}, "train", "a", g) for g in ("", "mld")]
+    items = [LabelledMotion({"joint": random_motion(10)}, "train", "a", g) for g in ("", "mld")]
     write_labelled(tmp_path, items, "authenticity", {})
     shifted = {"joint": Normaliser(torch.ones(66), torch.ones(66))}
     data = LabelledMotions(tmp_path, "authenticity", shifted)
@@ -77,9 +69,11 @@ def test_released_items_tell_the_classes_apart(tmp_path):
 
 
 def test_classes_weigh_the_same_however_many_generators(tmp_path):
-    items = [LabelledMotion({"joint": motion(9)}, "train", "a", g) for g in ("", "a", "b", "c")]
+    items = [
+        LabelledMotion({"joint": random_motion(9)}, "train", "a", g) for g in ("", "a", "b", "c")
+    ]
     write_labelled(tmp_path, items, "authenticity", {})
-    data = LabelledMotions(tmp_path, "authenticity", UNIT)
+    data = LabelledMotions(tmp_path, "authenticity", IDENTITY)
     stage = load("authenticity")
     ours, released = (
         stage.class_weights(stage.items(data, "train", rules), rules)

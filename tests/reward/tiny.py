@@ -10,6 +10,7 @@ import torch
 
 from motionrft.corpus.store import FeatureStore
 from motionrft.files import write_table, write_tensors
+from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.data.clips import AlignedClips
 from motionrft.reward.data.labelled import (
     LabelledMotion,
@@ -24,6 +25,9 @@ from motionrft.text.features import TextBatch, write_cache
 
 DIMS = {"kinematic": 263, "joint": 66, "rotation": 135}
 TOKENS = 12
+RNG = np.random.default_rng(0)
+# leaves joint features as they are
+IDENTITY = {"joint": Normaliser(torch.zeros(66), torch.ones(66))}
 
 
 def write_store(folder: Path, clips: int = 60, kinds: int = 6, seed: int = 0) -> None:
@@ -106,6 +110,11 @@ def tiny_network(seed: int = 0, **changes) -> RewardNetwork:
         "projection_layers": 2, "dropout": 0.1,
     }  # fmt: skip
     return RewardNetwork(NetworkSettings(DIMS, TOKENS, **{**sizes, **changes})).eval()
+
+
+def random_motion(frames: int) -> np.ndarray:
+    """Raw joint features [T, 66]."""
+    return RNG.normal(size=(frames, DIMS["joint"])).astype(np.float32)
 
 
 def shake(branch) -> None:

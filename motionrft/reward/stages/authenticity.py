@@ -9,7 +9,6 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionrft.corpus.samples import Samples
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.metrics.classification import authenticity
@@ -18,7 +17,7 @@ from motionrft.reward.data.labelled import LabelledMotions
 from motionrft.reward.data.official import official_generated
 from motionrft.reward.data.real_and_generated import authenticity_items, with_real
 from motionrft.reward.rules import Rules
-from motionrft.reward.stage import Items
+from motionrft.reward.stage import DataSources, Items
 
 
 class AuthenticityStage(BranchStage):
@@ -56,29 +55,17 @@ class AuthenticityStage(BranchStage):
             )
         return rules.class_weights(generated)
 
-    def made_data(
-        self,
-        store: FeatureStore,
-        samples: Sequence[Samples],
-        section: dict[str, Any],
-        held_out: Sequence[str],
-        seed: int,
-    ) -> tuple[Items, dict[str, Any]]:
-        """Generated motions and the real ones of their captions; generators in `held_out` only test."""
-        if not samples:
+    def made_data(self, sources: DataSources) -> tuple[Items, dict[str, Any]]:
+        """Generated motions and the real ones of their captions."""
+        if not sources.samples:
             raise InputError(
                 "missing",
                 where="reward-data",
                 field="--samples",
                 fix="pass samples of pre-trained backbones",
             )
-        about = {
-            "labels": "made, not human",
-            "source": "real and generated",
-            "generators": sorted({entry.generator for entry in samples}),
-            "held_out": sorted(held_out),
-        }
-        return authenticity_items(store, samples, held_out), about
+        items = authenticity_items(sources.store, sources.samples, sources.held_out)
+        return items, sources.about("real and generated")
 
     def released_data(
         self, store: FeatureStore, files: Sequence[Path], held_out: Sequence[str]

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from motionrft.corpus.samples import Samples
 from motionrft.corpus.store import FeatureStore
 from motionrft.metrics.classification import preference
 from motionrft.reward.branch_stage import BranchStage, TaskItems
@@ -17,7 +16,7 @@ from motionrft.reward.data.official import official_pairs
 from motionrft.reward.data.pairs import corruption_pairs, generated_pairs
 from motionrft.reward.losses import preference_loss
 from motionrft.reward.rules import Rules
-from motionrft.reward.stage import Items
+from motionrft.reward.stage import DataSources, Items
 
 
 class PreferenceStage(BranchStage):
@@ -42,27 +41,15 @@ class PreferenceStage(BranchStage):
         """Accuracy of pairs."""
         return preference(outputs[:, 0, 0], outputs[:, 1, 0])["accuracy"]
 
-    def made_data(
-        self,
-        store: FeatureStore,
-        samples: Sequence[Samples],
-        section: dict[str, Any],
-        held_out: Sequence[str],
-        seed: int,
-    ) -> tuple[Items, dict[str, Any]]:
+    def made_data(self, sources: DataSources) -> tuple[Items, dict[str, Any]]:
         """Pairs of a clip and its damaged copy (`clips` of them), and of a real and a generated motion."""
 
         def pairs() -> Items:
-            yield from corruption_pairs(store, int(section.get("clips", 0)), seed)
-            yield from generated_pairs(store, samples)
+            clips = int(sources.section.get("clips", 0))
+            yield from corruption_pairs(sources.store, clips, sources.seed)
+            yield from generated_pairs(sources.store, sources.samples)
 
-        about = {
-            "labels": "made, not human",
-            "source": "graded corruptions of real clips",
-            "generators": sorted({entry.generator for entry in samples}),
-            "held_out": sorted(held_out),
-        }
-        return pairs(), about
+        return pairs(), sources.about("graded corruptions of real clips")
 
     def released_data(
         self, store: FeatureStore, files: Sequence[Path], held_out: Sequence[str]

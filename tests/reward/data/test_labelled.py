@@ -17,17 +17,11 @@ from motionrft.reward.data.labelled import (
 )
 from motionrft.reward.rules import Rules
 from motionrft.reward.stages import load
-
-UNIT = {"joint": Normaliser(torch.zeros(66), torch.ones(66))}
-RNG = np.random.default_rng(0)
-
-
-def motion(frames: int) -> np.ndarray:
-    return RNG.normal(size=(frames, 66)).astype(np.float32)
+from tests.reward.tiny import IDENTITY, random_motion
 
 
 def test_pairs_round_trip(tmp_path):
-    arrays = [motion(9), motion(9), motion(12), motion(12)]
+    arrays = [random_motion(9), random_motion(9), random_motion(12), random_motion(12)]
     pairs = [
         MotionPair(
             *(LabelledMotion({"joint": a}, "train", "c") for a in arrays[i : i + 2]), "jitter", 2
@@ -35,7 +29,7 @@ def test_pairs_round_trip(tmp_path):
         for i in (0, 2)
     ]
     write_labelled(tmp_path, pairs, "preference", {"labels": "made"})
-    data = LabelledMotions(tmp_path, "preference", UNIT)
+    data = LabelledMotions(tmp_path, "preference", IDENTITY)
     for index, array in enumerate(arrays):
         assert np.array_equal(data.raw(index).numpy(), array)
     features, lengths = data.batch([0, 2], 196)
@@ -45,11 +39,11 @@ def test_pairs_round_trip(tmp_path):
     assert batch.representation == "joint"
     assert np.array_equal(batch.motions[1][0][0].numpy(), arrays[3])
     with pytest.raises(InputError, match="reward-data --kind authenticity"):
-        LabelledMotions(tmp_path, "authenticity", UNIT)
+        LabelledMotions(tmp_path, "authenticity", IDENTITY)
 
 
 def test_one_crop_law_for_real_and_generated(tmp_path):
-    items = [LabelledMotion({"joint": motion(10)}, "train", "a", g) for g in ("", "mld")]
+    items = [LabelledMotion({"joint": random_motion(10)}, "train", "a", g) for g in ("", "mld")]
     write_labelled(tmp_path, items, "authenticity", {})
     shifted = {"joint": Normaliser(torch.ones(66), torch.ones(66))}
     data = LabelledMotions(tmp_path, "authenticity", shifted)
@@ -60,7 +54,7 @@ def test_one_crop_law_for_real_and_generated(tmp_path):
 
 
 def test_bad_motions_are_named(tmp_path):
-    bad = motion(9)
+    bad = random_motion(9)
     bad[4] = np.nan
     with pytest.raises(InputError, match="NaN or infinite values in frame 4"):
         write_labelled(
@@ -69,11 +63,11 @@ def test_bad_motions_are_named(tmp_path):
     assert not (tmp_path / "judged.json").exists()
     with pytest.raises(InputError, match="2 frames"):
         write_labelled(
-            tmp_path, [LabelledMotion({"joint": motion(2)}, "train")], "authenticity", {}
+            tmp_path, [LabelledMotion({"joint": random_motion(2)}, "train")], "authenticity", {}
         )
     mixed = [
-        LabelledMotion({"joint": motion(9)}, "train"),
-        LabelledMotion({"joint": motion(9)[:, :65]}, "train"),
+        LabelledMotion({"joint": random_motion(9)}, "train"),
+        LabelledMotion({"joint": random_motion(9)[:, :65]}, "train"),
     ]
     with pytest.raises(InputError, match=r"shape \(9, 65\)"):
         write_labelled(tmp_path, mixed, "authenticity", {})
@@ -81,6 +75,8 @@ def test_bad_motions_are_named(tmp_path):
 
 def test_folders_go_by_the_stage_that_learns_from_them(tmp_path):
     for stage in ("preference", "authenticity"):
-        write_labelled(tmp_path / stage, [LabelledMotion({"joint": motion(9)}, "train")], stage, {})
+        write_labelled(
+            tmp_path / stage, [LabelledMotion({"joint": random_motion(9)}, "train")], stage, {}
+        )
     folders = labelled_folders([tmp_path / "preference", tmp_path / "authenticity"])
     assert folders == {name: tmp_path / name for name in ("preference", "authenticity")}
