@@ -58,12 +58,16 @@ def read_plain(path: str | Path, source: str = "the official file") -> Any:
 
 
 def read_checkpoint(
-    path: str | Path, *sections: str, source: str = "the official file"
+    path: str | Path, *sections: str, source: str = "the official file", flat: bool = False
 ) -> dict[str, Any]:
-    """The dictionary in a `torch.save` file, or the first of its `sections` that exists."""
+    """The dictionary in a `torch.save` file, or the first of its `sections` that exists.
+
+    flat: where none of them exists, the file itself is what they would hold.
+    """
     content = read_plain(path, source)
     if isinstance(content, dict) and sections:
-        content = next((content[name] for name in sections if name in content), None)
+        whole = content if flat else None
+        content = next((content[name] for name in sections if name in content), whole)
     if not isinstance(content, dict):
         part = " or ".join(sections)
         problem = "no such part" if part else "no dictionary"
@@ -80,6 +84,14 @@ def write_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
 def copies(module: nn.Module) -> dict[str, Tensor]:
     """The module's state on the CPU, sharing no memory with it."""
     return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+
+
+def split_ignored(
+    tensors: Mapping[str, Tensor], prefixes: tuple[str, ...]
+) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors whose names begin with none of `prefixes`, and the names of the others."""
+    ignored = [name for name in tensors if name.startswith(prefixes)]
+    return {name: value for name, value in tensors.items() if name not in set(ignored)}, ignored
 
 
 def load_into(

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Backbone, Condition
-from motionrft.backbones.mdm.model import MDM, TABLES
+from motionrft.backbones.mdm.model import MDM
+from motionrft.backbones.mdm.official import TABLES
 from motionrft.backbones.motiondiffuse.blocks import DecoderBlock
 from motionrft.backbones.motiondiffuse.model import EncodedText, MotionDiffuse
 from motionrft.checkpoints import load_into
