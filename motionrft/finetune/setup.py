@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,9 @@ from motionrft.finetune.validation import (
     set_training,
     spread,
 )
+from motionrft.reward import terms
 from motionrft.reward.files import stage_files
+from motionrft.reward.latent import draws as latent_draws
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.text.features import TextCache
 
@@ -94,8 +95,7 @@ def prepare(
     reward = weighted(scorer, section.get("reward_weights"), set(stages), own)
     draws = torch.Generator()
     if settings.sampled:
-        reward = copy.copy(reward)
-        reward.read = lambda latent: latent.draw(draws)
+        reward = reward.view(read=latent_draws(draws))
     levels = reward_levels(
         table,
         reward.alphas.to(device),
@@ -179,17 +179,9 @@ def load_reward(
 ) -> MotionReward:
     """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
     known = {
-        name: weight
-        for name, weight in weights.items()
-        if name not in ("preference", "authenticity") or name in stages
+        name: weight for name, weight in weights.items() if terms.branch_of(name) in (None, *stages)
     }
-    reward = MotionReward.load(
-        stages["semantic"],
-        stages.get("preference"),
-        stages.get("authenticity"),
-        known,
-        device=device,
-    )
+    reward = MotionReward.load(stages, known, device=device)
     if settings.reward_state == "official":
         reward.requires_grad_(True)
         # its own `train` refuses, for good reason: this is the released behaviour, to be measured
@@ -204,7 +196,9 @@ def weighted(
     if weights is None:
         return reward
     missing = sorted(
-        name for name, weight in weights.items() if weight > 0 and name not in stages | {"m2m"}
+        name
+        for name, weight in weights.items()
+        if weight > 0 and terms.branch_of(name) not in {None, *stages}
     )
     if missing:
         raise InputError(
@@ -213,9 +207,7 @@ def weighted(
             field=f"reward_weights.{missing[0]}",
             fix="pass that stage's file with --reward, or set the weight to 0",
         )
-    view = copy.copy(reward)
-    view.weights = {name: float(weights.get(name, 0.0)) for name in reward.weights}
-    return view
+    return reward.view(weights=weights)
 
 
 def in_motion_space(backbone: Backbone) -> bool:

@@ -63,8 +63,7 @@ def similarity(*arguments: Any) -> pd.DataFrame:
     batch = data.held_out.rows(spread(len(data.held_out), arguments[-1])).to(course.device)
     material = data.wrap(batch, noise_seeds(0, 0, len(batch)))
     objective = course.objective()
-    reward = copy.copy(job.yardstick)
-    reward.weights = {**reward.weights, "m2m": 1.0}
+    reward = job.yardstick.view(weights={**job.yardstick.weights, "m2m": 1.0})
     return noised_similarity(
         job.backbone, course.sampler, reward, list(objective.levels), batch, material
     )
