@@ -14,12 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from motionrft.checkpoints import read_foreign
+from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.t2m import LEAK, UNIT, final_states
+from motionrft.evaluation.official import read_release
 from motionrft.evaluation.words import GloveReader
 from motionrft.files import load_into
+from motionrft.networks.recurrent import final_states
 
+LEAK = 0.2
 PREFIX = "lengths."
 SOURCE = "length_est_bigru/model/latest.tar of the text-to-motion release"
 # units below which a length is drawn again, and how often; the last draw stands whatever it is
@@ -44,20 +46,13 @@ class LengthEstimator(nn.Module):
 
     def forward(self, words: Tensor, pos: Tensor, lengths: Tensor) -> Tensor:
         sequence = self.input_emb(words + self.pos_emb(pos))
-        return self.output(final_states(self.gru, self.hidden, sequence, lengths))
+        logits: Tensor = self.output(final_states(self.gru, self.hidden, sequence, lengths))
+        return logits
 
 
 def read_estimator(path: str | Path) -> LengthEstimator:
     """The network of the released file, in eval mode. Any mismatch is an error."""
-    state = read_foreign(
-        path,
-        absent=f"get {SOURCE}",
-        unreadable="not a readable checkpoint",
-        fix=f"get {SOURCE} again",
-    )
-    if not isinstance(state, dict) or not isinstance(state.get("estimator"), dict):
-        raise InputError("no such part", where=path, field="estimator", fix=f"use {SOURCE}")
-    return _network(state["estimator"], path)
+    return _network(read_release(path, SOURCE, ("estimator",))["estimator"], path)
 
 
 def _network(state: dict[str, Tensor], where: str | Path) -> LengthEstimator:

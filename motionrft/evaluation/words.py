@@ -60,7 +60,7 @@ class WordTable:
     words: list[str]
     vectors: Tensor
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.words) != len(self.vectors) or "unk" not in self.words:
             raise InputError(
                 f"{len(self.words)} words for {len(self.vectors)} vectors, 'unk' needed",
@@ -89,8 +89,8 @@ class WordTable:
         return self.vectors[rows].float(), one_hot, lengths
 
 
-class _Plain(pickle.Unpickler):
-    """Lists, dictionaries, strings and numbers only: a foreign pickle must not run code."""
+class _PlainUnpickler(pickle.Unpickler):
+    """Lists, dictionaries, strings and numbers only: a downloaded pickle must not run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"holds a {module}.{name}")
@@ -99,7 +99,7 @@ class _Plain(pickle.Unpickler):
 def _unpickle(path: Path) -> Any:
     try:
         with open(path, "rb") as file:
-            return _Plain(file).load()
+            return _PlainUnpickler(file).load()
     except (pickle.UnpicklingError, EOFError) as error:
         raise InputError(
             f"not a plain word list ({error})", where=path, fix=f"use the file of {SOURCE}"
@@ -116,6 +116,21 @@ def read_glove(folder: str | Path, prefix: str = PREFIX) -> WordTable:
     vectors = torch.from_numpy(np.load(paths[0], allow_pickle=False).astype(np.float32))
     words, index = _unpickle(paths[1]), _unpickle(paths[2])
     return WordTable(list(words), vectors[[int(index[word]) for word in words]])
+
+
+def table_tensors(table: WordTable) -> dict[str, Tensor]:
+    """A word table as tensors of an evaluator file."""
+    text = "\n".join(table.words).encode("utf-8")
+    return {
+        "words.vectors": table.vectors,
+        "words.text": torch.frombuffer(bytearray(text), dtype=torch.uint8),
+    }
+
+
+def table_of(tensors: dict[str, Tensor]) -> WordTable:
+    """The word table in the tensors of an evaluator file."""
+    words = bytes(tensors["words.text"].numpy()).decode("utf-8").split("\n")
+    return WordTable(words, tensors["words.vectors"])
 
 
 def caption_tokens(clips: pd.DataFrame) -> dict[str, list[str]]:

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from motionrft.errors import InputError
 
-EXACT = 512  # candidates
-TIE = 1e-9
+EXACT = 512  # candidates up to which distances are taken without cancellation
+TIE = 1e-9  # relative difference of two distances that counts as none
 
 
 def check_pairs(first: Tensor, second: Tensor) -> None:
+    """An `InputError` unless both are [N, dim] of one shape."""
     if first.ndim != 2 or first.shape != second.shape:
         raise InputError(
             f"embeddings of shapes {tuple(first.shape)} and {tuple(second.shape)} are no pairs",

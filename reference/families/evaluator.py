@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionrft.evaluation.evaluators.losses import margin_loss
-from motionrft.evaluation.evaluators.motionclip import MotionTower
-from motionrft.evaluation.evaluators.t2m import MotionEncoder, MovementEncoder, TextEncoder
+from motionrft.evaluation.evaluators.t2m.losses import margin_loss
+from motionrft.evaluation.evaluators.t2m.model import MotionEncoder, MovementEncoder, TextEncoder
+from motionrft.evaluation.motionclip import MotionTower
 from motionrft.files import load_into
 from reference.case import Case
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from small_corpus import write_store, write_text
 
-from motionrft.evaluation.evaluators.evaluator import save_evaluator
-from motionrft.evaluation.evaluators.train import train_evaluator
+from motionrft.evaluation.evaluator_file import save_evaluator
+from motionrft.evaluation.evaluators.t2m.training import train_evaluator
 
 SETTINGS = {
     "loss": "infonce",

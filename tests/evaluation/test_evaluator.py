@@ -8,22 +8,13 @@ from small_corpus import write_store
 
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.evaluator import (
-    CacheReader,
-    TextMotionMatch,
-    Widths,
-    corpus_digest,
-    load_evaluator,
-    save_evaluator,
-)
-from motionrft.evaluation.evaluators.official import (
-    load_official,
-    read_statistics,
-    table_of,
-    table_tensors,
-)
-from motionrft.evaluation.evaluators.train import same_caption, train_evaluator
-from motionrft.evaluation.words import WordTable
+from motionrft.evaluation.evaluator_file import corpus_digest, load_evaluator, save_evaluator
+from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
+from motionrft.evaluation.evaluators.t2m.official import load_official
+from motionrft.evaluation.evaluators.t2m.training import same_caption, train_evaluator
+from motionrft.evaluation.official import read_statistics
+from motionrft.evaluation.readers import CacheReader
+from motionrft.evaluation.words import WordTable, table_of, table_tensors
 from motionrft.files import read_tensors
 from motionrft.motion.normaliser import Normaliser
 

@@ -9,9 +9,9 @@ from motionrft.corpus.samples import read_samples
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.protocol import protocol
 from motionrft.evaluation.replicate import replicate, summary
-from motionrft.evaluation.scorer import Judge
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import protocol
 from motionrft.files import read_table
 from motionrft.motion.representation import representation
 
@@ -19,16 +19,16 @@ PLAN = {"texts": 3, "repeats": 4, "pairs": 2, "replications": 1}
 
 
 @pytest.fixture(scope="module")
-def judge(store, text, trained):
+def scorer(store, text, trained):
     rules = protocol("sound", group=16, min_frames=20, multimodality=PLAN)
-    return Judge(store, trained[0], text, rules)
+    return Scorer(store, trained[0], text, rules)
 
 
-def copying(judge: Judge, replication: int):
+def copying(scorer: Scorer, replication: int):
     """A source that returns the recorded motions themselves."""
 
     def source(captions, lengths, seeds):
-        motions = judge.real(judge.draw(replication))
+        motions = scorer.real(scorer.draw(replication))
         if len(captions) == len(motions):
             return motions
         return [torch.randn(int(length), 263) for length in lengths]
@@ -36,9 +36,9 @@ def copying(judge: Judge, replication: int):
     return source
 
 
-def test_a_perfect_generator_scores_as_the_recorded_motions(judge):
-    real = judge.score_real(0)
-    copied = judge.score(copying(judge, 0), "kinematic", "copy", 0)
+def test_a_perfect_generator_scores_as_the_recorded_motions(scorer):
+    real = scorer.score_real(0)
+    copied = scorer.score(copying(scorer, 0), "kinematic", "copy", 0)
     for key, value in real.metrics.items():
         if key != "FID":
             assert copied.metrics[key] == pytest.approx(value, nan_ok=True), key
@@ -52,46 +52,46 @@ def test_a_perfect_generator_scores_as_the_recorded_motions(judge):
     assert real.metrics["bone_drift_mm"] < 0.01  # recorded bodies are rigid
 
 
-def test_joint_motions_are_read_as_well_as_kinematic_ones(judge):
+def test_joint_motions_are_read_as_well_as_kinematic_ones(scorer):
     """The same motions by way of joints: nearly the same embeddings, T frames stay T frames."""
-    drawn = judge.draw(0)
-    motions = judge.real(drawn)[:6]
-    facts = judge.data.store.about
+    drawn = scorer.draw(0)
+    motions = scorer.real(drawn)[:6]
+    facts = scorer.data.store.about
     joints = [representation("kinematic").decode(motion[None])[0].flatten(1) for motion in motions]
-    converted = Converter("joint", facts).evaluator_input(joints, "all but contacts")
+    converted = Converter("joint", facts).kinematic_features(joints)
     assert [len(motion) for motion in converted] == [len(motion) for motion in motions]
-    ours = judge.embed(joints, Converter("joint", facts))
-    theirs = judge.embed(motions, Converter("kinematic", facts))
+    ours = scorer.embed(joints, Converter("joint", facts))
+    theirs = scorer.embed(motions, Converter("kinematic", facts))
     spread = torch.cdist(theirs, theirs).mean()
     # a crop is canonicalised anew, so the yaw smoothing sees another edge: near, not equal
     assert (ours - theirs).norm(dim=1).mean() < 0.25 * spread
 
 
-def test_acmdm_input_has_67_channels_and_one_frame_less(judge):
-    motions = judge.real(judge.draw(0))[:2]
-    found = Converter("kinematic", {}).evaluator_input(motions, "first 67")
+def test_acmdm_input_has_67_channels_and_one_frame_less(scorer):
+    motions = scorer.real(scorer.draw(0))[:2]
+    found = Converter("kinematic", {}).acmdm_features(motions)
     assert [tuple(motion.shape) for motion in found] == [(len(m) - 1, 67) for m in motions]
 
 
-def test_broken_generations_are_counted(judge):
-    drawn = judge.draw(0)
+def test_broken_generations_are_counted(scorer):
+    drawn = scorer.draw(0)
 
     def source(captions, lengths, seeds):
-        motions = [motion.clone() for motion in judge.real(drawn)[: len(captions)]]
+        motions = [motion.clone() for motion in scorer.real(drawn)[: len(captions)]]
         motions = [m[: int(n)] for m, n in zip(motions, lengths, strict=False)]
         motions[1][3, 5] = float("nan")
         motions[2][:] = float("inf")
         return motions
 
-    result = judge.score(source, "kinematic", "broken", 0)
+    result = scorer.score(source, "kinematic", "broken", 0)
     assert result.metrics["non_finite"] == 2
     assert np.isfinite(result.metrics["FID"])
     assert np.isfinite(result.metrics["skating_ratio"])
     joints = [torch.full((40, 66), float("nan"))]
-    assert Converter("joint", {}).evaluator_input(joints, "all but contacts")[0].isnan().all()
+    assert Converter("joint", {}).kinematic_features(joints)[0].isnan().all()
 
 
-def test_draws_are_the_same_for_every_model(judge):
+def test_draws_are_the_same_for_every_model(scorer):
     prompts = []
 
     def source(captions, lengths, seeds):
@@ -99,11 +99,11 @@ def test_draws_are_the_same_for_every_model(judge):
         return [torch.zeros(int(length), 263) for length in lengths]
 
     for name in ("one", "two"):
-        judge.score(source, "kinematic", name, 3)
+        scorer.score(source, "kinematic", name, 3)
     assert prompts[0] == prompts[1]
 
 
-def test_replications_are_tidy_resumable_and_equal(judge, tmp_path):
+def test_replications_are_tidy_resumable_and_equal(scorer, tmp_path):
     calls = []
 
     def one(replication):
@@ -114,22 +114,22 @@ def test_replications_are_tidy_resumable_and_equal(judge, tmp_path):
             and not tmp_path.joinpath("b").exists()
         ):
             raise KeyboardInterrupt
-        return judge.score_real(replication)
+        return scorer.score_real(replication)
 
-    about = {"corpus_digest": judge.corpus, "evaluator_digest": "e"}
+    about = {"corpus_digest": scorer.corpus, "evaluator_digest": "e"}
     with pytest.raises(KeyboardInterrupt):
-        replicate(judge, one, tmp_path / "a", 3, about)
+        replicate(scorer, one, tmp_path / "a", 3, about)
     assert not (tmp_path / "a" / "replications.parquet").exists()
     (tmp_path / "b").mkdir()
     resumed = replicate(
-        judge, one, tmp_path / "a", 3, about, keep_samples=4, finish=lambda: {"x": 1}
+        scorer, one, tmp_path / "a", 3, about, keep_samples=4, finish=lambda: {"x": 1}
     )
     assert calls == [0, 1, 1, 2]
-    whole = replicate(judge, judge.score_real, tmp_path / "b", 3, about, keep_samples=4)
+    whole = replicate(scorer, scorer.score_real, tmp_path / "b", 3, about, keep_samples=4)
     pd.testing.assert_frame_equal(resumed, whole)
     frame, header = read_table(tmp_path / "a" / "replications.parquet")
     assert list(frame.columns) == ["replication", "metric", "value"]
-    assert header["corpus_digest"] == judge.corpus
+    assert header["corpus_digest"] == scorer.corpus
     assert header["x"] == 1
     prompts, _ = read_table(tmp_path / "a" / "per_prompt.parquet")
     assert list(prompts.columns) == ["replication", "clip", "caption", "matching", "rank", "top1"]
@@ -140,38 +140,38 @@ def test_replications_are_tidy_resumable_and_equal(judge, tmp_path):
     assert means["R-Precision Top-1"] == pytest.approx(top1)
 
 
-def test_other_settings_do_not_take_up_old_replications(judge, tmp_path):
+def test_other_settings_do_not_take_up_old_replications(scorer, tmp_path):
     calls = []
 
     def one(replication):
         calls.append(replication)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return judge.score_real(replication)
+        return scorer.score_real(replication)
 
     with pytest.raises(KeyboardInterrupt):
-        replicate(judge, one, tmp_path, 2, {"model_digest": "a"})
-    replicate(judge, one, tmp_path, 1, {"model_digest": "b"}, keep_samples=2)
+        replicate(scorer, one, tmp_path, 2, {"model_digest": "a"})
+    replicate(scorer, one, tmp_path, 1, {"model_digest": "b"}, keep_samples=2)
     assert calls == [0, 1, 0]
     assert len(read_samples(tmp_path / "samples.safetensors")) == 2
 
 
-def test_the_validation_split_shares_no_clip_with_the_test_split(store, text, trained, judge):
-    val = Judge(store, trained[0], text, judge.rules, split="val")
-    assert not set(val.data.clips["clip"]) & set(judge.data.clips["clip"])
+def test_the_validation_split_shares_no_clip_with_the_test_split(store, text, trained, scorer):
+    val = Scorer(store, trained[0], text, scorer.rules, split="val")
+    assert not set(val.data.clips["clip"]) & set(scorer.data.clips["clip"])
     assert val.score_real(0).metrics["R-Precision Top-1"] > 2 / 16
 
 
-def test_an_evaluator_of_another_corpus_or_encoder_is_refused(trained, text, judge, tmp_path):
+def test_an_evaluator_of_another_corpus_or_encoder_is_refused(trained, text, scorer, tmp_path):
     from small_corpus import write_store, write_text
 
     other = write_store(tmp_path / "other", train=4, held=16, seed=7)
     with pytest.raises(InputError, match="asked to judge corpus"):
-        Judge(other, trained[0], text, judge.rules)
-    Judge(other, trained[0], text, judge.rules, any_corpus=True)
+        Scorer(other, trained[0], text, scorer.rules)
+    Scorer(other, trained[0], text, scorer.rules, any_corpus=True)
     narrow = write_text(tmp_path / "narrow.safetensors", width=5)
-    store = FeatureStore(judge.data.store.folder).folder
+    store = FeatureStore(scorer.data.store.folder).folder
     with pytest.raises(InputError, match="the evaluator was trained on"):
-        Judge(store, trained[0], narrow, judge.rules)
+        Scorer(store, trained[0], narrow, scorer.rules)
     with pytest.raises(InputError, match="evaluator-text"):
-        Judge(store, trained[0], None, judge.rules)
+        Scorer(store, trained[0], None, scorer.rules)

@@ -7,10 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
-from motionrft.evaluation.evaluators.losses import infonce_loss, margin_loss
-from motionrft.evaluation.evaluators.motionclip import MotionCLIP, MotionTower, clip_score
-from motionrft.evaluation.evaluators.t2m import MovementEncoder, TextEncoder
+from motionrft.evaluation.evaluators.t2m.losses import infonce_loss, margin_loss
+from motionrft.evaluation.evaluators.t2m.model import (
+    MovementEncoder,
+    TextEncoder,
+    TextMotionMatch,
+    Widths,
+)
+from motionrft.evaluation.motionclip import MotionCLIP, MotionTower, clip_score
 from motionrft.motion.normaliser import Normaliser
 from reference.case import rounding
 from tests.same import SHARE, assert_same
