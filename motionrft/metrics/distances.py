@@ -62,12 +62,12 @@ def ranks(distances: Tensor) -> tuple[Tensor, Tensor]:
     the own distance are ties. A NaN candidate is never closer; a query whose own distance is NaN
     comes after all others.
     """
-    own = distances.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
-    margin = TIE * own.abs()
-    closer = (distances < own - margin).sum(-1)
-    ties = ((distances - own).abs() <= margin).sum(-1) - 1
-    lost = own.squeeze(-1).isnan()
-    return torch.where(lost, distances.shape[-1], closer), torch.where(lost, 0, ties)
+    true = distances.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
+    margin = TIE * true.abs()
+    closer = (distances < true - margin).sum(-1)
+    ties = ((distances - true).abs() <= margin).sum(-1) - 1
+    undefined = true.squeeze(-1).isnan()
+    return torch.where(undefined, distances.shape[-1], closer), torch.where(undefined, 0, ties)
 
 
 def hits(closer: Tensor, ties: Tensor, top: Sequence[int]) -> Tensor:

@@ -1,27 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from motionrft.corpus.samples import read_samples
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.replicate import replicate, summary
 from motionrft.evaluation.scorer import Scorer
-from motionrft.evaluation.settings import protocol
-from motionrft.files import read_table
 from motionrft.motion.representation import representation
-
-PLAN = {"texts": 3, "repeats": 4, "pairs": 2, "replications": 1}
-
-
-@pytest.fixture(scope="module")
-def scorer(store, text, trained):
-    rules = protocol("sound", group=16, min_frames=20, multimodality=PLAN)
-    return Scorer(store, trained[0], text, rules)
 
 
 def copying(scorer: Scorer, replication: int):
@@ -67,12 +54,6 @@ def test_joint_motions_are_read_as_well_as_kinematic_ones(scorer):
     assert (ours - theirs).norm(dim=1).mean() < 0.25 * spread
 
 
-def test_acmdm_input_has_67_channels_and_one_frame_less(scorer):
-    motions = scorer.real(scorer.draw(0))[:2]
-    found = Converter("kinematic", {}).acmdm_features(motions)
-    assert [tuple(motion.shape) for motion in found] == [(len(m) - 1, 67) for m in motions]
-
-
 def test_broken_generations_are_counted(scorer):
     drawn = scorer.draw(0)
 
@@ -101,59 +82,6 @@ def test_draws_are_the_same_for_every_model(scorer):
     for name in ("one", "two"):
         scorer.score(source, "kinematic", name, 3)
     assert prompts[0] == prompts[1]
-
-
-def test_replications_are_tidy_resumable_and_equal(scorer, tmp_path):
-    calls = []
-
-    def one(replication):
-        calls.append(replication)
-        if (
-            len(calls) == 2
-            and tmp_path.joinpath("a").exists()
-            and not tmp_path.joinpath("b").exists()
-        ):
-            raise KeyboardInterrupt
-        return scorer.score_real(replication)
-
-    about = {"corpus_digest": scorer.corpus, "evaluator_digest": "e"}
-    with pytest.raises(KeyboardInterrupt):
-        replicate(scorer, one, tmp_path / "a", 3, about)
-    assert not (tmp_path / "a" / "replications.parquet").exists()
-    (tmp_path / "b").mkdir()
-    resumed = replicate(
-        scorer, one, tmp_path / "a", 3, about, keep_samples=4, finish=lambda: {"x": 1}
-    )
-    assert calls == [0, 1, 1, 2]
-    whole = replicate(scorer, scorer.score_real, tmp_path / "b", 3, about, keep_samples=4)
-    pd.testing.assert_frame_equal(resumed, whole)
-    frame, header = read_table(tmp_path / "a" / "replications.parquet")
-    assert list(frame.columns) == ["replication", "metric", "value"]
-    assert header["corpus_digest"] == scorer.corpus
-    assert header["x"] == 1
-    prompts, _ = read_table(tmp_path / "a" / "per_prompt.parquet")
-    assert list(prompts.columns) == ["replication", "clip", "caption", "matching", "rank", "top1"]
-    assert len(prompts) == 3 * 40
-    assert not (tmp_path / "a" / ".partial").exists()
-    means = summary(frame).set_index("metric")["mean"]
-    top1 = prompts.groupby("replication")["top1"].mean().mean()
-    assert means["R-Precision Top-1"] == pytest.approx(top1)
-
-
-def test_other_settings_do_not_take_up_old_replications(scorer, tmp_path):
-    calls = []
-
-    def one(replication):
-        calls.append(replication)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return scorer.score_real(replication)
-
-    with pytest.raises(KeyboardInterrupt):
-        replicate(scorer, one, tmp_path, 2, {"model_digest": "a"})
-    replicate(scorer, one, tmp_path, 1, {"model_digest": "b"}, keep_samples=2)
-    assert calls == [0, 1, 0]
-    assert len(read_samples(tmp_path / "samples.safetensors")) == 2
 
 
 def test_the_validation_split_shares_no_clip_with_the_test_split(store, text, trained, scorer):
