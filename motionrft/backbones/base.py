@@ -1,15 +1,9 @@
-"""What the suite knows of a text-to-motion generator; everything else stays in the family's own file.
-
-Drop-in: `motionrft/backbones/<family>/` defines `BACKBONE`, a subclass of `Backbone`;
-`config/backbones/<name>.yaml` names the family and its sizes.
-"""
+"""What the suite knows of a text-to-motion generator; everything else stays in the family's package."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
-from motionrft.errors import InputError
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
 from motionrft.training.ema import TargetNetwork
@@ -65,20 +58,6 @@ class Condition:
 
     def with_drop(self, drop: Tensor) -> Condition:
         return replace(self, drop=drop)
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What came of reading an official checkpoint. Anything unexpected or missing was an error before this."""
-
-    path: str
-    matched: list[str]
-    ignored: list[str]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        counts = f"{len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
-        return "\n  ".join([f"{self.path}: {counts}", *self.notes])
 
 
 class Backbone(nn.Module, ABC):
@@ -185,34 +164,3 @@ class Backbone(nn.Module, ABC):
     def trainable(self) -> list[nn.Parameter]:
         """What fine-tuning updates (the denoiser, never a decoder)."""
         return list(self.parameters())
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        raise InputError(
-            "this family has no official checkpoint", where=path, fix="train it with its rule"
-        )
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """Writes the official layout. `like`: an official file whose parts that are no part of the backbone
-        (evaluators, the text encoder) are carried over; families whose files have none ignore it."""
-        raise InputError(
-            "this family has no official layout", where=path, fix="use the suite's own file"
-        )
-
-
-def families() -> list[str]:
-    import motionrft.backbones as room
-
-    return sorted(module.name for module in pkgutil.iter_modules(room.__path__) if module.ispkg)
-
-
-def family(name: str) -> type[Backbone]:
-    """The `BACKBONE` of the package `motionrft/backbones/<name>/`."""
-    found: Sequence[str] = families()
-    module = importlib.import_module(f"motionrft.backbones.{name}") if name in found else None
-    if module is None or not hasattr(module, "BACKBONE"):
-        raise InputError(
-            f"unknown backbone family {name!r}",
-            field="family",
-            fix=f"add the package motionrft/backbones/{name}/",
-        )
-    return module.BACKBONE

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -30,6 +31,21 @@ def read_schema(name: str) -> dict[str, Any]:
         schema["properties"] = {**others["properties"], **schema["properties"]}
         schema["$defs"] = {**others.get("$defs", {}), **schema.get("$defs", {})}
     return schema
+
+
+def _sums_to(
+    validator: Any, total: float, instance: Any, schema: dict[str, Any]
+) -> Iterator[ValidationError]:
+    """`sums_to: 1`, of a mapping of numbers."""
+    del validator, schema
+    numbers = list(instance.values()) if isinstance(instance, dict) else []
+    known = all(isinstance(number, int | float) for number in numbers)
+    if known and abs(sum(numbers) - total) > 1e-6:
+        parts = ", ".join(f"{name} {number:g}" for name, number in instance.items())
+        yield ValidationError(f"{parts} sum to {sum(numbers):g}, not to {total:g}")
+
+
+Validator = extend(Draft202012Validator, {"sums_to": _sums_to})
 
 
 def _retrieve(uri: str) -> Resource[Any]:
@@ -96,7 +112,7 @@ def validate(
     schema = read_schema(name)
     _fill(value, schema)
     registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]
-    error = best_match(Draft202012Validator(schema, registry=registry).iter_errors(value))
+    error = best_match(Validator(schema, registry=registry).iter_errors(value))
     if error is None:
         return value
     rule: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}

@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import CLIPTokenizer
 
+from motionrft.checkpoints import load_into, read_checkpoint
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.motionclip import MotionCLIP, clip_score
-from motionrft.evaluation.official import read_release
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 
 HEADS = 8  # no tensor's shape tells
@@ -27,7 +26,7 @@ SOURCE = "text_mot_match_clip/model/finest.tar of the ACMDM release"
 
 def read_motionclip(path: str | Path, heads: int = HEADS) -> MotionCLIP:
     """The network of a released file, in eval mode. Any mismatch is an error."""
-    state = read_release(path, SOURCE, ("contrast_model",))["contrast_model"]
+    state = read_checkpoint(path, "contrast_model", source=SOURCE)
     if "positional_embedding" not in state:
         raise InputError(
             "tensor missing",

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from motionrft.checkpoints import load_into
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation import evaluators
 from motionrft.evaluation.evaluator import Evaluator
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import KINEMATIC
 

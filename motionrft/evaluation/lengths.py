@@ -14,11 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from motionrft.checkpoints import load_into, read_checkpoint
 from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
-from motionrft.evaluation.official import read_release
 from motionrft.evaluation.words import GloveReader
-from motionrft.files import load_into
 from motionrft.networks.recurrent import final_states
 
 LEAK = 0.2
@@ -52,7 +51,7 @@ class LengthEstimator(nn.Module):
 
 def read_estimator(path: str | Path) -> LengthEstimator:
     """The network of the released file, in eval mode. Any mismatch is an error."""
-    return _network(read_release(path, SOURCE, ("estimator",))["estimator"], path)
+    return _network(read_checkpoint(path, "estimator", source=SOURCE), path)
 
 
 def _network(state: dict[str, Tensor], where: str | Path) -> LengthEstimator:

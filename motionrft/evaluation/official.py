@@ -1,4 +1,4 @@
-"""Files of released evaluators: checkpoints, statistics, and the keys of the section that name them."""
+"""Files of released evaluators: statistics, and the keys of the section that name them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from motionrft.checkpoints import read_foreign
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
-
-
-def read_release(path: str | Path, source: str, parts: Iterable[str]) -> dict[str, Any]:
-    """A checkpoint's dictionary (tensors and numbers only), which holds a dictionary for each of `parts`.
-
-    source: which file of which release it is, for errors.
-    """
-    state = read_foreign(
-        path,
-        absent=f"get {source}",
-        unreadable="not a readable checkpoint",
-        fix=f"get {source} again",
-    )
-    for part in parts:
-        if not isinstance(state, dict) or not isinstance(state.get(part), dict):
-            raise InputError("no such part", where=path, field=part, fix=f"use {source}")
-    return dict(state)
 
 
 def read_statistics(mean: str | Path, std: str | Path) -> Normaliser:

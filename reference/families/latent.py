@@ -17,10 +17,10 @@ from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.model import MLD
 from motionrft.backbones.mld.vae import sample_latent
+from motionrft.checkpoints import load_into
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import step_table
 from motionrft.diffusion.table import StepTable
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import guidance_sinusoid, timestep_sinusoid

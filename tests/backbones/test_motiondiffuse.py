@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
+from motionrft.backbones.io import export_official, load_official
+from motionrft.backbones.motiondiffuse.blocks import efficient
 from motionrft.backbones.motiondiffuse.model import MotionDiffuse
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
@@ -100,10 +102,9 @@ def test_a_fresh_network_answers_zero_and_every_branch_starts_idle():
 
 
 def test_efficient_attention_is_the_product_of_two_softmaxes():
-    layer = make().temporal_decoder_blocks[0].sa_block
     q, k, v = torch.randn(3, 1, 2, 5, 4)
     valid = torch.tensor([[True, True, True, False, False]])
-    out = layer._mix(q, k, v, valid)
+    out = efficient(q, k, v, valid, 0.0)
     for head in range(2):
         weight = k[0, head, :3].exp() / k[0, head, :3].exp().sum(0)
         query = q[0, head].exp() / q[0, head].exp().sum(1, keepdim=True)
@@ -173,14 +174,14 @@ def test_export_and_import_are_bit_equal(tmp_path, dim):
         name: value for name, value in official["encoder"].items() if "statistics" not in name
     }
     torch.save(official, tmp_path / "model" / "latest.tar")
-    report = target.load_official(tmp_path / "model" / "latest.tar")
+    report = load_official(target, tmp_path / "model" / "latest.tar")
     assert sorted(report.ignored) == sorted(clip)
-    target.export_official(tmp_path / "out.tar", like=tmp_path / "model" / "latest.tar")
+    export_official(target, tmp_path / "out.tar", like=tmp_path / "model" / "latest.tar")
     again = torch.load(tmp_path / "out.tar", weights_only=True)
     assert set(again) == {"encoder", "opt_encoder", "ep", "total_it"}
     assert again["encoder"].keys() == official["encoder"].keys()
     assert all(torch.equal(again["encoder"][name], v) for name, v in official["encoder"].items())
-    target.export_official(tmp_path / "plain.tar")
+    export_official(target, tmp_path / "plain.tar")
     plain = torch.load(tmp_path / "plain.tar", weights_only=True)["encoder"]
     assert set(plain) == set(official["encoder"]) - set(clip)
     optimiser = torch.optim.Adam(source.parameters())
@@ -191,11 +192,11 @@ def test_own_statistics_of_the_release_are_used(tmp_path):
     source, target = make(0), make(1)
     for folder in ("model", "meta"):
         (tmp_path / folder).mkdir()
-    source.export_official(tmp_path / "model" / "latest.tar")
+    export_official(source, tmp_path / "model" / "latest.tar")
     own = Normaliser(torch.randn(DIM), torch.rand(DIM) + 0.1)
     np.save(tmp_path / "meta" / "mean.npy", own.mean.numpy())
     np.save(tmp_path / "meta" / "std.npy", own.std.numpy())
-    report = target.load_official(tmp_path / "model" / "latest.tar")
+    report = load_official(target, tmp_path / "model" / "latest.tar")
     assert "meta" in report.notes[0]
     x, lengths = torch.randn(2, 8, DIM), torch.tensor([8, 5])
     expected = target.normaliser.normalise(own.denormalise(x))
@@ -208,7 +209,7 @@ def test_own_statistics_of_the_release_are_used(tmp_path):
     assert not encoded[1, 5:].any()
     np.save(tmp_path / "meta" / "mean.npy", np.zeros(3))
     with pytest.raises(InputError, match=r"mean\.npy"):
-        target.load_official(tmp_path / "model" / "latest.tar")
+        load_official(target, tmp_path / "model" / "latest.tar")
 
 
 def test_text_projection_is_absent_where_the_official_model_has_none():

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.backbones.base import Condition, family
+from motionrft.backbones import family
+from motionrft.backbones.base import Condition
 from motionrft.backbones.generate import sampler_of
 from motionrft.backbones.io import build_backbone
 from motionrft.cli import main

@@ -21,7 +21,7 @@ rule corpus:
         config=CONFIG,
         out=subpath(output.about, parent=True),
     shell:
-        "python -m motionrft corpus --config {params.config:q} --out {params.out:q} "
+        "python -m motionrft corpus --config {params.config:q} --out {params.out:q} --enough "
         "> {log:q} 2>&1"
 
 

@@ -14,15 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.mld.denoiser import LatentDenoiser
-from motionrft.backbones.mld.losses import VAELoss
-from motionrft.backbones.mld.official import read_official, write_official
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.mld.vae import MotionVAE, sample_latent
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.options import read_options
@@ -42,7 +40,6 @@ class MLD(Backbone):
         self.options, self.normaliser = options, normaliser
         self.vae = MotionVAE(dim, options)
         self.denoiser = LatentDenoiser(text_width, options.of_denoiser())
-        self.vae_loss = read_options(VAELoss, options.vae_loss, field="network")
         self.forward_process = ForwardProcess(options.schedule)
 
     @classmethod
@@ -64,7 +61,8 @@ class MLD(Backbone):
         return tuple(self.options.latent)
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        return self.denoiser(x, t, self.text_features(condition))
+        output: Tensor = self.denoiser(x, t, self.text_features(condition))
+        return output
 
     def text_features(self, condition: Condition) -> Tensor:
         """Pooled text features [B, P], the empty caption's where the text is dropped."""
@@ -111,7 +109,7 @@ class MLD(Backbone):
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         z = sample_latent(mean, log_variance, noise)
         reconstruction = self.vae.decode(z, batch.lengths, batch.features.shape[1])
-        return self.vae_loss(
+        return self.options.vae_loss(
             reconstruction, batch.features, batch.lengths, mean, log_variance, self.to_joints
         )
 
@@ -127,12 +125,6 @@ class MLD(Backbone):
         z = self.encode(batch, generator, self.options.draws)
         index = torch.arange(len(batch), device=z.device).repeat(self.options.draws)
         return z, condition.select(index)
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        return read_official(self, path)
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        write_official(self, path, like)
 
 
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
+from motionrft.checkpoints import LoadReport, load_into, read_checkpoint
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluator import OfficialEvaluator
 from motionrft.evaluation.evaluators.spm.model import SPM
-from motionrft.evaluation.official import read_release, read_statistics, require
-from motionrft.files import load_into
+from motionrft.evaluation.official import read_statistics, require
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import ROTATION
 from motionrft.reward.network import NetworkSettings
@@ -86,7 +85,7 @@ def load_spm(
     checkpoint: str | Path, normaliser: Normaliser, heads: int = HEADS
 ) -> tuple[SPM, dict[str, Any], LoadReport]:
     """The evaluator in eval mode, its `build` arguments, and what was read. Any mismatch is an error."""
-    state = read_release(checkpoint, SOURCE, ("state_dict",))["state_dict"]
+    state = read_checkpoint(checkpoint, "state_dict", source=SOURCE)
     needed = ("skel_embedding.weight", "text_embedding.weight", "time_embedding.linear_1.weight")
     for key in needed:
         if key not in state:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from motionrft.backbones.base import LoadReport
+from motionrft.checkpoints import LoadReport, load_into, read_checkpoint, require_tensors
 from motionrft.errors import InputError
 from motionrft.evaluation.clip_score import corpus_tensors
 from motionrft.evaluation.evaluator import OfficialEvaluator
@@ -16,9 +16,8 @@ from motionrft.evaluation.evaluators.t2m.model import (
     Widths,
 )
 from motionrft.evaluation.lengths import estimator_tensors, read_estimator
-from motionrft.evaluation.official import read_release, read_statistics, require
+from motionrft.evaluation.official import read_statistics, require
 from motionrft.evaluation.words import POS, read_glove, table_tensors
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 
 # the tensors whose shapes say how large a network is
@@ -74,13 +73,13 @@ def load_official(
     checkpoint: str | Path, normaliser: Normaliser, channels: str = ALL_BUT_CONTACTS
 ) -> tuple[TextMotionMatch, dict[str, Any], LoadReport]:
     """The evaluator in eval mode, its `build` arguments, and what was read. Any mismatch is an error."""
-    state = read_release(checkpoint, SOURCE, NETWORKS)
-    for name, keys in SHAPES.items():
-        for key in keys:
-            if key not in state[name]:
-                raise InputError(
-                    "tensor missing", where=checkpoint, field=f"{name}.{key}", fix=f"use {SOURCE}"
-                )
+    state = read_checkpoint(checkpoint, source=SOURCE)
+    for name in NETWORKS:
+        if name not in state:
+            raise InputError("no such part", where=checkpoint, field=name, fix=f"use {SOURCE}")
+    tensors = {f"{name}.{key}": value for name in NETWORKS for key, value in state[name].items()}
+    needed = [f"{name}.{key}" for name, keys in SHAPES.items() for key in keys]
+    require_tensors(tensors, needed, checkpoint, SOURCE)
     widths, inputs, word = widths_of(state)
     build = {"widths": vars(widths), "word": word, "pos": len(POS), "channels": channels}
     evaluator = TextMotionMatch(widths, normaliser, word=word, pos=len(POS), channels=channels)
@@ -92,7 +91,6 @@ def load_official(
             field="movement_encoder.main.0.weight",
             fix="use the mean and std of the same release, and the fitting `channels`",
         )
-    tensors = {f"{name}.{key}": value for name in NETWORKS for key, value in state[name].items()}
-    load_into(evaluator, tensors, checkpoint)
+    matched = load_into(evaluator, tensors, checkpoint)
     ignored = sorted(key for key in state if key not in NETWORKS)
-    return evaluator.eval(), build, LoadReport(str(checkpoint), list(tensors), ignored)
+    return evaluator.eval(), build, LoadReport(str(checkpoint), matched, ignored)
