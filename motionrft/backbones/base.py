@@ -22,6 +22,7 @@ from motionrft.errors import InputError
 from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
+from motionrft.training.ema import TargetNetwork
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,9 @@ class Backbone(nn.Module, ABC):
         """Takes the state dict a stage starts from: its earlier stage's (strict), or a teacher's."""
         load_into(self, tensors, where)
 
-    def after_step(self) -> None:
-        """Runs after every optimiser step of pre-training (an EMA target follows here)."""
-
-    def companions(self) -> list[nn.Module]:
-        """Networks outside the state dict that `after_step` changes; checkpoints keep them."""
-        return []
+    def ema_target(self) -> TargetNetwork | None:
+        """The network outside the state dict that every optimiser step of pre-training moves, if any."""
+        return None
 
     def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:
         """Runs once after a stage, on every training motion (statistics of a latent space)."""

@@ -84,8 +84,7 @@ def pretrain(
         checkpoint,
         label=f"{settings['name']} {stage}",
         validation=validate,
-        after_step=backbone.after_step,
-        companions=backbone.companions(),
+        target=backbone.ema_target(),
     )
     backbone.finish_stage(stage, _once(training, device))
     about = {"backbone": settings, "dim": dim, "text": widths, "stage": stage}

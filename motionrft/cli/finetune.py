@@ -65,13 +65,13 @@ def finetune(
     from motionrft.finetune.loop import Training
     from motionrft.finetune.results import write_results
     from motionrft.finetune.setup import Sources, prepare
-    from motionrft.training import distributed
+    from motionrft.training.distributed import process_group
 
     resolved = run.load()
     entry = named(resolved, "backbones", cell.backbone, run.config)
     method = named(resolved, "methods", cell.method, run.config)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
-    with distributed.processes(pick_device(device)) as (own_device, writes):
+    with process_group(pick_device(device)) as (own_device, writes):
         judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
         job = prepare(
             resolved, cell.backbone, cell.method, cell.seed, sources, own_device, judge_of

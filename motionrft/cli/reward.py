@@ -83,7 +83,7 @@ def train_reward(
     from motionrft.files import provenance, write_table
     from motionrft.reward.files import save_branch, save_network
     from motionrft.reward.settings import RewardSettings
-    from motionrft.training import distributed
+    from motionrft.training.distributed import process_group
 
     section = run.load()["reward"]
     named(section, "stages", stage, run.config)
@@ -91,7 +91,7 @@ def train_reward(
     judged = "data" in section["stages"][stage]
     _check_number(files.start, "--from", stage != "semantic", "pass the semantic stage's file")
     _check_number(files.data, "--data", judged, "pass the folder that reward-data made")
-    with distributed.processes(pick_device(device)) as (own_device, writes):
+    with process_group(pick_device(device)) as (own_device, writes):
         checkpoint = out.with_suffix(".checkpoint.pt")
         trained, history = _train(settings, stage, files, checkpoint, own_device, seed)
         if not writes:

@@ -26,10 +26,9 @@ from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.method import Anchor, Event, Method, Rollout
 from motionrft.finetune.objective import Objective
 from motionrft.finetune.optimizer import Updater, swapped
-from motionrft.finetune.parallel import sum_gradients, sum_numbers
 from motionrft.finetune.settings import Settings
 from motionrft.progress import progress
-from motionrft.training.distributed import place
+from motionrft.training.distributed import rank, sum_gradients, sum_numbers, world_size
 from motionrft.training.loop import step_generator
 
 LOG = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class Training:
             else len(course.sampler) + 1.0
         )
         planned = settings.budget.planned_updates(method.updates_per_trajectory(), calls)
-        if settings.budget.kind == "seconds" and place()[1] > 1:
+        if settings.budget.kind == "seconds" and world_size() > 1:
             raise InputError(
                 "processes would stop at different updates",
                 where="finetune",
@@ -153,7 +152,7 @@ class Training:
             if (
                 self.trajectory % settings.checkpoint_every == 0
                 and not self._over()
-                and place()[0] == 0
+                and rank() == 0
             ):
                 self._save()
 
@@ -162,8 +161,8 @@ class Training:
         material = course.material(k)
         if self.flops is None:
             self.flops = self._flops(material)
-        rank, world = place()
-        mine = pieces(len(material), settings.slices * world)[rank * settings.slices :][
+        own_rank, world = rank(), world_size()
+        mine = pieces(len(material), settings.slices * world)[own_rank * settings.slices :][
             : settings.slices
         ]
         step_generator(course.seed, k, course.device)
@@ -294,7 +293,7 @@ class Training:
     def _flops(self, material: Material) -> Flops:
         """Of one slice of the first batch; the step's network call, its backward, and one scoring."""
         course = self.course
-        part = material.rows(pieces(len(material), course.settings.slices * place()[1])[0])
+        part = material.rows(pieces(len(material), course.settings.slices * world_size())[0])
         objective = course.objective()
         objective.begin(part.prompts)
         x = part.noise().start

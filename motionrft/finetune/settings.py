@@ -5,13 +5,13 @@ Free of torch: a run's settings are read when it is planned, where only Snakemak
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from motionrft.configuration import merge
 from motionrft.errors import InputError
+from motionrft.training.schedule import Schedule, learning_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ class Optimisation:
     eps: float = 1e-8
     weight_decay: float = 0.0
     warmup: float = 0.0
-    schedule: str = "constant"
+    schedule: Schedule = "constant"
     horizon: int = 0
     clip: float = 1.0
     explosion: float = 1000.0
@@ -70,12 +70,13 @@ class Optimisation:
 
     def rate(self, update: int, planned: int) -> float:
         warmup = self.warmup * planned if self.warmup < 1 else self.warmup
-        if update < warmup:
-            return self.lr * (update + 1) / max(math.ceil(warmup), 1)
-        if self.schedule == "constant":
-            return self.lr
-        done = (update - warmup) / max((self.horizon or planned) - warmup, 1)
-        return self.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        return learning_rate(
+            update,
+            peak=self.lr,
+            steps=self.horizon or planned,
+            warmup=warmup,
+            schedule=self.schedule,
+        )
 
 
 @dataclass(frozen=True)

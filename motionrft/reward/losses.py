@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionrft.reward.distributed import gathered, shared_count
 from motionrft.reward.latent import Latent
+from motionrft.training.distributed import gather_rows, mean_count
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def smooth_l1(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
     entries = F.smooth_l1_loss(a, b, reduction="none")
     if mask is None:
         return entries.mean()
-    count = shared_count(mask.sum().to(entries.dtype) * entries.shape[-1])
+    count = mean_count(mask.sum().to(entries.dtype) * entries.shape[-1])
     return (entries * mask[..., None]).sum() / count.clamp(min=1.0)
 
 
@@ -60,10 +60,10 @@ def infonce(
 ) -> Tensor:
     """Symmetric InfoNCE on cosines of x, y [B, d]; with `sentences` [B, P], near-duplicate captions are
     no negatives of each other. Rows of all processes are negatives."""
-    x, y = gathered(x), gathered(y)
+    x, y = gather_rows(x), gather_rows(y)
     scores = F.normalize(x, dim=-1) @ F.normalize(y, dim=-1).T / temperature
     if sentences is not None:
-        scores = scores.masked_fill(false_negatives(gathered(sentences), threshold), -torch.inf)
+        scores = scores.masked_fill(false_negatives(gather_rows(sentences), threshold), -torch.inf)
     own = torch.arange(len(scores), device=scores.device)
     return 0.5 * (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own))
 

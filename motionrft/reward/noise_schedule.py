@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from motionrft.reward.distributed import rank, shared_max, world_size
+from motionrft.training.distributed import largest, rank, world_size
 
 STEPS = 1000
 
@@ -98,7 +98,7 @@ def noised(
     """[B, T, dim] with the noisy motions of a batch at their levels; padding (`valid` [B, T] False) stays
     clean, except where `valid` is None."""
     batch, frames, dim = clean.shape
-    shape = (world_size() * batch, shared_max(frames), dim)
+    shape = (world_size() * batch, largest(frames, clean.device), dim)
     noise = torch.randn(shape, generator=generator, device=generator.device)
     noise = noise[rank() * batch : (rank() + 1) * batch, :frames]
     if valid is not None:

@@ -10,20 +10,25 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
-from motionrft.files import atomic
+from motionrft.options import read_options
 from motionrft.progress import progress
+from motionrft.training.checkpoint import BestWeights, Checkpoint
+from motionrft.training.ema import ExponentialAverage, TargetNetwork, copy_into
+from motionrft.training.schedule import Schedule, learning_rate
 
 LOG = logging.getLogger(__name__)
+LOG_EVERY = 20
+Precision = Literal["fp32", "bf16"]
 # step, generator -> scalar losses, "loss" among them
 LossFunction = Callable[[int, torch.Generator], dict[str, Tensor]]
 # step -> numbers to log; larger "score" is better
@@ -49,38 +54,24 @@ class TrainSettings:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     warmup: int = 0
-    schedule: str = "constant"  # constant | cosine
+    schedule: Schedule = "constant"
     clip: float = 0.0  # global gradient norm; 0 = no clipping
     ema: float = 0.0  # decay; 0 = no average
-    precision: str = "fp32"  # fp32 | bf16
+    precision: Precision = "fp32"
     validate_every: int = 0  # steps; 0 = no selection, the last weights are kept
     checkpoint_every: int = 200
     seed: int = 0
 
     @classmethod
-    def read(cls, section: dict[str, Any], where: str = "", **extra: Any) -> TrainSettings:
-        known = set(cls.__dataclass_fields__)
-        unknown = set(section) - known
-        if unknown:
-            raise InputError(
-                f"unknown key {sorted(unknown)[0]!r}",
-                where=where,
-                fix=f"known keys: {', '.join(sorted(known))}",
-            )
-        values = {**section, **extra}
-        if "betas" in values:
-            values["betas"] = tuple(values["betas"])
-        return cls(**values)
+    def read(cls, section: Mapping[str, Any], where: str = "", **given: Any) -> TrainSettings:
+        """From a stage's section of the configuration; `given` are values it may not hold (seed)."""
+        return read_options(cls, section, where=where, **given)
 
-
-def learning_rate(settings: TrainSettings, step: int) -> float:
-    """Linear warm-up, then constant, or cosine to zero at the last step."""
-    if settings.warmup and step < settings.warmup:
-        return settings.lr * (step + 1) / settings.warmup
-    if settings.schedule == "constant":
-        return settings.lr
-    done = (step - settings.warmup) / max(settings.steps - settings.warmup, 1)
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    def rate(self, step: int) -> float:
+        """The learning rate of update `step`."""
+        return learning_rate(
+            step, peak=self.lr, steps=self.steps, warmup=self.warmup, schedule=self.schedule
+        )
 
 
 def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -95,38 +86,6 @@ def autocast(precision: str, device: torch.device | str) -> contextlib.AbstractC
     return torch.autocast(kind, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 
-@torch.no_grad()
-def copy_into(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
-    """Values of `sources` into `targets`, in one fused call."""
-    torch._foreach_copy_(list(targets), list(sources))
-
-
-class ExponentialAverage:
-    """EMA of parameters; early steps use the smaller decay (1+k)/(10+k) so that short runs forget their start."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], decay: float):
-        self.parameters, self.decay, self.count = list(parameters), decay, 0
-        self.shadow = [parameter.detach().clone() for parameter in self.parameters]
-
-    @torch.no_grad()
-    def update(self) -> None:
-        decay = min(self.decay, (1 + self.count) / (10 + self.count))
-        self.count += 1
-        torch._foreach_lerp_(self.shadow, [p.detach() for p in self.parameters], 1 - decay)
-
-    @contextlib.contextmanager
-    def applied(self):
-        """The averages stand in for the parameters inside the block."""
-        kept = [parameter.detach().clone() for parameter in self.parameters]
-        with torch.no_grad():
-            copy_into(self.parameters, self.shadow)
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                copy_into(self.parameters, kept)
-
-
 def fit(
     module: nn.Module,
     parameters: Sequence[nn.Parameter],
@@ -136,126 +95,127 @@ def fit(
     *,
     label: str,
     validation: Validation | None = None,
-    after_step: Callable[[], None] | None = None,
-    companions: Sequence[nn.Module] = (),
+    target: TargetNetwork | None = None,
 ) -> pd.DataFrame:
     """Trains `parameters` of `module` in place and returns the tidy history (step, name, value).
 
-    The module ends with the averaged weights if `ema` is set, and with those of the best validation
-    score if `validate_every` is set. `checkpoint` holds the state between kills and is removed at the end
-    by the caller (`Path.unlink`) once the result is written. `after_step` runs after every update;
-    `companions` are networks it changes (an EMA target), which checkpoints keep.
+    The module ends with the averaged weights if `ema` is set, and with those of the best validation score
+    if `validate_every` is set. `checkpoint` holds the state between kills; the caller removes it once the
+    result is written. `target` moves after every update.
     """
-    checkpoint = Path(checkpoint)
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    device = trained[0].device
-    optimizer = torch.optim.AdamW(
-        trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
-    )
-    average = ExponentialAverage(trained, settings.ema) if settings.ema else None
-    history: list[dict[str, Any]] = []
-    best: dict[str, Any] = {"score": -math.inf, "weights": None, "step": -1}
-    start = 0
-    if checkpoint.exists():
-        start = _restore(checkpoint, trained, optimizer, average, history, best, companions)
-        LOG.info("%s continues at step %d of %d", label, start, settings.steps)
+    run = _Run(trained, settings, label, target)
+    shapes = [tuple(parameter.shape) for parameter in trained]
+    kept = Checkpoint(Path(checkpoint), [asdict(settings), label, shapes])
+    state = kept.load(trained[0].device)
+    if state is not None:
+        run.load_state_dict(state)
+        LOG.info("%s continues at step %d of %d", label, run.step, settings.steps)
     began = time.monotonic()
     module.train()
-    bar = progress(range(start, settings.steps), total=settings.steps, initial=start, label=label)
+    steps = range(run.step, settings.steps)
+    bar = progress(steps, total=settings.steps, initial=run.step, label=label)
     for step in bar:
+        losses = run.update(step, loss_function)
+        if step % LOG_EVERY == 0 or run.step == settings.steps:
+            bar.set_postfix(loss=f"{run.log(step, losses)['loss']:.4f}")
+        if validation is not None and _due(run.step, settings.validate_every, settings.steps):
+            run.validate(step, module, validation)
+        if run.step % settings.checkpoint_every == 0 and run.step < settings.steps:
+            kept.save(run.state_dict())
+    run.finish()
+    module.eval()
+    run.history.append(_row(settings.steps, "train_s", time.monotonic() - began))
+    return pd.DataFrame(run.history)
+
+
+class _Run:
+    """The state of one training: optimiser, average, target, history, best weights, and the step it is at."""
+
+    def __init__(
+        self,
+        trained: list[nn.Parameter],
+        settings: TrainSettings,
+        label: str,
+        target: TargetNetwork | None,
+    ):
+        self.trained, self.settings, self.label, self.target = trained, settings, label, target
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
+        )
+        self.average = ExponentialAverage(trained, settings.ema) if settings.ema else None
+        self.best = BestWeights()
+        self.history: list[dict[str, Any]] = []
+        self.step = 0
+        self.norm = math.nan
+
+    def update(self, step: int, loss_function: LossFunction) -> dict[str, Tensor]:
+        """One step of the optimiser; the losses it was taken from."""
+        settings, device = self.settings, self.trained[0].device
         generator = step_generator(settings.seed, step, device)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate(step)
         with autocast(settings.precision, device):
             losses = loss_function(step, generator)
-        optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(trained, settings.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, settings.clip or math.inf)
         if not torch.isfinite(norm):
-            raise DivergenceError(step, label)
-        optimizer.step()
-        if average is not None:
-            average.update()
-        if after_step is not None:
-            after_step()
-        if step % 20 == 0 or step == settings.steps - 1:
-            values = {name: float(value.detach()) for name, value in losses.items()}
-            bar.set_postfix(loss=f"{values['loss']:.4f}")
-            history += [
-                {"step": step, "name": name, "value": value} for name, value in values.items()
-            ]
-            history.append({"step": step, "name": "grad_norm", "value": float(norm)})
-        done = step + 1
-        if (
-            validation
-            and settings.validate_every
-            and (done % settings.validate_every == 0 or done == settings.steps)
-        ):
-            with average.applied() if average else contextlib.nullcontext():
-                module.eval()
-                numbers = validation(step)
-                module.train()
-                if numbers["score"] > best["score"]:
-                    best.update(
-                        score=numbers["score"],
-                        step=step,
-                        weights=[p.detach().clone() for p in trained],
-                    )
-            history += [
-                {"step": step, "name": f"val/{name}", "value": value}
-                for name, value in numbers.items()
-            ]
-        if done % settings.checkpoint_every == 0 and done < settings.steps:
-            _save(checkpoint, done, trained, optimizer, average, history, best, companions)
-    with torch.no_grad():
-        if best["weights"] is not None:
-            copy_into(trained, best["weights"])
-        elif average is not None:
-            copy_into(trained, average.shadow)
-    module.eval()
-    history.append({"step": settings.steps, "name": "train_s", "value": time.monotonic() - began})
-    return pd.DataFrame(history)
+            raise DivergenceError(step, self.label)
+        self.optimizer.step()
+        for follower in (self.average, self.target):
+            if follower is not None:
+                follower.update()
+        self.norm, self.step = float(norm), step + 1
+        return losses
+
+    def log(self, step: int, losses: dict[str, Tensor]) -> dict[str, float]:
+        values = {name: float(value.detach()) for name, value in losses.items()}
+        rows = {**values, "grad_norm": self.norm}
+        self.history += [_row(step, name, value) for name, value in rows.items()]
+        return values
+
+    def validate(self, step: int, module: nn.Module, validation: Validation) -> None:
+        """With the averaged weights, in eval mode; the best weights are kept."""
+        with self.average.applied() if self.average else contextlib.nullcontext():
+            module.eval()
+            numbers = validation(step)
+            module.train()
+            self.best.offer(numbers["score"], step, self.trained)
+        self.history += [_row(step, f"val/{name}", value) for name, value in numbers.items()]
+
+    def finish(self) -> None:
+        """The weights the run ends with: the best, else the averaged ones, else the last."""
+        if self.best.weights is not None:
+            copy_into(self.trained, self.best.weights)
+        elif self.average is not None:
+            copy_into(self.trained, self.average.shadow)
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"optimizer": self.optimizer, "average": self.average, "target": self.target}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "parameters": [parameter.detach() for parameter in self.trained],
+            "history": self.history,
+            "best": vars(self.best),
+            **{name: part.state_dict() for name, part in self._parts().items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.history = int(state["step"]), list(state["history"])
+        self.best = BestWeights(**state["best"])
+        copy_into(self.trained, state["parameters"])
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
 
 
-def _save(path: Path, step: int, trained, optimizer, average, history, best, companions) -> None:
-    state = {
-        "step": step,
-        "parameters": [parameter.detach() for parameter in trained],
-        "optimizer": optimizer.state_dict(),
-        "average": (average.shadow, average.count) if average else None,
-        "history": history,
-        "best": best,
-        "companions": [module.state_dict() for module in companions],
-    }
-    with atomic(path) as temporary:
-        torch.save(state, temporary)
+def _due(done: int, every: int, steps: int) -> bool:
+    """After every `every` steps (0: never) and after the last."""
+    return every > 0 and (done % every == 0 or done == steps)
 
 
-def _restore(path: Path, trained, optimizer, average, history: list, best: dict, companions) -> int:
-    """Reads a checkpoint back into everything passed; returns the step to continue from."""
-    try:
-        state = torch.load(path, weights_only=True, map_location=trained[0].device)
-    except Exception as error:
-        raise InputError(
-            f"unreadable checkpoint ({type(error).__name__})",
-            where=path,
-            fix="delete it to start that job over",
-        ) from error
-    shapes = [p.shape for p in trained]
-    if [p.shape for p in state["parameters"]] != shapes:
-        raise InputError(
-            "the checkpoint is of another network",
-            where=path,
-            fix="delete it to start that job over",
-        )
-    with torch.no_grad():
-        copy_into(trained, state["parameters"])
-    optimizer.load_state_dict(state["optimizer"])
-    if average is not None and state["average"] is not None:
-        shadow, average.count = state["average"]
-        copy_into(average.shadow, shadow)
-    for module, weights in zip(companions, state["companions"], strict=True):
-        module.load_state_dict(weights)
-    history += state["history"]
-    best.update(state["best"])
-    return int(state["step"])
+def _row(step: int, name: str, value: float) -> dict[str, Any]:
+    return {"step": step, "name": name, "value": value}

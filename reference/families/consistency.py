@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 
 import torch
@@ -14,6 +13,7 @@ from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import boundary_scalings, lcm_timesteps, step_table
 from motionrft.errors import InputError
 from motionrft.files import load_into
+from motionrft.training.ema import TargetNetwork
 from reference.case import Case, guided
 from reference.families.latent import (
     ALPHAS,
@@ -142,11 +142,12 @@ def check_distillation(case: Case, model: MotionLCM) -> None:
 def teaching_of(case: Case, model: MotionLCM) -> Teaching:
     """The teacher has the student's weights without the guidance embedding; the target's are moved by the factor
     in the record's name for them."""
-    teacher, target = model.new_teacher(), copy.deepcopy(model.denoiser)
+    teacher = model.new_teacher()
+    target = TargetNetwork(model.denoiser, model.distillation.ema)
     teacher.load_state_dict(model.denoiser.state_dict(), strict=False)
-    parameters = dict(target.named_parameters())
+    parameters = dict(target.module.named_parameters())
     for key, names in case.meta["scalars"]["distill"].items():
         if found := re.fullmatch(r"target_scaled_by_(\d+)_(\d+)", key):
             for name in names:
                 parameters[name].mul_(float(f"{found[1]}.{found[2]}"))
-    return Teaching(teacher.eval(), target.eval())
+    return Teaching(teacher.eval(), target)

@@ -32,7 +32,7 @@ from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.noise_schedule import NoiseLaw, add_noise, cumulative_alphas
 from motionrft.reward.spl import mine, spl_loss
 from motionrft.reward.stages.judged import one_representation_batches
-from motionrft.training.loop import TrainSettings, learning_rate
+from motionrft.training.schedule import learning_rate
 from reference.case import Case, phase_tolerance
 from reference.families.motionreward_small import representation, tolerance
 
@@ -156,12 +156,17 @@ def _learning_rate(case: Case, name: str, recorded: dict) -> None:
     rising = {int(update): rate for update, rate in rates.items() if 0 < int(update) <= warmup}
     peak = max(rising) if rising else 0
     lr = rising[peak] * warmup / peak if rising else rates[str(warmup)]
-    settings = TrainSettings(recorded["total"], lr=lr, warmup=warmup, schedule="cosine")
     for text, expected in rates.items():
         update = int(text)
         if update == 0:
             continue
-        actual = learning_rate(settings, update if update >= warmup else update - 1)
+        actual = learning_rate(
+            update if update >= warmup else update - 1,
+            peak=lr,
+            steps=recorded["total"],
+            warmup=warmup,
+            schedule="cosine",
+        )
         case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-12, rtol=1e-6)
 
 

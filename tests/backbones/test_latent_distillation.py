@@ -37,7 +37,7 @@ def test_teacher_and_target_are_no_part_of_the_student():
     backbone = student_of("mld", "motionlcm")
     assert set(backbone.state_dict()) == set(make("motionlcm").state_dict())
     assert len(backbone.stage_parameters("distill")) == len(list(backbone.denoiser.parameters()))
-    assert backbone.companions() == [backbone.teaching.target]
+    assert backbone.ema_target() is backbone.teaching.target
 
 
 def test_no_teacher_no_distillation():
@@ -54,11 +54,11 @@ def test_a_teacher_of_another_size_is_named():
 
 def test_the_target_is_an_exponential_average():
     backbone = student_of("mld", "motionlcm", distillation={"ema": 0.9})
-    target = backbone.teaching.target.emb_proj[1].bias
+    target = backbone.teaching.target.module.emb_proj[1].bias
     before = target.clone()
     with torch.no_grad():
         backbone.denoiser.emb_proj[1].bias += 1.0
-    backbone.after_step()
+    backbone.teaching.target.update()
     torch.testing.assert_close(target, before + 0.1)
 
 
@@ -116,8 +116,7 @@ def run(folder, steps: int, stop: int | None = None):
             settings,
             folder / "checkpoint.pt",
             label="distil",
-            after_step=backbone.after_step,
-            companions=backbone.companions(),
+            target=backbone.ema_target(),
         )
         return backbone
 
@@ -154,6 +153,6 @@ def test_distillation_learns():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        backbone.after_step()
+        backbone.teaching.target.update()
         history.append(float(loss.detach()))
     assert sum(history[-4:]) < 0.8 * sum(history[:4])

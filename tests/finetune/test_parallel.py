@@ -19,9 +19,9 @@ SETTINGS = {"updates": 6, "kl": 0.05, "batch_size": 6}
 PROGRAM = """
 import sys, torch
 from motionrft.finetune.loop import Training
-from motionrft.training.distributed import processes
+from motionrft.training.distributed import process_group
 from tests.finetune.toy_course import METHODS, course
-with processes(torch.device("cpu")) as (device, first):
+with process_group(torch.device("cpu")) as (device, first):
     run = course(METHODS[sys.argv[1]], {settings}, "flow")
     record = Training(run, sys.argv[2]).run()
     loss = record[record["name"] == "loss"]["value"].to_numpy()

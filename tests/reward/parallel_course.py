@@ -12,7 +12,7 @@ from motionrft.reward.settings import RewardSettings
 from motionrft.reward.stages.judged import TaskData, TaskObjective, outputs_of, train_task
 from motionrft.reward.stages.semantic import new_network, train_semantic
 from motionrft.text.features import TextCache
-from motionrft.training.distributed import place, processes
+from motionrft.training.distributed import process_group, rank
 
 from .conftest import section
 from .test_stages import clips_of, judged_folder
@@ -29,7 +29,7 @@ def course(corpus: Path, out: Path) -> dict[str, torch.Tensor]:
     network, _ = train_semantic(settings, clips, text, out / "semantic.pt")
     found = embed(network, clips["val"], text)
     weights = [p.detach().flatten() for p in network.parameters()]
-    _, data = judged_folder(out / f"data{place()[0]}", corpus, "preference")
+    _, data = judged_folder(out / f"data{rank()}", corpus, "preference")
     torch.manual_seed(0)
     untrained = new_network(settings, clips["train"], text).eval()
     branch, _ = train_task(settings, "preference", untrained, data, out / "preference.pt")
@@ -44,5 +44,5 @@ def course(corpus: Path, out: Path) -> dict[str, torch.Tensor]:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
-    with processes(torch.device("cpu")):
-        torch.save(course(Path(sys.argv[1]), folder), folder / f"rank{place()[0]}.pt")
+    with process_group(torch.device("cpu")):
+        torch.save(course(Path(sys.argv[1]), folder), folder / f"rank{rank()}.pt")

@@ -1,4 +1,4 @@
-"""The shared loop: resumed equals uninterrupted, to the bit; schedules and averages in closed form."""
+"""The shared loop: resumed equals uninterrupted, to the bit; bad input is named."""
 
 import math
 
@@ -7,13 +7,7 @@ import torch
 from torch import nn
 
 from motionrft.errors import InputError
-from motionrft.training.loop import (
-    ExponentialAverage,
-    TrainSettings,
-    fit,
-    learning_rate,
-    step_generator,
-)
+from motionrft.training.loop import TrainSettings, fit, step_generator
 
 TARGET = torch.tensor([[1.0, -2.0, 0.5]])
 
@@ -102,34 +96,6 @@ def test_it_learns_and_keeps_the_best_validation_weights(tmp_path):
     assert scores.iloc[-1] > scores.iloc[0]
 
 
-def test_learning_rate_by_hand():
-    settings = TrainSettings(steps=110, lr=2.0, warmup=10, schedule="cosine")
-    assert learning_rate(settings, 0) == pytest.approx(0.2)
-    assert learning_rate(settings, 9) == pytest.approx(2.0)
-    assert learning_rate(settings, 60) == pytest.approx(1.0)
-    assert learning_rate(settings, 110) == pytest.approx(0.0, abs=1e-12)
-    assert learning_rate(TrainSettings(steps=5, lr=3.0), 4) == 3.0
-
-
-def test_average_by_hand():
-    parameter = nn.Parameter(torch.tensor([0.0]))
-    average = ExponentialAverage([parameter], 0.5)
-    values = []
-    for step in range(3):
-        parameter.data.fill_(float(step + 1))
-        average.update()
-        values.append(float(average.shadow[0]))
-    decays = [min(0.5, (1 + k) / (10 + k)) for k in range(3)]
-    expected, shadow = [], 0.0
-    for step, decay in enumerate(decays):
-        shadow = decay * shadow + (1 - decay) * (step + 1)
-        expected.append(shadow)
-    assert values == pytest.approx(expected)
-    with average.applied():
-        assert float(parameter) == pytest.approx(values[-1])
-    assert float(parameter) == 3.0
-
-
 def test_generators_differ_by_step_and_seed_and_seed_dropout():
     draws = {
         float(torch.randn(1, generator=step_generator(seed, step)))
@@ -158,6 +124,31 @@ def test_bad_settings_and_checkpoints(tmp_path):
             path,
             label="t",
         )
+
+
+def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path):
+    settings = TrainSettings(steps=12, lr=1e-2, checkpoint_every=5)
+    module = network()
+
+    def dies(step, generator):
+        if step == 7:
+            raise KilledError
+        return regression(module)(step, generator)
+
+    with pytest.raises(KilledError):
+        fit(
+            module,
+            list(module.parameters()),
+            dies,
+            TrainSettings(steps=12, lr=3e-2, checkpoint_every=5),
+            tmp_path / "run.checkpoint",
+            label="t",
+        )
+    assert (tmp_path / "run.checkpoint").exists()
+    again, _ = train(tmp_path, settings, name="run")
+    fresh, _ = train(tmp_path, settings, name="fresh")
+    for a, b in zip(again.parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_a_gradient_that_is_not_finite_ends_the_job(tmp_path):

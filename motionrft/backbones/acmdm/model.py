@@ -25,7 +25,7 @@ from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
-from motionrft.options import network_options
+from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
 JOINTS = 22
@@ -99,7 +99,7 @@ class ACMDM(Backbone):
                 field="representation",
                 fix="use joint",
             )
-        options = network_options(Options, network)
+        options = read_options(Options, network, field="network")
         autoencoder = CausalAutoencoder(**options.autoencoder) if options.autoencoder else None
         denoiser = ACMDMTransformer(
             channels=3 if autoencoder is None else LATENT,

@@ -31,7 +31,7 @@ from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
 from motionrft.networks.masks import frame_mask
-from motionrft.options import network_options
+from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
 ROTATION = 135
@@ -111,7 +111,7 @@ class HYMotion(Backbone):
                 field="representation",
                 fix="use rotation",
             )
-        options = network_options(Options, network)
+        options = read_options(Options, network, field="network")
         transformer = MMDiT(
             dim=FULL if options.joints else ROTATION,
             width=options.width,

@@ -33,7 +33,7 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import interleaved_sinusoid
 from motionrft.networks.skip_transformer import DecoderLayer, EncoderLayer
-from motionrft.options import network_options
+from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
 CLIP = "clip_model."
@@ -77,7 +77,7 @@ class MDM(Backbone):
         text: dict[str, int],
         normaliser: Normaliser,
     ) -> MDM:
-        return cls(network_options(MDMOptions, network), dim, text, normaliser)
+        return cls(read_options(MDMOptions, network, field="network"), dim, text, normaliser)
 
     def _positions(self) -> int:
         """How many rows are read: a token and all frames, or all time-steps."""

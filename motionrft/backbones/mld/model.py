@@ -25,7 +25,7 @@ from motionrft.diffusion.forward import ForwardProcess
 from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.recovery import joints_from_positions
-from motionrft.options import network_options
+from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
 
@@ -43,14 +43,14 @@ class MLD(Backbone):
         self.options, self.normaliser = options, normaliser
         self.vae = MotionVAE(dim, options)
         self.denoiser = LatentDenoiser(text_width, options.of_denoiser())
-        self.vae_loss = network_options(VAELoss, options.vae_loss)
+        self.vae_loss = read_options(VAELoss, options.vae_loss, field="network")
         self.forward_process = ForwardProcess(options.schedule)
 
     @classmethod
     def build(
         cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
     ) -> Self:
-        options = network_options(LatentOptions, network)
+        options = read_options(LatentOptions, network, field="network")
         return cls(options, dim, text["pooled"], normaliser)
 
     def train(self, mode: bool = True) -> Self:

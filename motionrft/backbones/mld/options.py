@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from motionrft.errors import InputError
-from motionrft.options import network_options
+from motionrft.options import read_options
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class LatentOptions:
                 )
 
     def of_denoiser(self) -> LatentOptions:
-        return network_options(LatentOptions, {**vars(self), **self.denoiser, "denoiser": {}})
+        return read_options(
+            LatentOptions, {**vars(self), **self.denoiser, "denoiser": {}}, field="network"
+        )
 
     def stack(self) -> tuple[int, int, int, int, float]:
         """The arguments of a skip stack."""

@@ -31,7 +31,7 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import timestep_sinusoid
 from motionrft.networks.skip_transformer import EncoderLayer
-from motionrft.options import network_options
+from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
 CLIP = "clip."
@@ -131,7 +131,9 @@ class MotionDiffuse(Backbone):
     def build(
         cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
     ) -> MotionDiffuse:
-        return cls(network_options(MotionDiffuseOptions, network), dim, text, normaliser)
+        return cls(
+            read_options(MotionDiffuseOptions, network, field="network"), dim, text, normaliser
+        )
 
     # -- the network -------------------------------------------------------------------------------
 

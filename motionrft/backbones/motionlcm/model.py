@@ -6,7 +6,6 @@ of latent consistency models (Luo et al., 2023), with the guidance scale as an i
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +23,9 @@ from motionrft.diffusion.schedules import boundary_scalings
 from motionrft.errors import InputError
 from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
-from motionrft.options import network_options
+from motionrft.options import read_options
 from motionrft.text.features import TextBatch
+from motionrft.training.ema import TargetNetwork
 
 # MotionLCM-V2's hand-picked time-steps by number of steps; 299 twice: denoised, re-noised, denoised again
 V2_TIMESTEPS = {1: [799], 2: [699, 299], 4: [699, 399, 299, 299]}
@@ -50,7 +50,7 @@ class Teaching:
     """
 
     teacher: LatentDenoiser
-    target: LatentDenoiser
+    target: TargetNetwork
 
     def to(self, device: torch.device) -> Teaching:
         self.teacher.to(device)
@@ -69,7 +69,7 @@ class MotionLCM(MLD):
                 "missing", field="network.guidance_width", fix="a consistency model needs it"
             )
         super().__init__(options, dim, text_width, normaliser)
-        self.distillation = network_options(Distillation, options.distillation)
+        self.distillation = read_options(Distillation, options.distillation, field="network")
         self.unguided = replace(options.of_denoiser(), guidance_width=None)
         self.text_width = text_width
         self.teaching: Teaching | None = None
@@ -91,23 +91,13 @@ class MotionLCM(MLD):
         load_into(teacher, part_of(tensors, "denoiser."), where)
         fresh = torch.zeros_like(self.denoiser.time_embedding.cond_proj.weight)
         load_into(self, {**tensors, GUIDANCE_WEIGHT: fresh}, where)
-        target = copy.deepcopy(self.denoiser)
         self.teaching = Teaching(
-            teacher.eval().requires_grad_(False), target.eval().requires_grad_(False)
+            teacher.eval().requires_grad_(False),
+            TargetNetwork(self.denoiser, self.distillation.ema),
         )
 
-    def companions(self) -> list[nn.Module]:
-        return [] if self.teaching is None else [self.teaching.target]
-
-    @torch.no_grad()
-    def after_step(self) -> None:
-        """The target follows the student."""
-        if self.teaching is not None:
-            torch._foreach_lerp_(
-                list(self.teaching.target.parameters()),
-                [parameter.detach() for parameter in self.denoiser.parameters()],
-                1 - self.distillation.ema,
-            )
+    def ema_target(self) -> TargetNetwork | None:
+        return None if self.teaching is None else self.teaching.target
 
     def pretrain_loss(
         self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
@@ -152,7 +142,7 @@ class MotionLCM(MLD):
         return start, (start - skip).clamp(min=0)
 
     def consistency(
-        self, network: LatentDenoiser, x: Tensor, t: Tensor, text: Tensor, w: Tensor
+        self, network: nn.Module, x: Tensor, t: Tensor, text: Tensor, w: Tensor
     ) -> Tensor:
         """f(x, t) = c_skip x + c_out x0(x, t) [B, n, d]."""
         c_skip, c_out = (c[:, None, None] for c in boundary_scalings(t.float()))

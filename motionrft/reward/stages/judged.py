@@ -21,14 +21,13 @@ from motionrft.errors import InputError
 from motionrft.metrics.classification import authenticity, preference
 from motionrft.networks.masks import frame_mask
 from motionrft.reward.data.judged import JudgedMotions
-from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.files import TaskBranch, new_branch
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import preference_loss
 from motionrft.reward.network import RewardNetwork
 from motionrft.reward.noise_schedule import Levels, cumulative_alphas, draw_levels, noised
-from motionrft.reward.parallel import wrap
 from motionrft.reward.settings import OfficialBehaviour, RewardSettings
+from motionrft.training.distributed import data_parallel, rank, world_size
 from motionrft.training.loop import fit
 
 MAX_FRAMES = 196
@@ -197,7 +196,7 @@ def train_task(
     branch = new_branch(network, task, settings.lora)
     items = TaskData(data, task, "train", official)
     objective = TaskObjective(network, branch, official, items.class_weights()).to(device)
-    call = wrap(objective, changing=True)
+    call = data_parallel(objective, changing=True)
     size = min(train.batch_size, *items.groups)
     size -= size % world_size()
     share = size // world_size()

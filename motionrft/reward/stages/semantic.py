@@ -10,14 +10,13 @@ from torch import Tensor
 
 from motionrft.errors import InputError
 from motionrft.reward.data.clips import AlignedClips
-from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.reward.parallel import wrap
 from motionrft.reward.retrieval import embed, mean_r1
 from motionrft.reward.settings import RewardSettings
 from motionrft.reward.stages.self_refinement import Refinement, SplObjective
 from motionrft.reward.stages.semantic_objective import SemanticObjective
 from motionrft.text.features import TextCache
+from motionrft.training.distributed import data_parallel, rank, world_size
 from motionrft.training.loop import DivergenceError, Validation, fit
 
 
@@ -70,7 +69,7 @@ def train_semantic(
     train = settings.train("semantic", seed=seed)
     torch.manual_seed(seed)
     network = new_network(settings, clips["train"], text).to(device)
-    call = wrap(semantic_objective(settings, network))
+    call = data_parallel(semantic_objective(settings, network))
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = clips["train"].batch_at(
@@ -115,7 +114,7 @@ def train_spl(
     network = network.to(device).requires_grad_(True)
     objective = semantic_objective(settings, network)
     refinement = Refinement(network, clips["train"], text, spl, settings.official)
-    call = wrap(SplObjective(objective, spl, settings.official))
+    call = data_parallel(SplObjective(objective, spl, settings.official))
     validation = selection(network, clips[settings.official.selection_split], text, settings)
     network.eval()
     before = validation(-1)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.networks.masks import frame_mask
-from motionrft.reward.distributed import rank, world_size
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import (
     LossWeights,
@@ -24,6 +23,7 @@ from motionrft.reward.network import RewardNetwork
 from motionrft.reward.noise_schedule import NoiseLaw, cumulative_alphas, draw_levels, noised
 from motionrft.reward.settings import OfficialBehaviour
 from motionrft.text.features import TextBatch
+from motionrft.training.distributed import rank, world_size
 
 TERMS = (
     "rec_text", "rec_motion", "rec_between",
