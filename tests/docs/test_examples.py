@@ -23,7 +23,7 @@ from motionrft.finetune.loop import Training
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.text.features import TextBatch
-from tests.finetune.toy_course import course
+from tests.finetune.toy_run import toy_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def test_a_backbone(house):
 
 def test_a_method(house, tmp_path):
     section = files.part("methods", "late", "test")
-    run = course(
+    run = toy_run(
         section, {"trajectories": 3, "validate_every": 0, "select": "last"}, sampler="ddim"
     )
     assert run.method.gap == 1  # ten of fifty, on five steps
