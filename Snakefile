@@ -43,6 +43,7 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    """The whole run."""
     default_target: True
     input:
         "<results>/report.html",

@@ -127,7 +127,6 @@ def main() -> None:
             settings, dim=263, text={"pooled": text.pooled_dim, "tokens": text.token_dim},
             normaliser=FeatureStore(store).normaliser("kinematic"),
         ).eval()  # fmt: skip
-        backbone.normaliser = FeatureStore(store).normaliser("kinematic")
 
         def source(captions, lengths, seeds):
             count = min(options.sampled, len(captions))

@@ -22,6 +22,7 @@ from scipy.ndimage import gaussian_filter1d
 from motionrft.configuration.schema import validate
 from motionrft.corpus.features import write_features
 from motionrft.corpus.kinds.toy import CORPUS
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip, write_corpus
 from motionrft.motion.kinematic import process
 from motionrft.motion.skeleton import SMPL_22
@@ -201,7 +202,7 @@ def main() -> None:
     clips = [
         clip.joints
         for clip in CORPUS(
-            validate({"clips": chosen.clips}, "corpus-toy", "benchmark"), "benchmark", []
+            validate({"clips": chosen.clips}, "corpus-toy", "benchmark"), "benchmark", Report()
         )
     ]
     # forward and back until there are enough frames

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import build_backbone
 from motionrft.configuration import load_run
 from motionrft.diffusion.schedules import step_table
@@ -77,7 +77,7 @@ def prompts(backbone: Backbone, rows: int, frames: int) -> PromptBatch:
         torch.ones(rows, TOKENS, dtype=torch.bool),
         torch.full((rows,), TOKENS - 1),
     )
-    condition = backbone.condition(text, text.select(slice(0, 1)), lengths)
+    condition = Condition.of(text, text.select(slice(0, 1)), lengths)
     references = torch.randn(rows, frames, 263, generator=generator)
     return PromptBatch(
         condition, text, references, noise_seeds(0, 0, rows), backbone.sample_shape(frames),

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from motionrft.errors import InputError
+from motionrft.errors import unknown_name
 
 
 def names(folder: str) -> list[str]:
@@ -28,9 +28,6 @@ def load(folder: str, name: str, what: str, field: str = "") -> ModuleType:
     """
     known = names(folder)
     if name not in known:
-        raise InputError(
-            f"unknown {what} {name!r}",
-            field=field,
-            fix=f"choose from {', '.join(known)}, or add {folder.replace('.', '/')}/{name}.py",
-        )
+        file = f"{folder.replace('.', '/')}/{name}.py"
+        raise unknown_name(what, name, known, field=field, add=file)
     return importlib.import_module(f"{folder}.{name}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -16,6 +18,23 @@ class InputError(Exception):
         place = ": ".join(part for part in (str(where), field) if part)
         text = f"{place}: {problem}" if place else problem
         super().__init__(f"{text}. Fix: {fix}" if fix else text)
+
+
+def unknown_name(
+    what: str,
+    name: str,
+    known: Iterable[str],
+    *,
+    where: str | Path = "",
+    field: str = "",
+    add: str = "",
+) -> InputError:
+    """About a `name` that is none of the `known`: `what` it names ("backbone"); `add`: what would make it known."""
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, 1)
+    guess = f"did you mean {close[0]}? " if close else ""
+    fix = f"{guess}choose from {', '.join(names)}" + (f", or add {add}" if add else "")
+    return InputError(f"unknown {what} {name!r}", where=where, field=field, fix=fix)
 
 
 STORAGE = {

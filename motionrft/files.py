@@ -215,32 +215,3 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
             where=path,
             fix="delete it and run its rule again",
         ) from None
-
-
-def load_into(
-    module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: str | Path
-) -> None:
-    """Strict `load_state_dict` whose failure names the file, the first offending tensor and both shapes."""
-    own = module.state_dict()
-    missing = [name for name in own if name not in tensors]
-    unexpected = [name for name in tensors if name not in own]
-    shapes = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
-    fix = "use the configuration the file was trained with (it is in the file's header)"
-    if shapes:
-        name = shapes[0]
-        raise InputError(
-            f"shape {tuple(tensors[name].shape)} in the file, {tuple(own[name].shape)} in the model "
-            f"({len(shapes)} tensors differ)",
-            where=where,
-            field=name,
-            fix=fix,
-        )
-    if missing or unexpected:
-        name = (missing + unexpected)[0]
-        raise InputError(
-            f"{len(missing)} tensors missing from the file, {len(unexpected)} unknown to the model",
-            where=where,
-            field=name,
-            fix=fix,
-        )
-    module.load_state_dict(dict(tensors))

@@ -56,7 +56,7 @@ def refuse_unknown(
         raise InputError(
             f"unknown key {name!r}",
             where=where,
-            field=field,
+            field=f"{field}.{name}" if field else str(name),
             fix=f"{guess}known keys: {', '.join(known)}",
         )
 

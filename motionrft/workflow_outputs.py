@@ -54,7 +54,7 @@ async def unchanged(job: Job, file: Any) -> bool:
     record = job.dag.workflow.persistence.metadata(file)
     if record is None or record.endtime is None or not await file.exists():
         return False
-    return (await file.mtime()).local_or_storage() == record.endtime
+    return bool((await file.mtime()).local_or_storage() == record.endtime)
 
 
 def keep_outputs_until_replaced() -> None:

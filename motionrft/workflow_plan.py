@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from motionrft.configuration.outside import State, read_from_outside
+from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
 from motionrft.files import digest
 
@@ -266,10 +268,19 @@ class Plan:
     # settings: a job runs again when its digest changes
 
     def settings_of(self, *sections: str) -> str:
-        return digest({name: self.run[name] for name in sections})
+        """The sections themselves, and the files and folders outside of the run that they read."""
+        return digest({name: [self.run[name], self.outside(name)] for name in sections})
+
+    def outside(self, section: str) -> dict[str, State]:
+        """The files and folders that a section reads, with sizes and dates, by key."""
+        schema = f"corpus-{self.run['corpus']['kind']}" if section == "corpus" else section
+        value = self.run[section]
+        return read_from_outside(value, schema) if has_schema(schema) else {}
 
     def encoder_settings(self, wildcards: Wildcards) -> str:
-        return digest(self.run["text"][wildcards.encoder])
+        encoder = wildcards.encoder
+        files = {key: state for key, state in self.outside("text").items() if key.split(".")[0] == encoder}  # fmt: skip
+        return digest([self.run["text"][encoder], files])
 
     @staticmethod
     def _training(backbone: dict[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_lists_sections_and_given_values():
     [
         (
             {"stpes": 1},
-            r"run.yaml: part: unknown key 'stpes'.*did you mean steps\?.*known keys: betas",
+            r"run.yaml: part\.stpes: unknown key 'stpes'.*did you mean steps\?.*known keys: betas",
         ),
         ({"seed": 1}, r"unknown key 'seed'"),
         ({"steps": 2.5}, r"part\.steps: 2\.5 does not fit.*a whole number"),
@@ -56,7 +56,7 @@ def test_lists_sections_and_given_values():
         ({"betas": [0.9, "x"]}, r"part\.betas\[1\]: 'x' does not fit.*a number"),
         ({"betas": 0.9}, r"part\.betas: 0\.9 does not fit.*a list"),
         ({"name": 3}, r"part\.name: 3 does not fit.*a text"),
-        ({"inner": {"rat": 1}}, r"part\.inner: unknown key 'rat'"),
+        ({"inner": {"rat": 1}}, r"part\.inner\.rat: unknown key 'rat'"),
         ({"inner": 3}, r"part\.inner: 3 is not a section"),
         ({"inner": {"rate": "1e-5"}}, r"part\.inner\.rate: '1e-5' does not fit"),
         ({"free": 3}, r"part\.free: 3 does not fit.*a section"),

@@ -1,15 +1,9 @@
-"""What the suite knows of a text-to-motion generator; everything else stays in the family's own file.
-
-Drop-in: `motionrft/backbones/<family>/` defines `BACKBONE`, a subclass of `Backbone`;
-`config/backbones/<name>.yaml` names the family and its sizes.
-"""
+"""What the suite knows of a text-to-motion generator; everything else stays in the family's package."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
-from motionrft.errors import InputError
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
 from motionrft.training.ema import TargetNetwork
@@ -27,45 +20,44 @@ from motionrft.training.ema import TargetNetwork
 
 @dataclass(frozen=True)
 class Condition:
-    """What a network needs besides x_t and t: the captions' features and the lengths in frames [B].
+    """What a network needs besides x_t and t, of B samples.
 
-    `drop` [B] marks samples whose text is to be the backbone's null condition (the unconditional branch).
+    text     the captions' features
+    lengths  [B] frames
+    drop     [B] True: the backbone's null condition stands in for the text (the unconditional branch)
+    empty    features of the empty caption (B = 1), which are the null condition of some families
     """
 
     text: TextBatch
     lengths: Tensor
     drop: Tensor
+    empty: TextBatch | None = None
+
+    @classmethod
+    def of(cls, text: TextBatch, empty: TextBatch, lengths: Tensor) -> Condition:
+        """The condition of B captions, none of them dropped, on the device of `text`."""
+        device = text.pooled.device
+        drop = torch.zeros(len(text), dtype=torch.bool, device=device)
+        return cls(text, lengths, drop, empty.to(device))
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def select(self, index: Tensor | slice) -> Condition:
-        return Condition(self.text.select(index), self.lengths[index], self.drop[index])
+        text, lengths, drop = self.text.select(index), self.lengths[index], self.drop[index]
+        return replace(self, text=text, lengths=lengths, drop=drop)
 
     def doubled(self) -> Condition:
         """The batch twice: conditional half first, unconditional second."""
-        return Condition(
-            TextBatch.cat([self.text, self.text]),
-            torch.cat([self.lengths, self.lengths]),
-            torch.cat([self.drop, torch.ones_like(self.drop)]),
+        return replace(
+            self,
+            text=TextBatch.cat([self.text, self.text]),
+            lengths=torch.cat([self.lengths, self.lengths]),
+            drop=torch.cat([self.drop, torch.ones_like(self.drop)]),
         )
 
     def with_drop(self, drop: Tensor) -> Condition:
         return replace(self, drop=drop)
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What came of reading an official checkpoint. Anything unexpected or missing was an error before this."""
-
-    path: str
-    matched: list[str]
-    ignored: list[str]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        counts = f"{len(self.matched)} tensors matched, {len(self.ignored)} ignored, 0 missing, 0 unexpected"
-        return "\n  ".join([f"{self.path}: {counts}", *self.notes])
 
 
 class Backbone(nn.Module, ABC):
@@ -89,7 +81,18 @@ class Backbone(nn.Module, ABC):
     # the option by which this network's output means something else than the official one's; empty: none does
     unofficial: str = ""
 
-    normaliser: Normaliser
+    feature_mean: Tensor
+    feature_std: Tensor
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The corpus's statistics. They are buffers outside the state dict: they move with the network."""
+        return Normaliser(self.feature_mean, self.feature_std)
+
+    @normaliser.setter
+    def normaliser(self, statistics: Normaliser) -> None:
+        self.register_buffer("feature_mean", statistics.mean, persistent=False)
+        self.register_buffer("feature_std", statistics.std, persistent=False)
 
     @classmethod
     @abstractmethod
@@ -124,20 +127,18 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Scalar losses of one training batch; the entry "loss" is minimised. Random draws come from `generator`."""
+        """Scalar losses of one training batch; the entry "loss" is minimised. Random draws come from `generator`.
 
-    def condition(self, text: TextBatch, empty: TextBatch, lengths: Tensor) -> Condition:
-        """The condition of B captions; `empty` is the empty caption's features (B = 1). Families whose null
-        condition is an encoded empty caption keep it here."""
-        self.empty_text = empty.to(text.pooled.device)
-        return Condition(
-            text, lengths, torch.zeros(len(text), dtype=torch.bool, device=text.pooled.device)
-        )
+        condition: of the batch's captions and lengths, nothing dropped; the family drops what it learns to do without.
+        """
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
-        """Classifier-free guidance o_u + s (o_c - o_u) in one call on 2B; scale 1 makes one call on B."""
+        """Classifier-free guidance o_u + s (o_c - o_u) in one call on 2B; scale 1 makes one call on B.
+
+        Ho & Salimans (2022), eq. 6, with s = 1 + w.
+        """
         if scale == 1.0:
             return self.predict(x, t, condition)
         conditional, unconditional = self.predict(
@@ -163,34 +164,3 @@ class Backbone(nn.Module, ABC):
     def trainable(self) -> list[nn.Parameter]:
         """What fine-tuning updates (the denoiser, never a decoder)."""
         return list(self.parameters())
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        raise InputError(
-            "this family has no official checkpoint", where=path, fix="train it with its rule"
-        )
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """Writes the official layout. `like`: an official file whose parts that are no part of the backbone
-        (evaluators, the text encoder) are carried over; families whose files have none ignore it."""
-        raise InputError(
-            "this family has no official layout", where=path, fix="use the suite's own file"
-        )
-
-
-def families() -> list[str]:
-    import motionrft.backbones as room
-
-    return sorted(module.name for module in pkgutil.iter_modules(room.__path__) if module.ispkg)
-
-
-def family(name: str) -> type[Backbone]:
-    """The `BACKBONE` of the package `motionrft/backbones/<name>/`."""
-    found: Sequence[str] = families()
-    module = importlib.import_module(f"motionrft.backbones.{name}") if name in found else None
-    if module is None or not hasattr(module, "BACKBONE"):
-        raise InputError(
-            f"unknown backbone family {name!r}",
-            field="family",
-            fix=f"add the package motionrft/backbones/{name}/",
-        )
-    return module.BACKBONE

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionrft.backbones.official_files import read_checkpoint
+from motionrft.checkpoints import read_checkpoint
 from motionrft.text.openai_clip import embedded_clip, text_tower
 
-NESTS = ("encoder", "model_avg", "model")
+SECTIONS = ("encoder", "model_avg", "model")
 
 
 def write_encoder(checkpoint: str | Path, tokenizer: str | Path, folder: str | Path) -> None:
@@ -18,7 +18,6 @@ def write_encoder(checkpoint: str | Path, tokenizer: str | Path, folder: str | P
     """
     from transformers import AutoTokenizer
 
-    content = read_checkpoint(checkpoint)
-    tensors = next((content[nest] for nest in NESTS if nest in content), content)
+    tensors = read_checkpoint(checkpoint, *SECTIONS, flat=True)
     text_tower(embedded_clip(tensors, checkpoint), checkpoint).save_pretrained(folder)
     AutoTokenizer.from_pretrained(str(tokenizer)).save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Rectified flow: x_t = (1 - t) noise + t data, the network learns the velocity data - noise."""
+"""Rectified flow (Liu et al., 2023, eq. 1): x_t = (1 - t) noise + t data, the network learns data - noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Condition
-from motionrft.text.features import TextBatch
 
 Predict = Callable[[Tensor, Tensor, Condition], Tensor]
 NEAREST = 0.05  # of 1 - t, where a clean motion is turned into a velocity
@@ -23,14 +22,14 @@ def velocity_of_clean(clean: Tensor, x: Tensor, t: Tensor) -> Tensor:
 
 
 def draw(
-    data: Tensor, text: TextBatch, lengths: Tensor, drop: float, generator: torch.Generator
+    data: Tensor, condition: Condition, drop: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Condition]:
     """Noise like data [B, n, D], t [B] ~ U(0, 1) (in that order, as the official code draws), and the condition
-    with its text hidden with probability `drop`."""
+    with its text dropped with probability `drop`."""
     noise = torch.randn(data.shape, generator=generator, device=data.device)
     t = torch.rand(len(data), generator=generator, device=data.device)
-    hidden = torch.rand(len(data), generator=generator, device=data.device) < drop
-    return noise, t, Condition(text, lengths, hidden)
+    dropped = torch.rand(len(data), generator=generator, device=data.device) < drop
+    return noise, t, condition.with_drop(dropped)
 
 
 def velocity_loss(

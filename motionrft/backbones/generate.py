@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.diffusion.flow import flow_sampler
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
@@ -51,17 +51,16 @@ def generate(
     for begin in progress(starts, total=len(starts), label=label):
         rows = order[begin : begin + batch_size].tolist()
         batch_lengths = lengths[rows].to(device)
-        condition = backbone.condition(
-            text([captions[row] for row in rows]).to(device), empty, batch_lengths
-        )
+        caption_features = text([captions[row] for row in rows]).to(device)
+        condition = Condition.of(caption_features, empty, batch_lengths)
         frames = min(int(batch_lengths.max()) + beyond, backbone.max_frames)
         shape = backbone.sample_shape(frames)
         full = backbone.width(backbone.max_frames)
         x = sampler.sample(
             condition, SeededNoise([seeds[row] for row in rows], shape, full, device)
         )
-        shown = torch.full_like(batch_lengths, frames) if beyond else batch_lengths
-        features = backbone.normaliser.denormalise(backbone.to_features(x, shown)).cpu()
+        decoded = torch.full_like(batch_lengths, frames) if beyond else batch_lengths
+        features = backbone.normaliser.denormalise(backbone.to_features(x, decoded)).cpu()
         for index, row in enumerate(rows):
             results[row] = features[index, : int(lengths[row]) + beyond].clone()
     return [result for result in results if result is not None]

@@ -1,15 +1,20 @@
-"""Backbones from configuration and from the suite's own files: a file is enough to sample from."""
+"""Backbones from configuration, from the suite's own files (one is enough to sample from), and official ones."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 
-from motionrft.backbones.base import Backbone, family
+from motionrft.backbones import families, family
+from motionrft.backbones.base import Backbone
+from motionrft.checkpoints import LoadReport, load_into
 from motionrft.errors import InputError
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.motion.normaliser import Normaliser
 
 STATISTICS = ("normaliser.mean", "normaliser.std")
@@ -60,5 +65,34 @@ def load_backbone(
         about["backbone"], dim=about["dim"], text=about["text"], normaliser=normaliser
     )
     load_into(backbone, tensors, path)
-    backbone.normaliser = normaliser.to(device)
     return backbone.to(device).eval(), about
+
+
+def load_official(backbone: Backbone, path: str | Path) -> LoadReport:
+    """Fills a fresh backbone from its family's official file, strictly; says what was taken."""
+    report: LoadReport = _official_layout(backbone, path).load(backbone, Path(path))
+    return report
+
+
+def export_official(backbone: Backbone, path: str | Path, like: str | Path | None = None) -> None:
+    """Writes the family's official layout. like: an official file whose other contents are carried over."""
+    layout = _official_layout(backbone, path)
+    layout.export(backbone, Path(path), None if like is None else Path(like))
+
+
+def _official_layout(backbone: Backbone, where: str | Path) -> ModuleType:
+    """The `official` module of the backbone's family."""
+    if backbone.unofficial:
+        raise InputError(
+            "the official code reads this network's output otherwise",
+            where=where,
+            field=f"network.{backbone.unofficial}",
+            fix="leave the option out and train again: only such networks have official files",
+        )
+    name = type(backbone).__module__.removeprefix("motionrft.backbones.").partition(".")[0]
+    package = f"motionrft.backbones.{name}"
+    if name not in families() or importlib.util.find_spec(f"{package}.official") is None:
+        raise InputError(
+            "this family has no official layout", where=where, fix="use the suite's own files"
+        )
+    return importlib.import_module(f"{package}.official")

@@ -19,7 +19,7 @@ from peft.tuners.lora import LoraLayer, ParamWrapper
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
-from motionrft.backbones.official_files import read_checkpoint, write_checkpoint
+from motionrft.checkpoints import read_checkpoint, write_checkpoint
 from motionrft.errors import InputError
 from motionrft.files import read_tensors, write_tensors
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import STATISTICS, build_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.errors import InputError
@@ -48,19 +49,21 @@ def pretrain(
     # the weights a stage starts from are drawn before anything else uses the generator
     torch.manual_seed(seed)
     backbone = build_backbone(settings, dim=dim, text=widths, normaliser=training.normaliser)
+    backbone.to(device)
     for source in sources:
         tensors, _ = read_tensors(source)
-        own = {name: tensor for name, tensor in tensors.items() if name not in STATISTICS}
-        backbone.start_from(own, stage, source)
-    backbone.to(device).normaliser = training.normaliser.to(device)
-    backbone.empty_text = text.empty().to(device)
+        weights = {name: tensor for name, tensor in tensors.items() if name not in STATISTICS}
+        backbone.start_from(weights, stage, source)
+    empty = text.empty().to(device)
     options = TrainSettings.read(settings["pretrain"][stage], where, seed=seed)
 
-    def loss(step: int, generator: torch.Generator):
-        batch = training.batch_at(step, options.batch_size, seed)
-        return backbone.pretrain_loss(
-            batch.to(device), text(batch.captions).to(device), stage, generator
-        )
+    def loss_of(batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        batch = batch.to(device)
+        condition = Condition.of(text(batch.captions).to(device), empty, batch.lengths)
+        return backbone.pretrain_loss(batch, condition, stage, generator)
+
+    def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return loss_of(training.batch_at(step, options.batch_size, seed), generator)
 
     @torch.no_grad()
     def validate(step: int) -> dict[str, float]:
@@ -68,11 +71,7 @@ def pretrain(
         for index in range(VALIDATION_BATCHES):
             batch = validation.batch_at(index, options.batch_size, seed)
             generator = step_generator(seed + 1, index, device)
-            losses.append(
-                backbone.pretrain_loss(
-                    batch.to(device), text(batch.captions).to(device), stage, generator
-                )["loss"]
-            )
+            losses.append(loss_of(batch, generator)["loss"])
         mean = float(torch.stack(losses).mean())
         return {"loss": mean, "score": -mean}
 

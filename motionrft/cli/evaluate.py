@@ -12,6 +12,7 @@ from motionrft.cli.app import app
 from motionrft.cli.options import RunFile, named
 
 if TYPE_CHECKING:
+    from motionrft.evaluation.scorer import Result
     from motionrft.text.features import TextCache
 
 
@@ -146,7 +147,7 @@ def evaluate(
         network, _ = load_backbone(files.model, chosen)
         about["sampler"] = sampler
 
-        def one(replication: int):
+        def one(replication: int) -> Result:
             return judge.score_backbone(
                 network, sampler, text, backbone, replication, settings.batch_size
             )

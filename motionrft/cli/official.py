@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile, Several
-
-if TYPE_CHECKING:
-    from motionrft.backbones.base import Backbone
 
 
 @app.command
@@ -49,7 +46,7 @@ def import_(
     out
         File to write.
     """
-    from motionrft.backbones.io import build_backbone, save_backbone
+    from motionrft.backbones.io import build_backbone, load_official, save_backbone
     from motionrft.corpus.store import FeatureStore
     from motionrft.errors import InputError
     from motionrft.files import provenance
@@ -70,8 +67,7 @@ def import_(
     normaliser = FeatureStore(features).normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
-    _refuse_unofficial(network, checkpoint)
-    report = network.load_official(checkpoint)
+    report = load_official(network, checkpoint)
     print(report)
     for name in report.ignored:
         print(f"  ignored: {name}")
@@ -108,25 +104,11 @@ def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     like
         Official file whose text encoder or evaluators, which official code loads too, are carried over.
     """
-    from motionrft.backbones.io import load_backbone
+    from motionrft.backbones.io import export_official, load_backbone
 
     backbone, _ = load_backbone(model)
-    _refuse_unofficial(backbone, model)
-    backbone.export_official(out, like)
+    export_official(backbone, out, like)
     print(f"wrote {out}")
-
-
-def _refuse_unofficial(backbone: Backbone, where: Path) -> None:
-    """The shapes may agree where the meaning does not."""
-    from motionrft.errors import InputError
-
-    if backbone.unofficial:
-        raise InputError(
-            "the official code reads this network's output otherwise",
-            where=where,
-            field=f"network.{backbone.unofficial}",
-            fix="leave the option out and train again: only such networks have official files",
-        )
 
 
 @app.command

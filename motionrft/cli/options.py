@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from motionrft.errors import unknown_name
+
 # `--samples a b c`: every word up to the next option
 Several = Parameter(consume_multiple=True)
 
@@ -41,16 +43,11 @@ class RunFile:
 
 def named(run: dict[str, Any], section: str, name: str, where: Path) -> dict[str, Any]:
     """`run[section][name]`; an unknown name is an error that lists the known ones."""
-    from motionrft.errors import InputError
-
     if name not in run[section]:
-        raise InputError(
-            f"{name!r} is not among the run's {section}",
-            where=where,
-            field=section,
-            fix=f"choose from {', '.join(run[section])}",
-        )
-    return run[section][name]
+        what = "text encoder" if section == "text" else section.removesuffix("s")
+        raise unknown_name(what, name, run[section], where=where, field=section)
+    entry: dict[str, Any] = run[section][name]
+    return entry
 
 
 @Parameter(name="*")

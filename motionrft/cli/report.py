@@ -117,13 +117,11 @@ def report(*, results: Path, out: Path | None = None) -> None:
 
 def _chosen(known: Iterable[str], wanted: list[str] | None, kind: str) -> list[str]:
     """The names asked for, all of `known` if none; an unknown one is an error."""
-    from motionrft.errors import InputError
+    from motionrft.errors import unknown_name
 
     for name in wanted or []:
         if name not in known:
-            raise InputError(
-                f"unknown {kind} {name!r}", where="--name", fix=f"choose from {', '.join(known)}"
-            )
+            raise unknown_name(kind, name, known, where="--name")
     return wanted or list(known)
 
 

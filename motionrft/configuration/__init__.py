@@ -11,6 +11,7 @@ from motionrft.configuration.files import available as available
 from motionrft.configuration.files import part as part
 from motionrft.configuration.files import read_yaml as read_yaml
 from motionrft.configuration.layers import apply_set as apply_set
+from motionrft.configuration.layers import as_written as as_written
 from motionrft.configuration.layers import merge as merge
 from motionrft.configuration.layers import typed as typed
 from motionrft.configuration.resolve import dump as dump

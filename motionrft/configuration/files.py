@@ -4,24 +4,64 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML in which 2024_05, 010, 1:30 and 2024-05-01 are texts, 1e-4 is a number, and a key stands once."""
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {
+        first: [entry for entry in entries if entry[0].rsplit(":", 1)[-1] not in ("int", "float", "timestamp")]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }  # fmt: skip
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As YAML's own, refusing a key that stands twice: the first would be lost without a word."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
+)
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"([-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        value = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=Loader)
     except FileNotFoundError:
         raise InputError(
-            "no such file", where=path, fix="check the name; configurations are in config/"
+            f"no such file ({path.absolute()})",
+            where=path,
+            fix="check the name; configurations are in config/",
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"not readable ({error.strerror})", where=path, fix="name a file"
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(
@@ -54,13 +94,10 @@ def available(folder: str) -> list[str]:
 def part(folder: str, name: str, where: str | Path) -> dict[str, Any]:
     """`config/<folder>/<name>.yaml`, or an error that lists what exists."""
     if name not in available(folder):
-        raise InputError(
-            f"unknown {folder[:-1]} {name!r}",
-            where=where,
-            field=folder,
-            fix=f"choose from {', '.join(available(folder))}, or add config/{folder}/{name}.yaml",
-        )
-    return numbers(read_yaml(ROOT / "config" / folder / f"{name}.yaml"))
+        what, file = folder.removesuffix("s"), f"config/{folder}/{name}.yaml"
+        raise unknown_name(what, name, available(folder), where=where, field=folder, add=file)
+    entry: dict[str, Any] = numbers(read_yaml(ROOT / "config" / folder / f"{name}.yaml"))
+    return entry
 
 
 def has_size(backbone: str, size: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from motionrft.configuration.files import Loader
 from motionrft.errors import InputError
 
 
@@ -28,7 +30,29 @@ def typed(value: Any) -> Any:
         return {key: typed(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [typed(entry) for entry in value]
-    return _read_value(value, value) if isinstance(value, str) else value
+    return _read_value(value, "--config", value) if isinstance(value, str) else value
+
+
+def as_written(parsed: dict[str, Any], words: Sequence[str], start: str | Path) -> None:
+    """Corrects, in place, what Snakemake made of `--config key=value` (the command line's `words`).
+
+    It reads name=2024_05 as a number and cuts a path at ` #`; and a relative folder counts from `start`, where the
+    command was given, if `--directory` led elsewhere and it is not there.
+    """
+    for word in words:
+        key, equals, text = word.partition("=")
+        plain = equals and not isinstance(parsed.get(key, {}), dict | list | bool)
+        if plain and ("_" in text or " #" in text):
+            parsed[key] = text
+    for key, value in parsed.items():
+        if (
+            key.endswith("_dir")
+            and isinstance(value, str)
+            and not Path(value).expanduser().exists()
+        ):
+            given = Path(start) / Path(value).expanduser()
+            if given.exists():
+                parsed[key] = str(given)
 
 
 def apply_set(run: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
@@ -39,20 +63,25 @@ def apply_set(run: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]
             raise InputError(
                 f"{assignment!r} is not key=value", where="--set", fix="for example --set seeds=[0]"
             )
-        change: Any = _read_value(text, assignment)
+        change: Any = _read_value(text, "--set", assignment)
         for step in reversed(key.split(".")):
             change = {step: change}
         run = merge(run, change)
     return run
 
 
-def _read_value(text: str, given: str) -> Any:
-    """A value of the command line, read as YAML; `given` is what the user wrote."""
+def _read_value(text: str, option: str, given: str) -> Any:
+    """A value of the command line, read as YAML; `given` is what the user wrote after `option`.
+
+    A ` #` begins no comment there: it is part of a path.
+    """
+    if " #" in text and text.lstrip()[:1] not in ("'", '"', "[", "{"):
+        return text
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise InputError(
-            f"not valid YAML ({' '.join(str(error).split())})",
-            where=given,
+            f"{given!r} is not valid YAML ({' '.join(str(error).split())})",
+            where=option,
             fix="close its brackets and quotes, or quote the whole value",
         ) from None

@@ -21,7 +21,7 @@ from motionrft.configuration.selection import (
     matrix_cells,
     narrow_generators,
 )
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
 
 
 def sections() -> list[str]:
@@ -175,11 +175,9 @@ def _check_encoders(run: dict[str, Any], where: str | Path) -> None:
     for place, entry in readers.items():
         encoder = entry.get("text")
         if encoder and encoder not in run["text"]:
-            raise InputError(
-                f"unknown text encoder {encoder!r}",
-                where=where,
-                field=f"{place}.text",
-                fix=f"choose from {', '.join(run['text'])}, or add it to `text`",
+            field, known = f"{place}.text", run["text"]
+            raise unknown_name(
+                "text encoder", encoder, known, where=where, field=field, add="it to `text`"
             )
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 
@@ -22,12 +23,29 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 @cache
 def read_schema(name: str) -> dict[str, Any]:
     """The schema `name`; one that `extends` another has that one's properties besides its own."""
-    schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = yaml.safe_load(
+        (SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8")
+    )
     if "extends" in schema:
         others = read_schema(schema["extends"])
         schema["properties"] = {**others["properties"], **schema["properties"]}
         schema["$defs"] = {**others.get("$defs", {}), **schema.get("$defs", {})}
     return schema
+
+
+def _sums_to(
+    validator: Any, total: float, instance: Any, schema: dict[str, Any]
+) -> Iterator[ValidationError]:
+    """`sums_to: 1`, of a mapping of numbers."""
+    del validator, schema
+    numbers = list(instance.values()) if isinstance(instance, dict) else []
+    known = all(isinstance(number, int | float) for number in numbers)
+    if known and abs(sum(numbers) - total) > 1e-6:
+        parts = ", ".join(f"{name} {number:g}" for name, number in instance.items())
+        yield ValidationError(f"{parts} sum to {sum(numbers):g}, not to {total:g}")
+
+
+Validator = extend(Draft202012Validator, {"sums_to": _sums_to})
 
 
 def _retrieve(uri: str) -> Resource[Any]:
@@ -68,20 +86,20 @@ def _described(error: ValidationError, schema: dict[str, Any]) -> str:
     """What the schema says of the offending key, or of the nearest key around it."""
     if error.validator == "required" and isinstance(error.schema, dict):
         missing = next(key for key in error.schema["required"] if key not in error.instance)
-        described = error.schema.get("properties", {}).get(missing, {}).get("description", "")
+        described: str = error.schema.get("properties", {}).get(missing, {}).get("description", "")
         if described:
             return described
     if isinstance(error.schema, dict) and isinstance(error.schema.get("description"), str):
-        return error.schema["description"]
-    found: str = ""
+        return str(error.schema["description"])
+    nearest: str = ""
     place: Any = schema
     for step in error.absolute_schema_path:
         if step == "$ref":
             break
         place = place[step]
         if isinstance(place, dict) and isinstance(place.get("description"), str):
-            found = place["description"]
-    return found
+            nearest = place["description"]
+    return nearest
 
 
 def validate(
@@ -94,7 +112,7 @@ def validate(
     schema = read_schema(name)
     _fill(value, schema)
     registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]
-    error = best_match(Draft202012Validator(schema, registry=registry).iter_errors(value))
+    error = best_match(Validator(schema, registry=registry).iter_errors(value))
     if error is None:
         return value
     rule: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
@@ -124,10 +142,7 @@ def validate_kind(
     if not has_schema(f"{section}-{kind}"):
         files = sorted(SCHEMAS.glob(f"{section}-*.schema.yaml"))
         known = [path.name.removesuffix(".schema.yaml").partition("-")[2] for path in files]
-        raise InputError(
-            f"unknown kind {kind!r}",
-            where=where,
-            field=f"{field}.kind" if value.get("kind") == kind else field,
-            fix=f"choose from {', '.join(known)}, or add workflow/schemas/{section}-{kind}.schema.yaml",
-        )
+        place = f"{field}.kind" if value.get("kind") == kind else field
+        file = f"workflow/schemas/{section}-{kind}.schema.yaml"
+        raise unknown_name("kind", kind, known, where=where, field=place, add=file)
     return validate(value, f"{section}-{kind}", where, field)

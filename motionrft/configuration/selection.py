@@ -12,7 +12,7 @@ from typing import Any
 
 from motionrft.configuration.files import available, has_size
 from motionrft.configuration.switches import switches
-from motionrft.errors import InputError
+from motionrft.errors import unknown_name
 
 
 def chosen(run: dict[str, Any], kind: str) -> list[str]:
@@ -30,12 +30,8 @@ def among(
     names, known = list(names), dict.fromkeys([*selected, *available(kind)])
     for name in names:
         if name not in known:
-            raise InputError(
-                f"unknown {kind.removesuffix('s')} {name!r}",
-                where=where,
-                field=field,
-                fix=f"choose from {', '.join(known)}, or add config/{kind}/{name}.yaml",
-            )
+            what, file = kind.removesuffix("s"), f"config/{kind}/{name}.yaml"
+            raise unknown_name(what, name, known, where=where, field=field, add=file)
     return [name for name in names if name in selected]
 
 
@@ -93,12 +89,7 @@ def check_switches(run: dict[str, Any], where: str | Path) -> None:
     asked = run["analyse"]["switches"]
     for name in [] if asked == "all" else asked:
         if name not in switches():
-            raise InputError(
-                f"unknown switch {name!r}",
-                where=where,
-                field="analyse.switches",
-                fix=f"choose from {', '.join(switches())}",
-            )
+            raise unknown_name("switch", name, switches(), where=where, field="analyse.switches")
 
 
 def check_resources(run: dict[str, Any], where: str | Path) -> None:

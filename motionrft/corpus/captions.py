@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from motionrft.contents import read_text
 from motionrft.errors import InputError
 
 
@@ -73,25 +74,19 @@ def parse_line(line: str, where: str) -> Caption:
 
 def read_captions(path: Path) -> tuple[list[Caption], list[InputError]]:
     """The captions of a file, and one error for each broken line."""
+    if path.is_file() and not path.stat().st_size:
+        return [], []
+    return parse_captions(read_text(path, "texts", "complete the texts folder"), str(path))
+
+
+def parse_captions(text: str, where: str) -> tuple[list[Caption], list[InputError]]:
+    """As `read_captions`, of a file's text; `where` names it."""
     captions: list[Caption] = []
     broken: list[InputError] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError(
-            "no such caption file", where=path, field="texts", fix="complete the texts folder"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 (byte {error.start})",
-            where=path,
-            field="texts",
-            fix="save the file as UTF-8",
-        ) from None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                captions.append(parse_line(line, f"{path}:{number}"))
+                captions.append(parse_line(line, f"{where}:{number}"))
             except InputError as error:
                 broken.append(error)
     return captions, broken

@@ -7,7 +7,7 @@ The batches, and so the bytes written, do not depend on the number of processes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,9 +26,12 @@ from motionrft.files import atomic, atomic_folder, write_table, write_tensors
 from motionrft.motion.joint import Joint
 from motionrft.motion.representation import JOINT, KINEMATIC, MODULES, ROTATION, representation
 from motionrft.motion.rotation135 import Rotation
+from motionrft.motion.validity import short_bone, undefined_bone
 from motionrft.progress import progress
 
 BATCH = 32  # clips at once: more no longer fit a processor's cache
+CHUNK = 2048  # frames that are summed in double precision at once
+PADDED = 32 * 400  # frames at once, padding included: bounds the memory of corpora with long takes
 # The least standard deviation: a channel that never changes must neither divide by zero nor blow noise up.
 FLOOR = {KINEMATIC: 1e-5, JOINT: 1e-3, ROTATION: 1e-2}
 
@@ -62,8 +65,7 @@ def jobs_of(corpus: Corpus, batch: int) -> tuple[list[Job], np.ndarray]:
     places = np.cumsum(rows) - rows
     order = np.argsort(clips["frames"].to_numpy(), kind="stable")
     jobs = []
-    for begin in range(0, len(order), batch):
-        chosen = clips.iloc[order[begin : begin + batch]]
+    for chosen in (clips.iloc[part] for part in _parts(order, clips["frames"].to_numpy(), batch)):
         jobs.append(
             Job(
                 chosen["clip"].tolist(),
@@ -76,6 +78,16 @@ def jobs_of(corpus: Corpus, batch: int) -> tuple[list[Job], np.ndarray]:
     return jobs, rows
 
 
+def _parts(order: np.ndarray, frames: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+    """Runs of `order` (by rising length) of at most `batch` clips and, unless it is one clip, PADDED frames."""
+    begin = 0
+    for end in range(1, len(order) + 1):
+        longer = frames[order[end]] * (end + 1 - begin) > PADDED if end < len(order) else True
+        if end - begin == batch or longer:
+            yield order[begin:end]
+            begin = end
+
+
 def _padded(array: np.ndarray, job: Job) -> Tensor:
     """[B, T, ...] of the job's clips, zero after each."""
     batch = torch.zeros(len(job.names), max(job.frames), *array.shape[1:])
@@ -84,49 +96,69 @@ def _padded(array: np.ndarray, job: Job) -> Tensor:
     return batch
 
 
-def compute(job: Job, folder: Path, files: dict[str, Path], built: dict[str, Any]) -> Outcome:
-    """Writes one batch into the feature files and returns its part of the statistics."""
-    kinematic = representation(KINEMATIC, **built)
+def _representations(
+    job: Job, folder: Path, built: dict[str, Any]
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Name, features [B, T, dim] and lengths [B] of each representation, one after another to spare memory."""
     joint = cast(Joint, representation(JOINT, **built))
     rotation = cast(Rotation, representation(ROTATION, **built))
+    kinematic = representation(KINEMATIC, **built)
     lengths = torch.tensor(job.frames)
     brought = folder / "kinematic.npy"
-    with torch.no_grad():
-        if brought.exists():
-            features = _padded(np.load(brought, mmap_mode="r"), job)
-        else:
-            joints = _padded(np.load(folder / "motions.npy", mmap_mode="r"), job)
-            features, lengths = kinematic.encode(joints, lengths)
-        canonical = kinematic.decode(features)
-        computed = {
-            KINEMATIC: features,
-            JOINT: joint.from_canonical(canonical, lengths),
-            ROTATION: rotation.from_canonical(canonical, lengths),
-        }
+    if brought.exists():
+        features = _padded(np.load(brought, mmap_mode="r"), job)
+    else:
+        joints = _padded(np.load(folder / "motions.npy", mmap_mode="r"), job)
+        features, lengths = kinematic.encode(joints, lengths)
+    canonical = kinematic.decode(features)
+    yield KINEMATIC, features, lengths
+    del features
+    yield JOINT, joint.from_canonical(canonical, lengths), lengths
+    yield ROTATION, rotation.from_canonical(canonical, lengths), lengths
+
+
+@torch.no_grad()
+def compute(job: Job, folder: Path, files: dict[str, Path], built: dict[str, Any]) -> Outcome:
+    """Writes one batch into the feature files and returns its part of the statistics."""
     broken = set()
     sums = {}
-    for name, values in computed.items():
+    for name, values, lengths in _representations(job, folder, built):
         out = np.load(files[name], mmap_mode="r+")
-        count, total, squares = (
-            0,
-            torch.zeros(values.shape[-1]).double(),
-            torch.zeros(values.shape[-1]).double(),
-        )
+        count, total = 0, torch.zeros(values.shape[-1]).double()
+        squares = torch.zeros_like(total)
         for row, (place, length) in enumerate(zip(job.places, lengths.tolist(), strict=True)):
             clip = values[row, :length]
             if not bool(clip.isfinite().all()):
                 broken.add(job.names[row])
             out[place : place + length] = clip.numpy()
             if job.train[row]:
-                exact = clip.double()
-                count, total, squares = (
-                    count + length,
-                    total + exact.sum(0),
-                    squares + exact.square().sum(0),
-                )
+                count += length
+                for some in clip.split(CHUNK):
+                    exact = some.double()
+                    total, squares = total + exact.sum(0), squares + exact.square().sum(0)
         out.flush()
         sums[name] = (count, total, squares)
     return Outcome(sums, sorted(broken))
+
+
+def _undefined(corpus: Corpus, broken: list[str], compat: str) -> InputError:
+    """What to say of clips whose features are not finite: of the first few, which bone and frame."""
+    row_of = {name: row for row, name in enumerate(corpus.clips["clip"])}
+    lengths = corpus.about.get("bone_lengths")
+    reasons = []
+    for name in broken[:5]:
+        points = torch.from_numpy(np.array(corpus.joints(row_of[name])))
+        reason = short_bone(points, corpus.skeleton) or undefined_bone(
+            points, corpus.skeleton, compat, None if lengths is None else torch.tensor(lengths)
+        )
+        reasons.append(f"{name}: {reason or 'the features that came with it'}")
+    return InputError(
+        f"undefined features in {len(broken)} clips ({'; '.join(reasons)})",
+        where=corpus.folder,
+        field=KINEMATIC,
+        fix="remove them from the corpus, or compute features with --compat corrected, which can express bones "
+        "against their raw direction",
+    )
 
 
 def blocks(joints: int) -> list[slice]:
@@ -200,13 +232,7 @@ def write_features(
                 before = sums.get(name, (0, 0, 0))
                 sums[name] = (before[0] + count, before[1] + total, before[2] + squares)
         if broken:
-            raise InputError(
-                f"undefined features in {len(broken)} clips ({', '.join(sorted(broken)[:5])}): a bone has no length, "
-                "or points exactly against its raw direction",
-                where=corpus.folder,
-                field=KINEMATIC,
-                fix="repair or remove them; compat: corrected can express bones against their direction",
-            )
+            raise _undefined(corpus, sorted(broken), compat)
         if not sums[KINEMATIC][0]:
             raise InputError(
                 "no training clip",

@@ -15,14 +15,17 @@ Feature store, a folder (made from a packed corpus):
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
+from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 from motionrft.files import (
     atomic,
@@ -36,7 +39,8 @@ from motionrft.files import (
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import Representation, representation
-from motionrft.motion.skeleton import SKELETONS, SMPL_22
+from motionrft.motion.skeleton import SKELETONS, SMPL_22, Skeleton
+from motionrft.motion.validity import short_bone, undefined_bone
 
 COLUMNS = ("clip", "start", "frames", "split", "captions", "mirror_of", "source")
 SPLITS = ("train", "val", "test")
@@ -60,10 +64,19 @@ class Clip:
     features: np.ndarray | None = None
 
 
-def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
-    """Raises `InputError` naming the clip and the field for anything that cannot be a motion with captions."""
+def check_clip(
+    clip: Clip,
+    min_frames: int = 2,
+    skeleton: Skeleton = SMPL_22,
+    compat: str = HUMANML3D,
+    bone_lengths: Tensor | None = None,
+) -> None:
+    """Raises `InputError` naming the clip and the field for anything that cannot be a motion with captions.
+
+    A clip that does not bring its own features must also have bones whose features are defined.
+    """
     where = clip.source or clip.name
-    joints = clip.joints
+    joints, count = clip.joints, len(skeleton)
     if joints.ndim != 3 or joints.shape[1:] != (count, 3):
         raise InputError(
             f"shape {joints.shape}, expected (frames, {count}, 3)",
@@ -71,13 +84,7 @@ def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
             field="joints",
             fix="check the joint map",
         )
-    if len(joints) < min_frames:
-        raise InputError(
-            f"{len(joints)} frames, at least {min_frames} needed",
-            where=where,
-            field="frames",
-            fix="remove the clip or lower min_frames",
-        )
+    check_frames(clip, min_frames)
     bad = np.flatnonzero(~np.isfinite(joints).all(axis=(1, 2)))
     if len(bad):
         raise InputError(
@@ -86,6 +93,8 @@ def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
             field="joints",
             fix="repair or remove the clip",
         )
+    if clip.features is None:
+        _check_bones(clip, where, skeleton, compat, bone_lengths)
     if not clip.captions:
         raise InputError(
             "no caption", where=where, field="captions", fix="add one to the captions table"
@@ -104,6 +113,35 @@ def check_clip(clip: Clip, min_frames: int = 2, count: int = 22) -> None:
             where=where,
             field="split",
             fix=f"use one of {', '.join(SPLITS)}",
+        )
+
+
+def check_frames(clip: Clip, least: int) -> None:
+    if len(clip.joints) < least:
+        raise InputError(
+            f"{len(clip.joints)} frames, at least {least} needed",
+            where=clip.source or clip.name,
+            field="frames",
+            fix="remove the clip or lower min_frames",
+        )
+
+
+def _check_bones(
+    clip: Clip, where: str, skeleton: Skeleton, compat: str, bone_lengths: Tensor | None
+) -> None:
+    points = torch.from_numpy(np.asarray(clip.joints, dtype=np.float32))
+    short = short_bone(points, skeleton)
+    if short:
+        raise InputError(
+            short, where=where, field="joints", fix="check the joint map, or remove the clip"
+        )
+    undefined = undefined_bone(points, skeleton, compat, bone_lengths)
+    if undefined:
+        raise InputError(
+            undefined,
+            where=where,
+            field="joints",
+            fix="remove the clip, or set corpus.compat: corrected, which can express it",
         )
 
 
@@ -130,26 +168,56 @@ def write_corpus(
     *,
     fps: float = 20.0,
     facts: dict[str, Any] | None = None,
+    report: Report | None = None,
+    enough: Callable[[pd.DataFrame], None] = lambda clips: None,
 ) -> None:
     """Packs checked clips, streaming: memory is bounded by one clip. corpus.json comes last and marks success.
 
     `facts` go into corpus.json: what later stages must know of the data (skeleton, bone_lengths, statistics).
+    A clip that cannot be used goes to `report`, which may raise; without one it is an error. `enough` raises where
+    the table of clips is not what a run needs; nothing is written then.
     """
     with atomic_folder(folder, last="corpus.json", owned=["kinematic.npy"]) as temporary:
-        frame = _pack(temporary, clips, facts or {}, Path(folder))
+        compat = about.get("corpus", {}).get("compat", HUMANML3D)
+        frame = _pack(temporary, clips, facts or {}, compat, report or Report(fatal=True))
+        if frame.empty:
+            skipped = report.skipped if report else []
+            reason = f" ({len(skipped)} left out, the first: {skipped[0]})" if skipped else ""
+            raise InputError(
+                f"the corpus has no clip{reason}",
+                where=folder,
+                fix="check the corpus section of the configuration",
+            )
+        repeated = frame["clip"][frame["clip"].duplicated()]
+        if len(repeated):
+            raise InputError(
+                f"clip {repeated.iloc[0]!r} appears twice",
+                where=folder,
+                field="clip",
+                fix="give clips unique names",
+            )
+        enough(frame)
         write_table(temporary / "clips.parquet", frame, about)
         write_json(temporary / "corpus.json", {"fps": fps, **(facts or {}), **about})
 
 
-def _pack(folder: Path, clips: Iterable[Clip], facts: dict[str, Any], where: Path) -> pd.DataFrame:
+def _pack(
+    folder: Path, clips: Iterable[Clip], facts: dict[str, Any], compat: str, report: Report
+) -> pd.DataFrame:
     """Writes the motions (and features that clips bring) into `folder`; returns the table of clips."""
-    count = len(SKELETONS[facts.get("skeleton", SMPL_22.name)])
+    skeleton = SKELETONS[facts.get("skeleton", SMPL_22.name)]
+    lengths = facts.get("bone_lengths")
+    target = None if lengths is None else torch.tensor(lengths)
     rows: list[dict[str, Any]] = []
     with contextlib.ExitStack() as files:
         motions = Packed(files.enter_context(packing(folder / "motions.npy")))
         kinematic: Packed | None = None
         for clip in clips:
-            check_clip(clip, count=count)
+            try:
+                check_clip(clip, skeleton=skeleton, compat=compat, bone_lengths=target)
+            except InputError as error:
+                report.broken(error)
+                continue
             rows.append(
                 {
                     "clip": clip.name,
@@ -176,25 +244,10 @@ def _pack(folder: Path, clips: Iterable[Clip], facts: dict[str, Any], where: Pat
                     field="features",
                     fix="bring features for every frame of every clip, or for none",
                 )
-        if not rows:
-            raise InputError(
-                "the corpus has no clip",
-                where=where,
-                fix="check the corpus section of the configuration",
-            )
         motions.finish()
         if kinematic is not None:
             kinematic.finish()
-    frame = pd.DataFrame(rows)
-    repeated = frame["clip"][frame["clip"].duplicated()]
-    if len(repeated):
-        raise InputError(
-            f"clip {repeated.iloc[0]!r} appears twice",
-            where=where,
-            field="clip",
-            fix="give clips unique names",
-        )
-    return frame
+    return pd.DataFrame(rows)
 
 
 @contextlib.contextmanager

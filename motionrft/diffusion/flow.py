@@ -1,23 +1,25 @@
 """Samplers of flow models beyond fixed-step Euler: Heun on the suite's table, adaptive dopri5 as published.
 
-All run from noise at t = 0 to data at t = 1, x' = x + dt v. The one other convention in reach, that of
-diffusers (sigma from 1 to 0, velocity noise - data), is met in `diffusers_euler`.
+All solve dx/dt = v(x, t) of rectified flow (Liu et al., 2023, eq. 1) from noise at t = 0 to data at t = 1. The
+one other convention in reach, that of diffusers (sigma from 1 to 0, velocity noise - data), is met in
+`diffusers_euler`.
+
+    x [B, …]   the state            v [B, …]   data - noise, the network's output
+    t          scalar time          grid       the times at which the path is wanted
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from motionrft.diffusion.sampler import Noise, Sampler
+from motionrft.diffusion.sampler import Denoiser, Noise, Sampler
+from motionrft.diffusion.schedules import diffusers_scheduler
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
-
-if TYPE_CHECKING:
-    from motionrft.backbones.base import Backbone, Condition
 
 Velocity = Callable[[Tensor, Tensor], Tensor]  # (t scalar, x) -> dx/dt
 
@@ -40,7 +42,8 @@ def integrate(
     from torchdiffeq import odeint
 
     grid = torch.linspace(0.0, 1.0, points, device=start.device)
-    return odeint(velocity, start, grid, method=method, rtol=rtol, atol=atol)
+    path: Tensor = odeint(velocity, start, grid, method=method, rtol=rtol, atol=atol)
+    return path
 
 
 def diffusers_euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
@@ -49,9 +52,7 @@ def diffusers_euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
     Needs explicit sigmas 1, 1 - 1/steps, …, 1/steps: its default grid ends at 0.001 and wastes a step. Its
     time is 1000 (1 - t) and its velocity noise - data, hence both conversions.
     """
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler = diffusers_scheduler("FlowMatchEulerDiscreteScheduler", shift=1.0)
     scheduler.set_timesteps(sigmas=(1 - torch.arange(steps) / steps).tolist())
     x = start
     for timestep in scheduler.timesteps:
@@ -62,58 +63,46 @@ def diffusers_euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
 class HeunSampler(Sampler):
     """Heun's second-order method on the Euler table: a step's output is the mean of the slopes at its ends."""
 
-    def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
-        first = super().output(i, x, condition)
-        end = self.table.t_model[i] + self.table.B[i]
-        ahead = x + float(self.table.B[i]) * first
-        second = self.backbone.guided(
-            ahead, end.to(x.device).expand(len(x)), condition, self.guidance
-        )
+    def output(self, i: int, x: Tensor, condition: Any) -> Tensor:
+        first, dt = super().output(i, x, condition), self.table[i].B
+        end = self.table.time(i, x) + dt
+        second = self.denoiser.guided(x + dt * first, end, condition, self.guidance)
         return (first + second) / 2
 
 
 class AdaptiveSampler(Sampler):
     """dopri5 for generation (`sample`); `walk`, which a fine-tuning method takes, stays on the Euler table.
 
-    Each motion is integrated by itself, without padding, so that it does not depend on its batch;
-    `coupled` integrates the padded batch as one system, as the official code does.
+    Each motion is integrated alone and without padding, so that it does not depend on its batch; the official
+    code integrates the padded batch as one system, whose step control sees all motions at once.
     """
 
-    def __init__(
-        self, backbone: Backbone, table: StepTable, guidance: float, *, coupled: bool = False
-    ):
-        super().__init__(backbone, table, guidance)
-        self.coupled = coupled
-
     @torch.no_grad()
-    def sample(self, condition: Condition, noise: Noise) -> Tensor:
-        if self.coupled:
-            return self._solve(noise.start, condition)
+    def sample(self, condition: Any, noise: Noise) -> Tensor:
+        """The final sample x [B, …]. condition: has the motions' `lengths` [B], and `select`s rows of itself."""
         result = torch.zeros_like(noise.start)
         for row, length in enumerate(condition.lengths.tolist()):
-            width = self.backbone.width(length)
+            width = self.denoiser.width(length)
             one = slice(row, row + 1)
             result[one, :width] = self._solve(noise.start[one, :width], condition.select(one))
         return result
 
-    def _solve(self, start: Tensor, condition: Condition) -> Tensor:
+    def _solve(self, start: Tensor, condition: Any) -> Tensor:
         def velocity(t: Tensor, x: Tensor) -> Tensor:
-            return self.backbone.guided(x, t.expand(len(x)), condition, self.guidance)
+            return self.denoiser.guided(x, t.expand(len(x)), condition, self.guidance)
 
         return integrate(velocity, start)[-1]
 
 
-def flow_sampler(backbone: Backbone, table: StepTable, settings: dict[str, Any]) -> Sampler:
+def flow_sampler(denoiser: Denoiser, table: StepTable, settings: dict[str, Any]) -> Sampler:
     """The sampler of a `kind: flow` section: `solver` euler (default), heun or dopri5."""
     solver, guidance = settings.get("solver", "euler"), float(settings.get("guidance", 1.0))
     if solver == "euler":
-        return Sampler(backbone, table, guidance)
+        return Sampler(denoiser, table, guidance)
     if solver == "heun":
-        return HeunSampler(backbone, table, guidance)
+        return HeunSampler(denoiser, table, guidance)
     if solver == "dopri5":
-        return AdaptiveSampler(
-            backbone, table, guidance, coupled=bool(settings.get("coupled", False))
-        )
+        return AdaptiveSampler(denoiser, table, guidance)
     raise InputError(
         f"unknown solver {solver!r}", field="sampler.solver", fix="use euler, heun or dopri5"
     )

@@ -11,7 +11,9 @@ from motionrft.diffusion.schedules import training_alphas
 
 
 class ForwardProcess(nn.Module):
-    """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps over N steps. schedule: diffusers' arguments.
+    """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps over N steps (DDPM, Ho et al., 2020, eq. 4).
+
+    schedule: diffusers' arguments. signal, noise [N]: the two coefficients.
 
     Coefficients are computed in float64 and rounded once; they are not part of the state dict.
     """

@@ -41,10 +41,11 @@ class _Recompute(torch.autograd.Function):
             x = kept.detach().requires_grad_(wants_input)
             output = ctx.run(x)
         sources = [x, *ctx.parameters] if wants_input else list(ctx.parameters)
-        found = torch.autograd.grad(output, sources, gradients[0], allow_unused=True)
-        return None, None, *((found) if wants_input else (None, *found))
+        grads = torch.autograd.grad(output, sources, gradients[0], allow_unused=True)
+        return None, None, *(grads if wants_input else (None, *grads))
 
 
 def recomputed(run: Callable[[Tensor], Tensor], parameters: Sequence[Tensor], x: Tensor) -> Tensor:
     """`run(x)` whose activations are not kept; gradients reach x and `parameters` (all that `run` trains)."""
-    return _Recompute.apply(run, parameters, x, *parameters)
+    output: Tensor = _Recompute.apply(run, parameters, x, *parameters)  # type: ignore[no-untyped-call]
+    return output

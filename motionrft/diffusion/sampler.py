@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from motionrft.diffusion.recompute import recomputed
 from motionrft.diffusion.table import StepTable
 
-if TYPE_CHECKING:
-    from motionrft.backbones.base import Backbone, Condition
+
+class Denoiser(Protocol):
+    """What a sampler asks of a network. `condition` is whatever it reads beside x and t; a walk hands it on."""
+
+    def guided(self, x: Tensor, t: Tensor, condition: Any, scale: float) -> Tensor:
+        """The network's output of x's shape, guided by `scale`. x [B, …], t [B]."""
+        ...
+
+    def width(self, frames: int) -> int:
+        """Positions of x that `frames` frames take."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Noise(Protocol):
 
 
 class SeededNoise:
-    """Noise of its own for every sample, whatever the batch it is in.
+    """Every sample's own noise, whatever the batch it is in.
 
     Sample b draws from a generator seeded with (seeds[b], step) at `full` frames and is cropped to the
     batch's width, so that a sample depends neither on its batch mates nor on the batch's padding.
@@ -63,22 +74,21 @@ class SeededNoise:
 
 
 class Sampler:
-    """A backbone, its step table and its guidance scale."""
+    """A network, the step table it is walked on, and the scale of its guidance."""
 
-    def __init__(self, backbone: Backbone, table: StepTable, guidance: float):
-        self.backbone, self.table, self.guidance = backbone, table, guidance
+    def __init__(self, denoiser: Denoiser, table: StepTable, guidance: float):
+        self.denoiser, self.table, self.guidance = denoiser, table, guidance
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
-        """The guided network output o_i [B, …]; guidance is one batched call (backbone.guided)."""
-        t = self.table.t_model[i].to(x.device).expand(len(x))
-        return self.backbone.guided(x, t, condition, self.guidance)
+    def output(self, i: int, x: Tensor, condition: Any) -> Tensor:
+        """The guided network output o_i of x [B, …]."""
+        return self.denoiser.guided(x, self.table.time(i, x), condition, self.guidance)
 
     def walk(
         self,
-        condition: Condition,
+        condition: Any,
         noise: Noise,
         *,
         start: int = 0,
@@ -99,17 +109,17 @@ class Sampler:
                     output = self._recomputed(i, read, condition)
                 else:
                     output = self.output(i, read, condition)
-            fresh = noise(i) if float(self.table.C[i]) != 0.0 else None
+            fresh = noise(i) if self.table[i].C != 0.0 else None
             following = self.table.advance(i, x, output, fresh)
             yield Step(i, x, output, self.table.clean(i, x, output), following)
             x = following
 
-    def _recomputed(self, i: int, x: Tensor, condition: Condition) -> Tensor:
-        trained = [parameter for parameter in self.backbone.parameters() if parameter.requires_grad]
+    def _recomputed(self, i: int, x: Tensor, condition: Any) -> Tensor:
+        trained = [parameter for parameter in self.denoiser.parameters() if parameter.requires_grad]
         return recomputed(lambda read: self.output(i, read, condition), trained, x)
 
     @torch.no_grad()
-    def sample(self, condition: Condition, noise: Noise) -> Tensor:
+    def sample(self, condition: Any, noise: Noise) -> Tensor:
         """The final sample x [B, …] in the backbone's own space."""
         x = noise.start
         for step in self.walk(condition, noise):

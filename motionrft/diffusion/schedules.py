@@ -4,6 +4,12 @@
   kind: ddim | ddpm | lcm | flow;  steps;  guidance;  schedule: {…} passed to the diffusers scheduler;
   respacing: "ddim50" | "50" | "10,15,25" (ddim and ddpm; optional) keeps the official lists of time-steps.
 
+    alphas, abar   cumulative alphas (DDPM, Ho et al., 2020, eq. 4), float64: abar_t of index t
+    a, ap          [T] abar before and after each step (diffusers: alpha_prod_t, alpha_prod_t_prev)
+    t              [T] kept indices of the trained process, noisiest first
+    P, Q           x0hat = P x + Q o (diffusers: pred_original_sample)
+    A, B, C        x' = A x + B o + C n (`motionrft.diffusion.table`)
+
 Betas and the grid of time-steps are diffusers'. Two things are not: cumulative alphas are multiplied in
 float64 (diffusers' float32 products are off by 1e-5 relative at the noisy end of a cosine schedule, and
 1 - abar by 1e-3 at its clean end), and with `respacing` the kept indices are an explicit list whose
@@ -60,7 +66,8 @@ def exact_alphas(scheduler: Any) -> Tensor:
     """alphas_cumprod [N] in float64 for the scheduler's schedule (diffusers multiplies in float32).
 
     Linear and cosine betas are recomputed in float64 too, as the official code of the models that use
-    them has it; others (MLD's scaled_linear) are the scheduler's own float32 numbers.
+    them has it (cosine: improved DDPM, Nichol & Dhariwal, 2021, eq. 17); others (MLD's scaled_linear) are the
+    scheduler's own float32 numbers.
     """
     config, betas = scheduler.config, scheduler.betas.double()
     N = config.num_train_timesteps
@@ -78,28 +85,29 @@ def training_alphas(schedule: dict[str, Any]) -> Tensor:
     return exact_alphas(ddpm_scheduler(1, schedule))
 
 
-def ddim_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
-    from diffusers import DDIMScheduler
+def diffusers_scheduler(name: str, **arguments: Any) -> Any:
+    """A scheduler of diffusers by its class's name."""
+    import diffusers
 
-    scheduler: Any = DDIMScheduler(**{"clip_sample": False, **schedule})
+    return getattr(diffusers, name)(**arguments)
+
+
+def ddim_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
+    scheduler = diffusers_scheduler("DDIMScheduler", **{"clip_sample": False, **schedule})
     scheduler.set_timesteps(steps)
     return scheduler
 
 
 def ddpm_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
-    from diffusers import DDPMScheduler
-
-    scheduler: Any = DDPMScheduler(
-        **{"clip_sample": False, "variance_type": "fixed_small", **schedule}
-    )
+    defaults = {"clip_sample": False, "variance_type": "fixed_small"}
+    scheduler = diffusers_scheduler("DDPMScheduler", **{**defaults, **schedule})
     scheduler.set_timesteps(steps)
     return scheduler
 
 
 def lcm_scheduler(schedule: dict[str, Any]) -> Any:
-    from diffusers import LCMScheduler
-
-    return LCMScheduler(**{"clip_sample": False, "set_alpha_to_one": False, **schedule})
+    defaults = {"clip_sample": False, "set_alpha_to_one": False}
+    return diffusers_scheduler("LCMScheduler", **{**defaults, **schedule})
 
 
 def lcm_timesteps(settings: dict[str, Any]) -> list[int]:
@@ -113,7 +121,11 @@ def lcm_timesteps(settings: dict[str, Any]) -> list[int]:
 
 
 def clean_coefficients(abar: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
-    """P, Q of x0hat = P x + Q o for a variance-preserving process at cumulative alpha `abar`."""
+    """P, Q of x0hat = P x + Q o for a variance-preserving process at cumulative alpha `abar`.
+
+    epsilon: x0hat = (x - sqrt(1 - abar) o) / sqrt(abar), DDPM (Ho et al., 2020) eq. 15; sample: x0hat = o;
+    v_prediction: x0hat = sqrt(abar) x - sqrt(1 - abar) o, Salimans & Ho (2022), appendix D.
+    """
     s, n = abar.sqrt(), (1 - abar).sqrt()
     if prediction == "epsilon":
         return 1 / s, -n / s
@@ -151,7 +163,10 @@ def ddim(scheduler: Any, prediction: str) -> StepTable:
 
 
 def ddim_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
-    """x' = sqrt(abar') x0hat + sqrt(1-abar') eps_hat. a, ap [T]: abar before and after each step."""
+    """DDIM (Song et al., 2021) eq. 12 with sigma 0: x' = sqrt(abar') x0hat + sqrt(1 - abar') eps_hat.
+
+    a, ap [T]: abar before and after each step.
+    """
     P, Q = clean_coefficients(a, prediction)
     # eps_hat = (x - sqrt(a) x0hat) / sqrt(1-a), written in terms of x and o
     ratio = ((1 - ap) / (1 - a)).sqrt()
@@ -168,7 +183,10 @@ def ddpm(scheduler: Any, prediction: str) -> StepTable:
 
 
 def ddpm_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
-    """x' ~ q(x' | x, x0hat) with the posterior variance (`fixed_small`); the last step adds no noise."""
+    """x' ~ q(x' | x, x0hat), DDPM (Ho et al., 2020) eq. 6 and 7, with the posterior variance (`fixed_small`).
+
+    The last step adds no noise.
+    """
     beta = 1 - a / ap
     P, Q = clean_coefficients(a, prediction)
     c0, cx = ap.sqrt() * beta / (1 - a), (1 - beta).sqrt() * (1 - ap) / (1 - a)
@@ -177,13 +195,17 @@ def ddpm_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
 
 
 def boundary_scalings(t: Tensor, scaling: float = 10.0) -> tuple[Tensor, Tensor]:
-    """c_skip, c_out of a consistency function at time-steps `t`: 1, 0 at t = 0 (sigma_data 0.5)."""
+    """c_skip, c_out of a consistency function at time-steps `t` (LCM, Luo et al., 2023, section 4.1; sigma_data 0.5).
+
+    c_skip = 0.25 / (s^2 + 0.25) and c_out = s / sqrt(s^2 + 0.25) with s = scaling t: 1 and 0 at t = 0.
+    """
     s2 = (scaling * t) ** 2
     return 0.25 / (s2 + 0.25), (s2 / (s2 + 0.25)).sqrt()
 
 
 def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTable:
-    """Multi-step consistency sampling: the clean estimate, re-noised to the next level."""
+    """Multi-step consistency sampling (Song et al., 2023, algorithm 1): the clean estimate, re-noised to the next
+    level; the estimate is f = c_skip x + c_out x0hat (LCM, Luo et al., 2023, eq. 9)."""
     alphas = exact_alphas(scheduler)
     t = torch.tensor(timesteps)
     a = alphas[t]
@@ -203,7 +225,8 @@ def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTa
 
 
 def flow_euler(steps: int) -> StepTable:
-    """Euler on dx/dt = v from noise (t = 0) to data (t = 1): x' = x + dt v, x0hat = x + (1 - t) v."""
+    """Euler on dx/dt = v (rectified flow, Liu et al., 2023, eq. 1): x' = x + dt v, x0hat = x + (1 - t) v, with
+    t from 0 (noise) to 1 (data)."""
     t = torch.arange(steps + 1, dtype=torch.float64) / steps
     one = torch.ones(steps, dtype=torch.float64)
     return StepTable(one, t.diff(), 0 * one, one, 1 - t[:-1], t[:-1], t, 1 - t)

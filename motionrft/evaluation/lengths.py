@@ -14,11 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from motionrft.checkpoints import read_foreign
+from motionrft.checkpoints import load_into, read_checkpoint
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluators.t2m import LEAK, UNIT, final_states
 from motionrft.evaluation.words import GloveReader
-from motionrft.files import load_into
 
 PREFIX = "lengths."
 SOURCE = "length_est_bigru/model/latest.tar of the text-to-motion release"
@@ -49,15 +48,7 @@ class LengthEstimator(nn.Module):
 
 def read_estimator(path: str | Path) -> LengthEstimator:
     """The network of the released file, in eval mode. Any mismatch is an error."""
-    state = read_foreign(
-        path,
-        absent=f"get {SOURCE}",
-        unreadable="not a readable checkpoint",
-        fix=f"get {SOURCE} again",
-    )
-    if not isinstance(state, dict) or not isinstance(state.get("estimator"), dict):
-        raise InputError("no such part", where=path, field="estimator", fix=f"use {SOURCE}")
-    return _network(state["estimator"], path)
+    return _network(read_checkpoint(path, "estimator", source=SOURCE), path)
 
 
 def _network(state: dict[str, Tensor], where: str | Path) -> LengthEstimator:

@@ -7,7 +7,7 @@ from typing import Any
 
 from motionrft import drop_ins
 from motionrft.configuration.schema import has_schema, steps_counted
-from motionrft.errors import InputError
+from motionrft.errors import InputError, unknown_name
 from motionrft.finetune.settings import cell_settings
 
 
@@ -53,9 +53,5 @@ def check_weights(run: dict[str, Any], where: str | Path) -> None:
     for place, weights in sections.items():
         for name in weights:
             if name not in known:
-                raise InputError(
-                    f"unknown term {name!r}",
-                    where=where,
-                    field=place,
-                    fix=f"choose from {', '.join(known)}, or add motionrft/reward/terms/{name}.py",
-                )
+                file = f"motionrft/reward/terms/{name}.py"
+                raise unknown_name("term", name, known, where=where, field=place, add=file)

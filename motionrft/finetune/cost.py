@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from motionrft.backbones.base import Backbone, Condition
-from motionrft.diffusion.sampler import Sampler
+from motionrft.backbones.base import Condition
+from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.table import StepTable
 from motionrft.training.loop import autocast
 
@@ -56,13 +56,13 @@ class MeteredSampler(Sampler):
 
     def __init__(
         self,
-        backbone: Backbone,
+        denoiser: Denoiser,
         table: StepTable,
         guidance: float,
         meter: Meter,
         precision: str = "fp32",
     ):
-        super().__init__(backbone, table, guidance)
+        super().__init__(denoiser, table, guidance)
         self.meter, self.precision = meter, precision
 
     def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:

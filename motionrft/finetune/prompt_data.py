@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.finetune.batch import PromptBatch, noise_seeds
 from motionrft.text.features import TextCache
@@ -73,7 +73,7 @@ class PromptData:
         batch, backbone = batch.to(self.device), self.backbone
         text = self.text(batch.captions).to(self.device)
         return PromptBatch(
-            condition=backbone.condition(text, self.empty, batch.lengths),
+            condition=Condition.of(text, self.empty, batch.lengths),
             captions=self.reward_text(batch.captions).to(self.device),
             references=batch.features if self.references else None,
             seeds=seeds,

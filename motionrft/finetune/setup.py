@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.diffusion.reward_form import check_reward_form
-from motionrft.diffusion.sampler import Sampler
+from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
 from motionrft.finetune import released
 from motionrft.finetune.batch import PromptBatch
@@ -122,7 +122,7 @@ def prepare(
     settings = cell_settings(run, backbone_name, method_name)
     hooks = released.hooks(settings)
     backbone, about = load_backbone(files.base, device)
-    table = step_table(entry["sampler"], backbone.prediction).to(device)
+    table = step_table(entry["sampler"], backbone.prediction)
     check_reward_form(
         entry["reward_form"],
         table,
@@ -143,9 +143,9 @@ def prepare(
     hooks.reward_state(reward)
     reward = weighted(reward, section.get("reward_weights"), set(stages), where)
 
-    levels = hooks.levels(table, reward.alphas.to(device), reward.max_t, in_motion_space(backbone))
+    levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
-    denoiser = cast(Backbone, Compiled(backbone)) if settings.compile else backbone
+    denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
     sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
     data = PromptData(backbone, files, device, references=settings.references)
     validation = None
@@ -217,7 +217,7 @@ class Compiled:
     """A backbone as the sampler's denoiser, its guided call compiled."""
 
     def __init__(self, backbone: Backbone):
-        self.parameters = backbone.parameters
+        self.parameters, self.width = backbone.parameters, backbone.width
         self._guided = torch.compile(backbone.guided, dynamic=True)
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:

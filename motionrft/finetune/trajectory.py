@@ -127,8 +127,8 @@ class Walk:
         table = self.sampler.table
         first = min(inputs, default=last + 1)
         for i in range(last, first - 1, -1):
-            end = clean and i == last
-            direct = float(table.P[i] if end else table.A[i]) * adjoint
+            row, end = table[i], clean and i == last
+            direct = (row.P if end else row.A) * adjoint
             if i in inputs:
                 x = inputs[i].detach().requires_grad_(i > first and not cut_input)
                 with torch.enable_grad():
@@ -136,7 +136,7 @@ class Walk:
                     ends = [output]
                     if self.kl is not None:
                         ends.append(self.kl(i, x, output, self.condition))
-                through = float(table.Q[i] if end else table.B[i]) * adjoint
+                through = (row.Q if end else row.B) * adjoint
                 torch.autograd.backward(
                     ends, [through, *(torch.ones_like(penalty) for penalty in ends[1:])]
                 )

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionrft.checkpoints import load_into
 from motionrft.errors import InputError
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.reward.heads import Head
 from motionrft.reward.lora import LoraSettings, MotionAdapter
 from motionrft.reward.network import NetworkSettings, RewardNetwork

@@ -7,16 +7,15 @@ per task a LoRA file {lora_state_dict, lora_rank, lora_alpha, …} and a head fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from motionrft.checkpoints import read_foreign
+from motionrft.checkpoints import LoadReport, load_into, read_plain
 from motionrft.errors import InputError
-from motionrft.files import atomic, load_into
+from motionrft.files import atomic
 from motionrft.reward.files import TaskBranch, fill_branch, new_branch
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
@@ -38,29 +37,9 @@ MODEL_CONFIG = {
 }
 
 
-@dataclass(frozen=True)
-class OfficialReport:
-    """What came of reading an official file; anything missing or unexpected was an error before this."""
-
-    path: str
-    matched: list[str]
-    ignored: list[str]
-
-    def __str__(self) -> str:
-        return (
-            f"{self.path}: {len(self.matched)} tensors matched, {len(self.ignored)} ignored, "
-            "0 missing, 0 unexpected"
-        )
-
-
 def read_pth(path: str | Path, kinds: tuple[type, ...] = (dict,)) -> Any:
     """A released checkpoint; its top level is one of `kinds`."""
-    value = read_foreign(
-        path,
-        absent="check the name",
-        unreadable="not a checkpoint that can be read safely",
-        fix="download it again; files that hold code are refused",
-    )
+    value = read_plain(path, "a file of the MotionReward release")
     if not isinstance(value, kinds):
         raise InputError(
             f"a {type(value).__name__} at its top level", where=path, fix="pass a released file"
@@ -107,7 +86,7 @@ def network_settings(
     )
 
 
-def load_official_network(path: str | Path) -> tuple[RewardNetwork, OfficialReport]:
+def load_official_network(path: str | Path) -> tuple[RewardNetwork, LoadReport]:
     """The semantic backbone of a released file, in eval mode."""
     value = read_pth(path)
     state = _section(value, "state_dict", path)
@@ -125,12 +104,12 @@ def load_official_network(path: str | Path) -> tuple[RewardNetwork, OfficialRepo
             kept[key.replace(".original_linear.", ".").replace(".original_mha.", ".")] = tensor
     network = RewardNetwork(network_settings(kept, config, path))
     load_into(network, kept, path)
-    return network.eval(), OfficialReport(str(path), sorted(kept), ignored)
+    return network.eval(), LoadReport(str(path), sorted(kept), ignored)
 
 
 def load_official_branch(
     lora_path: str | Path, head_path: str | Path | None, network: RewardNetwork, task: str
-) -> tuple[TaskBranch, list[OfficialReport]]:
+) -> tuple[TaskBranch, list[LoadReport]]:
     """A task's LoRA and head files around `network`; old LoRA files hold the head themselves."""
     value = read_pth(lora_path)
     lora = _section(value, "lora_state_dict", lora_path)
@@ -150,8 +129,8 @@ def load_official_branch(
         alpha=int(value["lora_alpha"]),
         where=lora_path,
     )
-    reports = [OfficialReport(str(lora_path), sorted(lora), [])]
-    reports.append(OfficialReport(str(head_path or lora_path), sorted(head), []))
+    reports = [LoadReport(str(lora_path), sorted(lora), [])]
+    reports.append(LoadReport(str(head_path or lora_path), sorted(head), []))
     return branch, reports
 
 

@@ -88,7 +88,7 @@ def text_tower(
     """The text tower in eval mode. tensors: OpenAI names without prefix; sizes are read off their shapes."""
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-    from motionrft.files import load_into
+    from motionrft.checkpoints import load_into
 
     mapped = to_transformers(tensors)
     vocabulary, width = tensors["token_embedding.weight"].shape

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motionrft.backbones.motionlcm.model import V2_TIMESTEPS, MotionLCM, Teaching
+from motionrft.checkpoints import load_into
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import boundary_scalings, lcm_timesteps, step_table
 from motionrft.errors import InputError
-from motionrft.files import load_into
 from motionrft.training.ema import TargetNetwork
 from reference.case import Case, guided
 from reference.families.latent import (

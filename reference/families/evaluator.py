@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from motionrft.checkpoints import load_into
 from motionrft.evaluation.evaluators.losses import margin_loss
 from motionrft.evaluation.evaluators.motionclip import MotionTower
 from motionrft.evaluation.evaluators.t2m import MotionEncoder, MovementEncoder, TextEncoder
-from motionrft.files import load_into
 from reference.case import Case
 
 FAMILY = "evaluator"

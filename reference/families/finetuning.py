@@ -73,7 +73,7 @@ class ClosedForm(Backbone):
         raise TypeError("the recorded decoder has no inverse")
 
     def pretrain_loss(
-        self, batch: Any, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Any, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         raise TypeError("a closed form is not trained")
 
@@ -81,9 +81,13 @@ class ClosedForm(Backbone):
         w, tau = self.weights, t[:, None]
         c = torch.where(condition.drop[:, None], self.null, condition.text.pooled)
         if "W" in w:
-            return x @ w["W"].T + (c @ w["S"].T) * x + c @ w["U"].T + w["b"] + tau * w["v"]
+            linear: Tensor = (
+                x @ w["W"].T + (c @ w["S"].T) * x + c @ w["U"].T + w["b"] + tau * w["v"]
+            )
+            return linear
         hidden = torch.tanh(x @ w["W1"].T + c @ w["U"].T + tau * w["v"] + w["b1"])
-        return hidden @ w["W2"].T + w["b2"]
+        output: Tensor = hidden @ w["W2"].T + w["b2"]
+        return output
 
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         matrix, offset = self.decode

@@ -158,7 +158,7 @@ def euler_path(
     path = torch.stack([start, *(step.next for step in sampler.walk(condition, Taped(start)))])
 
     def velocity(t: Tensor, x: Tensor) -> Tensor:
-        return sampler.backbone.guided(x, t.expand(len(x)), condition, sampler.guidance)
+        return sampler.denoiser.guided(x, t.expand(len(x)), condition, sampler.guidance)
 
     solved = integrate(velocity, start, method="euler", points=steps + 1)
     case.compare("Euler: torchdiffeq = the suite's table", solved, expected=path, **within)

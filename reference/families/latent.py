@@ -17,10 +17,10 @@ from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.model import MLD
 from motionrft.backbones.mld.vae import sample_latent
+from motionrft.checkpoints import load_into
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import step_table
 from motionrft.diffusion.table import StepTable
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import guidance_sinusoid, timestep_sinusoid
@@ -84,7 +84,7 @@ def text_condition(case: Case, model: MLD) -> Condition:
 
     text, empty = batch(case.input("io/den/text")), batch(case.input("io/den/text_uncond"))
     lengths = case.input("io/mask" if "io/mask" in case.tensors else "io/vae/mask").sum(1)
-    return model.condition(text, empty, lengths)
+    return Condition.of(text, empty, lengths)
 
 
 def check_vae(case: Case, model: MLD) -> None:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Backbone, Condition
-from motionrft.backbones.mdm.model import MDM, TABLES
+from motionrft.backbones.mdm.model import MDM
+from motionrft.backbones.mdm.official import TABLES
 from motionrft.backbones.motiondiffuse.blocks import DecoderBlock
 from motionrft.backbones.motiondiffuse.model import EncodedText, MotionDiffuse
+from motionrft.checkpoints import load_into
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import step_table
 from motionrft.diffusion.table import StepTable
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import timestep_sinusoid

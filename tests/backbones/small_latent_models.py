@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from motionrft.backbones.base import Backbone
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.mld.model import MLD
 from motionrft.backbones.motionlcm.model import MotionLCM
 from motionrft.corpus.dataset import Batch
@@ -39,7 +39,6 @@ def make(name: str, seed: int = 0, **changes) -> Backbone:
     with torch.no_grad():
         for parameter in backbone.parameters():
             parameter += 0.1 * torch.randn_like(parameter)  # no bias or guidance weight stays zero
-    backbone.empty_text = texts(1, seed=9)
     return backbone.eval()
 
 
@@ -47,6 +46,10 @@ def texts(batch: int, seed: int = 1) -> TextBatch:
     pooled = torch.randn(batch, TEXT, generator=torch.Generator().manual_seed(seed))
     mask = torch.ones(batch, 1, dtype=torch.bool)
     return TextBatch(pooled, pooled[:, None], mask, torch.zeros(batch, dtype=torch.long))
+
+
+def condition(lengths: list[int]) -> Condition:
+    return Condition.of(texts(len(lengths)), texts(1, seed=9), torch.tensor(lengths))
 
 
 def motions(lengths: list[int], seed: int = 2) -> Batch:

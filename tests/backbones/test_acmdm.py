@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_flow_models import acmdm, condition, motions, texts
+from small_flow_models import acmdm, condition, motions
 
 from motionrft.backbones.acmdm.autoencoder import CausalAutoencoder
 from motionrft.backbones.acmdm.official import SHIPPED_MEAN, official_name
 from motionrft.backbones.acmdm.transformer import ACMDMTransformer, rope_base
 from motionrft.backbones.generate import sampler_of
+from motionrft.backbones.io import export_official, load_official
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.flow import HeunSampler, integrate
 from motionrft.diffusion.sampler import Sampler, SeededNoise
@@ -141,15 +142,17 @@ def test_latent_statistics_whiten():
 
 
 def test_stages_train_their_own_part(backbone):
-    batch, text = motions(66, [40, 16]), texts(2)
+    batch, prompts = motions(66, [40, 16]), condition([40, 16])
     for stage in backbone.stages:
         backbone.zero_grad()
         generator = torch.Generator().manual_seed(0)
-        loss = backbone.pretrain_loss(batch, text, stage, generator)["loss"]
+        loss = backbone.pretrain_loss(batch, prompts, stage, generator)["loss"]
         loss.backward()
         touched = {id(p) for p in backbone.parameters() if p.grad is not None and p.grad.any()}
         assert touched == {id(p) for p in backbone.stage_parameters(stage)}
-        again = backbone.pretrain_loss(batch, text, stage, torch.Generator().manual_seed(0))["loss"]
+        again = backbone.pretrain_loss(batch, prompts, stage, torch.Generator().manual_seed(0))[
+            "loss"
+        ]
         assert torch.equal(loss, again)
 
 
@@ -211,10 +214,10 @@ def test_heun_is_torchdiffeqs():
 
 
 def test_official_round_trip_is_bit_equal(backbone, tmp_path):
-    backbone.export_official(tmp_path / "t2m")
+    export_official(backbone, tmp_path / "t2m")
     other = acmdm(backbone.autoencoder is not None, backbone.denoiser.patch, seed=9)
     other.statistics.mean.zero_()
-    report = other.load_official(tmp_path / "t2m")
+    report = load_official(other, tmp_path / "t2m")
     for name, tensor in backbone.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
     latent = ["latent_mean", "latent_std"]
@@ -224,37 +227,37 @@ def test_official_round_trip_is_bit_equal(backbone, tmp_path):
     file = tmp_path / "t2m" / official_name(backbone) / "model" / "latest.tar"
     content = torch.load(file, weights_only=True)
     assert set(content) == {"acmdm", "ema_acmdm", "opt_acmdm", "scheduler", "ep", "total_it"}
-    assert (
-        acmdm(backbone.autoencoder is not None, backbone.denoiser.patch).load_official(file).matched
-    )
+    assert load_official(
+        acmdm(backbone.autoencoder is not None, backbone.denoiser.patch), file
+    ).matched
 
 
 def test_official_files_are_taken_strictly(tmp_path):
     backbone = acmdm()
-    backbone.export_official(tmp_path)
+    export_official(backbone, tmp_path)
     file = tmp_path / official_name(backbone) / "model" / "latest.tar"
     content = torch.load(file, weights_only=True)
     content["ema_acmdm"]["clip_model.ln_final.weight"] = torch.ones(3)
     torch.save(content, file)
-    assert backbone.load_official(tmp_path).ignored == ["clip_model.ln_final.weight"]
+    assert load_official(backbone, tmp_path).ignored == ["clip_model.ln_final.weight"]
     content["ema_acmdm"]["extra"] = torch.ones(1)
     torch.save(content, file)
     with pytest.raises(InputError, match="extra"):
-        backbone.load_official(tmp_path)
+        load_official(backbone, tmp_path)
     (tmp_path / "AE_2D_Causal" / "AE_2D_Causal_Post_Std.npy").unlink()
     del content["ema_acmdm"]["extra"]
     torch.save(content, file)
     with pytest.raises(InputError, match="Post_Std"):
-        backbone.load_official(tmp_path)
+        load_official(backbone, tmp_path)
 
 
 def test_shipped_statistics_stand_in_and_are_converted(tmp_path):
     """Weights of the official code work in its own normalisation; features stay in the corpus's."""
     backbone, batch = acmdm(latent=False, patch=22), motions(66, [12, 8])
-    backbone.export_official(tmp_path)
+    export_official(backbone, tmp_path)
     for name in ("Mean_22x3.npy", "Std_22x3.npy"):
         (tmp_path / name).unlink()
-    backbone.load_official(tmp_path)
+    load_official(backbone, tmp_path)
     torch.testing.assert_close(backbone.statistics.mean[:3], torch.tensor(SHIPPED_MEAN))
     x = backbone.encode(batch, torch.Generator())
     metres = backbone.normaliser.denormalise(batch.features)

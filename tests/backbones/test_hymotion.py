@@ -14,6 +14,7 @@ from motionrft.backbones.hymotion.cache import TextStreamCache
 from motionrft.backbones.hymotion.frame_rate import Clock
 from motionrft.backbones.hymotion.model import HYMotion
 from motionrft.backbones.hymotion.smoothing import continuous, smooth, smooth_translation
+from motionrft.backbones.io import export_official, load_official
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import flow_euler
@@ -256,11 +257,10 @@ def test_too_long_a_motion_is_refused():
 
 
 def test_the_loss_trains_everything_it_should():
-    backbone, batch = hymotion(), motions(135, [24, 16, 16, 12])
+    lengths = [24, 16, 16, 12]
+    backbone, batch, prompts = hymotion(), motions(135, lengths), condition(lengths)
     losses = [
-        backbone.pretrain_loss(batch, texts(4), "denoiser", torch.Generator().manual_seed(7))[
-            "loss"
-        ]
+        backbone.pretrain_loss(batch, prompts, "denoiser", torch.Generator().manual_seed(7))["loss"]
         for _ in range(2)
     ]
     assert torch.equal(*losses)
@@ -286,12 +286,12 @@ def test_smoothing_keeps_what_is_smooth():
 def test_official_round_trip_is_bit_equal(tmp_path):
     backbone, other = hymotion(), hymotion(seed=8)
     backbone.mean.uniform_()
-    backbone.export_official(tmp_path / "latest.ckpt")
+    export_official(backbone, tmp_path / "latest.ckpt")
     content = torch.load(tmp_path / "latest.ckpt", weights_only=True)
     assert list(content) == ["model_state_dict"]
     content["model_state_dict"]["body_model.j_template"] = torch.zeros(52, 3)
     torch.save(content, tmp_path / "latest.ckpt")
-    report = other.load_official(tmp_path)
+    report = load_official(other, tmp_path)
     assert report.ignored == ["body_model.j_template"]
     assert sorted(report.matched) == sorted(backbone.state_dict())
     for name, tensor in backbone.state_dict().items():
@@ -299,4 +299,4 @@ def test_official_round_trip_is_bit_equal(tmp_path):
     del content["model_state_dict"]["mean"]
     torch.save(content, tmp_path / "latest.ckpt")
     with pytest.raises(InputError, match="mean"):
-        other.load_official(tmp_path)
+        load_official(other, tmp_path)

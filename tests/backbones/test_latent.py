@@ -16,6 +16,7 @@ from tests.backbones.small_latent_models import (
     SCHEDULE,
     SIZES,
     TEXT,
+    condition,
     make,
     motions,
     texts,
@@ -32,10 +33,6 @@ def sampler_of(name: str, backbone) -> Sampler:
     return Sampler(backbone, step_table(settings, backbone.prediction), 3.0)
 
 
-def condition_of(backbone, lengths: list[int]):
-    return backbone.condition(texts(len(lengths)), texts(1, seed=9), torch.tensor(lengths))
-
-
 def calls_of(module) -> list[int]:
     """Batch sizes of the module's calls, filled as they come."""
     calls: list[int] = []
@@ -47,14 +44,14 @@ def calls_of(module) -> list[int]:
 @pytest.mark.usefixtures("float64")
 def test_a_motion_is_the_same_alone_and_in_a_ragged_batch(name):
     backbone = make(name)
-    condition, seeds = condition_of(backbone, LENGTHS), [3, 4, 5]
+    prompts, seeds = condition(LENGTHS), [3, 4, 5]
     shape = backbone.sample_shape(max(LENGTHS))
     sampler = sampler_of(name, backbone)
-    x = sampler.sample(condition, SeededNoise(seeds, shape, shape[0]))
-    together = backbone.to_features(x, condition.lengths).detach()
+    x = sampler.sample(prompts, SeededNoise(seeds, shape, shape[0]))
+    together = backbone.to_features(x, prompts.lengths).detach()
     assert together.shape == (3, 24, DIM)
     for row, length in enumerate(LENGTHS):
-        alone = condition.select(slice(row, row + 1))
+        alone = prompts.select(slice(row, row + 1))
         noise = SeededNoise(seeds[row : row + 1], shape, shape[0])
         features = backbone.to_features(sampler.sample(alone, noise), alone.lengths)
         assert_same(together[row, :length], features[0])
@@ -78,12 +75,12 @@ def test_encoding_does_not_see_padding(name):
 @pytest.mark.usefixtures("float64")
 def test_guidance_is_one_call_on_both_halves_conditional_first():
     backbone = make("mld")
-    condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
+    prompts, x = condition(LENGTHS), torch.randn(3, 1, 16)
     t = torch.tensor([10, 500, 900])
     calls = calls_of(backbone.denoiser)
-    guided = backbone.guided(x, t, condition, 3.0)
+    guided = backbone.guided(x, t, prompts, 3.0)
     assert calls == [6]
-    text, empty = condition.text.pooled, backbone.empty_text.pooled.expand(3, -1)
+    text, empty = prompts.text.pooled, texts(1, seed=9).pooled.expand(3, -1)
     with_text, without = backbone.denoiser(x, t, text), backbone.denoiser(x, t, empty)
     assert_same(guided, without + 3.0 * (with_text - without))
     assert not torch.allclose(with_text, without, atol=1e-3)
@@ -92,15 +89,15 @@ def test_guidance_is_one_call_on_both_halves_conditional_first():
 @pytest.mark.usefixtures("float64")
 def test_a_consistency_model_embeds_guidance_in_one_call():
     backbone = make("motionlcm")
-    condition, x = condition_of(backbone, LENGTHS), torch.randn(3, 1, 16)
+    prompts, x = condition(LENGTHS), torch.randn(3, 1, 16)
     t = torch.tensor([10, 500, 900])
     calls = calls_of(backbone.denoiser)
-    guided = backbone.guided(x, t, condition, 7.5)
+    guided = backbone.guided(x, t, prompts, 7.5)
     assert calls == [3]
     w = torch.full((3,), 6.5)
-    assert_same(guided, backbone.denoiser(x, t, condition.text.pooled, w))
-    unguided = backbone.predict(x, t, condition)
-    assert_same(unguided, backbone.guided(x, t, condition, 1.0))
+    assert_same(guided, backbone.denoiser(x, t, prompts.text.pooled, w))
+    unguided = backbone.predict(x, t, prompts)
+    assert_same(unguided, backbone.guided(x, t, prompts, 1.0))
     assert not torch.allclose(guided, unguided, atol=1e-3)
 
 
@@ -110,11 +107,11 @@ def test_a_reward_on_the_motion_reaches_the_denoiser(name):
     backbone, lengths = make(name).requires_grad_(False), [24, 12]
     for parameter in backbone.trainable():
         parameter.requires_grad_(True)
-    condition, shape = condition_of(backbone, lengths), backbone.sample_shape(24)
+    prompts, shape = condition(lengths), backbone.sample_shape(24)
     noise = SeededNoise([1, 2], shape, shape[0])
-    *_, last = sampler_of(name, backbone).walk(condition, noise, live=range(4))
+    *_, last = sampler_of(name, backbone).walk(prompts, noise, live=range(4))
     target = motions(lengths).features
-    (backbone.to_features(last.clean, condition.lengths) - target).square().mean().backward()
+    (backbone.to_features(last.clean, prompts.lengths) - target).square().mean().backward()
     gradients = {n: p.grad for n, p in backbone.denoiser.named_parameters()}
     assert all(g is not None and g.isfinite().all() for g in gradients.values())
     assert all(g.any() for g in gradients.values())
@@ -138,7 +135,7 @@ def test_a_stage_trains_its_own_part_only(stage, moved, kept):
     parameters = backbone.stage_parameters(stage)
     assert {id(p) for p in parameters} == {id(p) for p in getattr(backbone, moved).parameters()}
     generator = torch.Generator().manual_seed(0)
-    losses = backbone.pretrain_loss(motions([24, 12]), texts(2), stage, generator)
+    losses = backbone.pretrain_loss(motions([24, 12]), condition([24, 12]), stage, generator)
     losses["loss"].backward()
     assert all(p.grad is None for p in getattr(backbone, kept).parameters())
     assert all(p.grad is not None and p.grad.any() for p in parameters if p.dim() == 1)
@@ -149,12 +146,13 @@ def test_a_stage_trains_its_own_part_only(stage, moved, kept):
 def test_both_stages_learn(name, stage):
     backbone = make(name).train()
     optimizer = torch.optim.Adam(backbone.stage_parameters(stage), lr=3e-3)
-    batch, text = motions([24, 12, 20, 16]), texts(4)
+    lengths = [24, 12, 20, 16]
+    batch, prompts = motions(lengths), condition(lengths)
     history = []
     for step in range(40):
         # the same draws twenty times over
         generator = torch.Generator().manual_seed(step % 2)
-        loss = backbone.pretrain_loss(batch, text, stage, generator)["loss"]
+        loss = backbone.pretrain_loss(batch, prompts, stage, generator)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -166,13 +164,13 @@ def test_the_vae_is_frozen_outside_its_stage():
     backbone = make("mld", dropout=0.5).train()
     assert backbone.denoiser.training
     assert not backbone.vae.training
-    batch, text = motions([24, 12]), texts(2)
+    batch, prompts = motions([24, 12]), condition([24, 12])
     for stage, training in (("vae", True), ("denoiser", False)):
         backbone.train()
-        backbone.pretrain_loss(batch, text, stage, torch.Generator().manual_seed(0))
+        backbone.pretrain_loss(batch, prompts, stage, torch.Generator().manual_seed(0))
         assert backbone.vae.training is training
     backbone.eval()
-    backbone.pretrain_loss(batch, text, "vae", torch.Generator().manual_seed(0))
+    backbone.pretrain_loss(batch, prompts, "vae", torch.Generator().manual_seed(0))
     assert not backbone.vae.training
     assert {id(p) for p in backbone.trainable()} == {id(p) for p in backbone.denoiser.parameters()}
 
@@ -183,8 +181,8 @@ def test_dropped_text_is_the_empty_caption(drop):
     batch = motions([24, 12])
     seen = []
     backbone.denoiser.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[2]))
-    backbone.pretrain_loss(batch, texts(2), "denoiser", torch.Generator().manual_seed(0))
-    expected = backbone.empty_text.pooled.expand(2, -1) if drop else texts(2).pooled
+    backbone.pretrain_loss(batch, condition([24, 12]), "denoiser", torch.Generator().manual_seed(0))
+    expected = texts(1, seed=9).pooled.expand(2, -1) if drop else texts(2).pooled
     torch.testing.assert_close(seen[0], expected)
 
 
@@ -220,8 +218,8 @@ def test_the_denoiser_may_have_sizes_of_its_own():
     assert backbone.denoiser.latent_pre.out_features == 24
     assert backbone.new_teacher().latent_post.in_features == 24
     x = torch.randn(2, *backbone.sample_shape(8))
-    condition = condition_of(backbone, [8, 4])
-    assert backbone.guided(x, torch.tensor([3, 9]), condition, 2.0).shape == x.shape
+    prompts = condition([8, 4])
+    assert backbone.guided(x, torch.tensor([3, 9]), prompts, 2.0).shape == x.shape
     with pytest.raises(InputError, match="hiden"):
         make("mld", denoiser={"hiden": 24})
 
@@ -230,21 +228,21 @@ def test_latents_are_sampled():
     backbone, batch = make("mld"), motions([24, 12])
     mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))
-    z, condition = backbone.latents(batch, texts(2), torch.Generator().manual_seed(5))
+    z, prompts = backbone.latents(batch, condition([24, 12]), torch.Generator().manual_seed(5))
     torch.testing.assert_close(z, mean + (log_variance / 2).exp() * noise)
-    assert not condition.drop.any()
+    assert not prompts.drop.any()
 
 
 def test_several_latents_may_be_drawn_of_each_motion():
     backbone, batch = make("mld", draws=3), motions([24, 12])
-    z, condition = backbone.latents(batch, texts(2), torch.Generator().manual_seed(5))
+    z, prompts = backbone.latents(batch, condition([24, 12]), torch.Generator().manual_seed(5))
     mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
     noise = torch.randn(6, *mean.shape[1:], generator=torch.Generator().manual_seed(5))
     expected = mean.repeat(3, 1, 1) + (log_variance / 2).exp().repeat(3, 1, 1) * noise
     torch.testing.assert_close(z, expected)
-    assert condition.lengths.tolist() == [24, 12] * 3
-    torch.testing.assert_close(condition.text.pooled, texts(2).pooled.repeat(3, 1))
-    losses = backbone.pretrain_loss(batch, texts(2), "denoiser", torch.Generator())
+    assert prompts.lengths.tolist() == [24, 12] * 3
+    torch.testing.assert_close(prompts.text.pooled, texts(2).pooled.repeat(3, 1))
+    losses = backbone.pretrain_loss(batch, condition([24, 12]), "denoiser", torch.Generator())
     assert losses["loss"].isfinite()
 
 

@@ -7,7 +7,7 @@ import torch
 
 from motionrft.errors import InputError
 from motionrft.training.loop import TrainSettings, fit
-from tests.backbones.small_latent_models import make, motions, texts
+from tests.backbones.small_latent_models import condition, make, motions, texts
 from tests.same import assert_same
 
 PAIRS = [("mld", "motionlcm"), ("mldpp", "motionlcm-v2")]
@@ -43,7 +43,7 @@ def test_teacher_and_target_are_no_part_of_the_student():
 def test_no_teacher_no_distillation():
     with pytest.raises(InputError, match="--from"):
         make("motionlcm").pretrain_loss(
-            motions([12]), texts(1), "distill", torch.Generator().manual_seed(0)
+            motions([12]), condition([12]), "distill", torch.Generator().manual_seed(0)
         )
 
 
@@ -86,7 +86,7 @@ def test_guidance_weights_and_steps_cover_their_ranges():
     backbone.denoiser.register_forward_hook(note)
     for seed in range(20):
         backbone.pretrain_loss(
-            motions([8] * 16), texts(16), "distill", torch.Generator().manual_seed(seed)
+            motions([8] * 16), condition([8] * 16), "distill", torch.Generator().manual_seed(seed)
         )
     w, t = torch.cat(seen["w"]), torch.cat(seen["t"])
     assert w.min() >= 2.0
@@ -98,7 +98,7 @@ def test_guidance_weights_and_steps_cover_their_ranges():
 
 def run(folder, steps: int, stop: int | None = None):
     """Distils for `steps`; with `stop`, dies there and starts again from the checkpoint."""
-    batch, text = motions([16, 8]), texts(2)
+    batch, prompts = motions([16, 8]), condition([16, 8])
     settings = TrainSettings(steps=steps, batch_size=2, lr=1e-3, clip=1.0, checkpoint_every=2)
 
     def once(last: int | None):
@@ -107,7 +107,7 @@ def run(folder, steps: int, stop: int | None = None):
         def loss(step, generator):
             if step == last:
                 raise KeyboardInterrupt
-            return backbone.pretrain_loss(batch, text, "distill", generator)
+            return backbone.pretrain_loss(batch, prompts, "distill", generator)
 
         fit(
             backbone,
@@ -145,11 +145,12 @@ def test_resumed_distillation_ends_with_the_same_weights(tmp_path):
 def test_distillation_learns():
     backbone = student_of("mld", "motionlcm", distillation={"ema": 0.5})
     optimizer = torch.optim.Adam(backbone.stage_parameters("distill"), lr=2e-3)
-    batch, text, history = motions([16, 8, 12, 4] * 4), texts(16), []
+    lengths, history = [16, 8, 12, 4] * 4, []
+    batch, prompts = motions(lengths), condition(lengths)
     backbone.train()
     for step in range(60):
         generator = torch.Generator().manual_seed(step % 2)
-        loss = backbone.pretrain_loss(batch, text, "distill", generator)["loss"]
+        loss = backbone.pretrain_loss(batch, prompts, "distill", generator)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

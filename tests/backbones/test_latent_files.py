@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from motionrft.backbones.io import export_official, load_official
 from motionrft.configuration import resolve
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
@@ -48,10 +49,10 @@ def test_the_paper_size_has_the_official_names_shapes_and_parameters(name):
 @pytest.mark.parametrize("name", KINDS)
 def test_an_import_of_an_export_is_bit_equal(name, tmp_path):
     source, copy = make(name), make(name, seed=7)
-    source.export_official(tmp_path / "model.ckpt")
+    export_official(source, tmp_path / "model.ckpt")
     content = torch.load(tmp_path / "model.ckpt", weights_only=True)
     assert list(content) == ["state_dict"]
-    report = copy.load_official(tmp_path / "model.ckpt")
+    report = load_official(copy, tmp_path / "model.ckpt")
     assert len(report.matched) == len(source.state_dict())
     assert report.ignored == []
     for key, value in source.state_dict().items():
@@ -72,7 +73,7 @@ def official(path: Path, name: str = "mld", **extra) -> Path:
 
 def test_what_is_not_used_is_listed(tmp_path):
     backbone = make("mld", seed=3)
-    report = backbone.load_official(official(tmp_path / "a.ckpt"))
+    report = load_official(backbone, official(tmp_path / "a.ckpt"))
     assert set(report.ignored) == {
         "t2m_textencoder.hidden",
         "t2m_motionencoder.hidden",
@@ -84,7 +85,7 @@ def test_what_is_not_used_is_listed(tmp_path):
 
 def test_an_export_can_carry_the_official_evaluators(tmp_path):
     like = official(tmp_path / "a.ckpt")
-    make("mld", seed=3).export_official(tmp_path / "b.ckpt", like)
+    export_official(make("mld", seed=3), tmp_path / "b.ckpt", like)
     theirs = torch.load(like, weights_only=True)["state_dict"]
     ours = torch.load(tmp_path / "b.ckpt", weights_only=True)["state_dict"]
     assert set(ours) == set(theirs)
@@ -103,7 +104,7 @@ def test_an_export_can_carry_the_official_evaluators(tmp_path):
 )
 def test_files_of_another_network_are_errors(tmp_path, name, extra, problem):
     with pytest.raises(InputError, match=problem):
-        make("mld").load_official(official(tmp_path / "a.ckpt", name, **extra))
+        load_official(make("mld"), official(tmp_path / "a.ckpt", name, **extra))
 
 
 def test_a_missing_tensor_is_an_error(tmp_path):
@@ -111,10 +112,10 @@ def test_a_missing_tensor_is_an_error(tmp_path):
     del state["vae.final_layer.bias"]
     torch.save({"state_dict": state}, tmp_path / "a.ckpt")
     with pytest.raises(InputError, match=r"vae\.final_layer\.bias"):
-        make("mld").load_official(tmp_path / "a.ckpt")
+        load_official(make("mld"), tmp_path / "a.ckpt")
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
     torch.save({"state_dict": {"a": Path("x")}}, tmp_path / "a.ckpt")
     with pytest.raises(InputError, match="plain tensors"):
-        make("mld").load_official(tmp_path / "a.ckpt")
+        load_official(make("mld"), tmp_path / "a.ckpt")

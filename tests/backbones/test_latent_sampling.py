@@ -12,7 +12,8 @@ from motionrft.backbones.motionlcm.model import V2_TIMESTEPS
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import lcm_timesteps, step_table
 from reference.run import verify
-from tests.backbones.small_latent_models import SCHEDULE, make, texts
+from tests.backbones.small_latent_models import SCHEDULE, make
+from tests.backbones.small_latent_models import condition as condition_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "backbones_latent"
 
@@ -54,7 +55,7 @@ def test_consistency_sampling_is_diffusers(name, timesteps):
     if timesteps is not None:
         settings["timesteps"] = timesteps
         scheduler.timesteps = torch.tensor(timesteps)
-    condition = backbone.condition(texts(3), texts(1, seed=9), torch.tensor([24, 12, 8]))
+    condition = condition_of([24, 12, 8])
     noise = Drawn((3, *backbone.sample_shape(24)), steps)
     ours = Sampler(backbone, step_table(settings, "epsilon"), 7.5).sample(condition, noise)
     x, generator = noise.start, torch.Generator().manual_seed(4)
@@ -72,7 +73,7 @@ def test_ddim_sampling_is_diffusers():
     assert table.t_model.tolist() == list(range(981, 0, -20))
     scheduler = DDIMScheduler(**schedule, clip_sample=False)
     scheduler.set_timesteps(50)
-    condition = backbone.condition(texts(3), texts(1, seed=9), torch.tensor([24, 12, 8]))
+    condition = condition_of([24, 12, 8])
     noise = Drawn((3, *backbone.sample_shape(24)), 1)
     ours = Sampler(backbone, table, 7.5).sample(condition, noise)
     x = noise.start

@@ -7,6 +7,7 @@ import torch
 from small_flow_models import TEXT, acmdm, condition, hymotion, texts
 from torch import nn
 
+from motionrft.backbones.base import Condition
 from motionrft.backbones.io import build_backbone
 from motionrft.backbones.lora import (
     LoraSettings,
@@ -199,11 +200,11 @@ def from_config(name):
     for parameter in backbone.parameters():
         parameter.data += 0.05 * torch.randn(parameter.shape)
     text = texts(2)
-    known = backbone.condition(text, text.select(slice(0, 1)), torch.tensor([24, 16]))
+    prompts = Condition.of(text, text.select(slice(0, 1)), torch.tensor([24, 16]))
     x = torch.randn(2, *backbone.sample_shape(24))
     t = step_table(settings["sampler"], backbone.prediction).t_model[0].expand(2)
     scale = settings["sampler"].get("guidance", 1.0)
-    return backbone, lambda network: network.guided(x, t, known, scale).detach()
+    return backbone, lambda network: network.guided(x, t, prompts, scale).detach()
 
 
 @pytest.mark.parametrize("name", available("backbones"))

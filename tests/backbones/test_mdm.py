@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
+from motionrft.backbones.io import export_official, load_official
 from motionrft.backbones.mdm.model import MDM
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
@@ -120,7 +121,9 @@ def test_training_loss_is_the_mean_over_samples_of_the_error_a_valid_number():
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
     batch.features[1, 4:] = 0
     losses = [
-        model.pretrain_loss(batch, texts(2), "denoiser", torch.Generator().manual_seed(5))["loss"]
+        model.pretrain_loss(batch, condition([8, 4]), "denoiser", torch.Generator().manual_seed(5))[
+            "loss"
+        ]
         for _ in range(2)
     ]
     assert losses[0] == losses[1]
@@ -152,15 +155,15 @@ def test_export_and_import_are_bit_equal(tmp_path, dim, average):
         make(0, dim, average=average),
         make(1, dim, average=average, pos_embed_max_len=64),
     )
-    source.export_official(tmp_path / "model.pt")
+    export_official(source, tmp_path / "model.pt")
     stored = torch.load(tmp_path / "model.pt", weights_only=True)
     assert set(stored) == {"model", "model_avg"} if average else "embed_text.weight" in stored
-    report = target.load_official(tmp_path / "model.pt")
+    report = load_official(target, tmp_path / "model.pt")
     assert not report.ignored
     for name, tensor in source.state_dict().items():
         if not name.startswith("statistics."):
             assert torch.equal(tensor, target.state_dict()[name]), name
-    target.export_official(tmp_path / "again.pt")
+    export_official(target, tmp_path / "again.pt")
     again = torch.load(tmp_path / "again.pt", weights_only=True)
     first, second = (file["model_avg"] if average else file for file in (stored, again))
     assert first.keys() == second.keys()
@@ -169,16 +172,16 @@ def test_export_and_import_are_bit_equal(tmp_path, dim, average):
 
 def test_average_is_taken_and_embedded_clip_is_reported(tmp_path):
     source = make(0)
-    source.export_official(tmp_path / "flat.pt")
+    export_official(source, tmp_path / "flat.pt")
     flat = torch.load(tmp_path / "flat.pt", weights_only=True)
     worse = {name: tensor + 1 for name, tensor in flat.items()}
     flat["clip_model.ln_final.weight"] = torch.ones(3)
     torch.save({"model": worse, "model_avg": flat}, tmp_path / "both.pt")
     target = make(1)
-    report = target.load_official(tmp_path / "both.pt")
+    report = load_official(target, tmp_path / "both.pt")
     assert report.ignored == ["clip_model.ln_final.weight"]
     assert torch.equal(target.embed_text.weight, source.embed_text.weight)
-    target.export_official(tmp_path / "again.pt", like=tmp_path / "both.pt")
+    export_official(target, tmp_path / "again.pt", like=tmp_path / "both.pt")
     again = torch.load(tmp_path / "again.pt", weights_only=True)
     assert again.keys() == flat.keys()
     assert all(torch.equal(again[name], flat[name]) for name in flat)
@@ -194,18 +197,18 @@ def test_average_is_taken_and_embedded_clip_is_reported(tmp_path):
     ],
 )
 def test_the_arguments_beside_a_checkpoint_must_agree(tmp_path, arguments, field):
-    make().export_official(tmp_path / "model.pt")
+    export_official(make(), tmp_path / "model.pt")
     (tmp_path / "args.json").write_text(json.dumps(arguments))
     if field is None:
-        make(1).load_official(tmp_path / "model.pt")
+        load_official(make(1), tmp_path / "model.pt")
         return
     with pytest.raises(InputError, match=rf"args\.json: {field}"):
-        make(1).load_official(tmp_path / "model.pt")
+        load_official(make(1), tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize("damage", ["missing", "unexpected", "shape", "table"])
 def test_a_foreign_checkpoint_is_one_clear_error(tmp_path, damage):
-    make().export_official(tmp_path / "model.pt")
+    export_official(make(), tmp_path / "model.pt")
     content = torch.load(tmp_path / "model.pt", weights_only=True)
     if damage == "missing":
         del content["embed_text.bias"]
@@ -217,18 +220,18 @@ def test_a_foreign_checkpoint_is_one_clear_error(tmp_path, damage):
         content["sequence_pos_encoder.pe"] = content["sequence_pos_encoder.pe"] + 1
     torch.save(content, tmp_path / "model.pt")
     with pytest.raises(InputError, match=r"model\.pt"):
-        make(1).load_official(tmp_path / "model.pt")
+        load_official(make(1), tmp_path / "model.pt")
 
 
 def test_statistics_beside_the_checkpoint_are_used(tmp_path):
     import numpy as np
 
     source, target = make(0), make(1)
-    source.export_official(tmp_path / "model.pt")
+    export_official(source, tmp_path / "model.pt")
     own = Normaliser(torch.randn(DIM), torch.rand(DIM) + 0.5)
     np.save(tmp_path / "mean.npy", own.mean.numpy())
     np.save(tmp_path / "std.npy", own.std.numpy())
-    report = target.load_official(tmp_path / "model.pt")
+    report = load_official(target, tmp_path / "model.pt")
     assert "mean.npy" in report.notes[0]
     x, lengths = torch.randn(2, 8, DIM), torch.tensor([8, 5])
     expected = target.normaliser.normalise(own.denormalise(x))
@@ -257,25 +260,25 @@ def test_statistics_beside_the_checkpoint_are_used(tmp_path):
     ],
 )
 def test_impossible_options_name_the_field(options):
-    with pytest.raises(InputError, match=r"network\."):
+    with pytest.raises(InputError, match="network"):
         make(**options)
 
 
 def test_it_learns_which_motion_a_caption_means():
     model = make(layers=1, latent_dim=32, heads=2)
     generator = torch.Generator().manual_seed(0)
-    motions, text, lengths = torch.randn(4, 1, DIM).expand(-1, 8, -1), texts(4), torch.full((4,), 8)
+    motions, given = torch.randn(4, 1, DIM).expand(-1, 8, -1), condition([8] * 4)
+    batch = Batch(motions, given.lengths, [], [])
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(400):
-        loss = model.pretrain_loss(Batch(motions, lengths, [], []), text, "denoiser", generator)[
-            "loss"
-        ]
+        loss = model.pretrain_loss(batch, given, "denoiser", generator)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     settings = {"kind": "ddim", "steps": 10, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "sample"), 1.0)
-    given = Condition(text, lengths, torch.zeros(4, dtype=torch.bool))
-    sampled = model.to_features(sampler.sample(given, SeededNoise(range(4), (8, DIM), 24)), lengths)
+    sampled = model.to_features(
+        sampler.sample(given, SeededNoise(range(4), (8, DIM), 24)), given.lengths
+    )
     distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
     assert (distance.argmin(1) == torch.arange(4)).all()

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from motionrft.backbones.base import Condition
+from motionrft.backbones.io import export_official, load_official
+from motionrft.backbones.motiondiffuse.blocks import efficient
 from motionrft.backbones.motiondiffuse.model import MotionDiffuse
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
@@ -100,10 +102,9 @@ def test_a_fresh_network_answers_zero_and_every_branch_starts_idle():
 
 
 def test_efficient_attention_is_the_product_of_two_softmaxes():
-    layer = make().temporal_decoder_blocks[0].sa_block
     q, k, v = torch.randn(3, 1, 2, 5, 4)
     valid = torch.tensor([[True, True, True, False, False]])
-    out = layer._mix(q, k, v, valid)
+    out = efficient(q, k, v, valid, 0.0)
     for head in range(2):
         weight = k[0, head, :3].exp() / k[0, head, :3].exp().sum(0)
         query = q[0, head].exp() / q[0, head].exp().sum(1, keepdim=True)
@@ -139,7 +140,9 @@ def test_all_valid_masks_are_no_mask():
 def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction):
     model, lengths, text = make(prediction=prediction), torch.tensor([8, 4]), texts(2)
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
-    loss = model.pretrain_loss(batch, text, "denoiser", torch.Generator().manual_seed(5))["loss"]
+    loss = model.pretrain_loss(
+        batch, condition([8, 4], text), "denoiser", torch.Generator().manual_seed(5)
+    )["loss"]
     t, eps, x = model.forward_process.draw(batch.features, torch.Generator().manual_seed(5))
     out = model.predict(x, t, condition([8, 4], text))
     target = eps if prediction == "epsilon" else batch.features
@@ -171,14 +174,14 @@ def test_export_and_import_are_bit_equal(tmp_path, dim):
         name: value for name, value in official["encoder"].items() if "statistics" not in name
     }
     torch.save(official, tmp_path / "model" / "latest.tar")
-    report = target.load_official(tmp_path / "model" / "latest.tar")
+    report = load_official(target, tmp_path / "model" / "latest.tar")
     assert sorted(report.ignored) == sorted(clip)
-    target.export_official(tmp_path / "out.tar", like=tmp_path / "model" / "latest.tar")
+    export_official(target, tmp_path / "out.tar", like=tmp_path / "model" / "latest.tar")
     again = torch.load(tmp_path / "out.tar", weights_only=True)
     assert set(again) == {"encoder", "opt_encoder", "ep", "total_it"}
     assert again["encoder"].keys() == official["encoder"].keys()
     assert all(torch.equal(again["encoder"][name], v) for name, v in official["encoder"].items())
-    target.export_official(tmp_path / "plain.tar")
+    export_official(target, tmp_path / "plain.tar")
     plain = torch.load(tmp_path / "plain.tar", weights_only=True)["encoder"]
     assert set(plain) == set(official["encoder"]) - set(clip)
     optimiser = torch.optim.Adam(source.parameters())
@@ -189,11 +192,11 @@ def test_own_statistics_of_the_release_are_used(tmp_path):
     source, target = make(0), make(1)
     for folder in ("model", "meta"):
         (tmp_path / folder).mkdir()
-    source.export_official(tmp_path / "model" / "latest.tar")
+    export_official(source, tmp_path / "model" / "latest.tar")
     own = Normaliser(torch.randn(DIM), torch.rand(DIM) + 0.1)
     np.save(tmp_path / "meta" / "mean.npy", own.mean.numpy())
     np.save(tmp_path / "meta" / "std.npy", own.std.numpy())
-    report = target.load_official(tmp_path / "model" / "latest.tar")
+    report = load_official(target, tmp_path / "model" / "latest.tar")
     assert "meta" in report.notes[0]
     x, lengths = torch.randn(2, 8, DIM), torch.tensor([8, 5])
     expected = target.normaliser.normalise(own.denormalise(x))
@@ -206,7 +209,7 @@ def test_own_statistics_of_the_release_are_used(tmp_path):
     assert not encoded[1, 5:].any()
     np.save(tmp_path / "meta" / "mean.npy", np.zeros(3))
     with pytest.raises(InputError, match=r"mean\.npy"):
-        target.load_official(tmp_path / "model" / "latest.tar")
+        load_official(target, tmp_path / "model" / "latest.tar")
 
 
 def test_text_projection_is_absent_where_the_official_model_has_none():
@@ -217,16 +220,17 @@ def test_text_projection_is_absent_where_the_official_model_has_none():
 def test_it_learns_which_motion_a_caption_means():
     model = make(fresh=True, latent_dim=32, layers=1)
     generator = torch.Generator().manual_seed(0)
-    motions, text, lengths = torch.randn(3, 1, DIM).expand(-1, 8, -1), texts(3), torch.full((3,), 8)
+    motions, text = torch.randn(3, 1, DIM).expand(-1, 8, -1), texts(3)
+    batch = Batch(motions, torch.full((3,), 8), [], [])
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for _ in range(250):
-        loss = model.pretrain_loss(Batch(motions, lengths, [], []), text, "", generator)["loss"]
+        loss = model.pretrain_loss(batch, condition([8] * 3, text), "", generator)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     settings = {"kind": "ddpm", "steps": 20, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "epsilon"), 1.0)
     noise = SeededNoise(range(3), (8, DIM), 24)
-    sampled = model.to_features(sampler.sample(condition([8] * 3, text), noise), lengths)
+    sampled = model.to_features(sampler.sample(condition([8] * 3, text), noise), batch.lengths)
     distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
     assert (distance.argmin(1) == torch.arange(3)).all()

@@ -140,7 +140,7 @@ def test_a_sample_depends_on_its_caption_length_and_seed_alone(run, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "change", "message"),
     [
-        ([], {"backbone": "mdmm"}, "'mdmm' is not among the run's backbones"),
+        ([], {"backbone": "mdmm"}, "unknown backbone 'mdmm'. Fix: did you mean mdm?"),
         ([], {"stage": "vae"}, "no such stage"),
         (["--device", "tpu9"], {}, "unknown device"),
     ],

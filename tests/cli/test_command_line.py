@@ -98,7 +98,7 @@ MISTAKES = {
     "an option twice": (["corpus", "--out", "a", "--out", "b"], "--out specified multiple times"),
     "an unknown backbone": (
         [*SAMPLE, "--config", str(ROOT / "config" / "toy.yaml")],
-        "'zzz' is not among the run's backbones",
+        "unknown backbone 'zzz'",
     ),
 }
 

@@ -341,7 +341,7 @@ def test_a_change_to_a_resolved_run_is_validated(change, words, tmp_path):
 
 @pytest.mark.parametrize("read", [typed, lambda values: apply_set({}, [f"x={values['x'][0]}"])])
 def test_a_value_that_is_no_yaml_is_one_line(read):
-    with pytest.raises(InputError, match=r"\[1, 2: not valid YAML .*Fix: "):
+    with pytest.raises(InputError, match=r"^--(config|set): .*\[1, 2' is not valid YAML .*Fix: "):
         read({"x": ["[1, 2"]})
 
 

@@ -5,15 +5,15 @@ from dataclasses import fields
 
 import pytest
 
-from motionrft.backbones.acmdm.model import Options as ACMDMOptions
-from motionrft.backbones.base import family
-from motionrft.backbones.hymotion.model import Options as HYMotionOptions
+from motionrft.backbones import family
+from motionrft.backbones.acmdm.options import ACMDMOptions
+from motionrft.backbones.hymotion.options import HYMotionOptions
 from motionrft.backbones.lora import LoraSettings
 from motionrft.backbones.mdm.options import MDMOptions
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.options import LatentOptions
-from motionrft.backbones.motiondiffuse.model import MotionDiffuseOptions
-from motionrft.backbones.motionlcm.model import Distillation
+from motionrft.backbones.motiondiffuse.options import MotionDiffuseOptions
+from motionrft.backbones.motionlcm.options import Distillation, MotionLCMOptions
 from motionrft.configuration.files import ROOT, available, part
 from motionrft.configuration.schema import read_schema
 from motionrft.finetune.methods import method_family
@@ -30,6 +30,7 @@ NETWORKS = {
     "mdm": MDMOptions,
     "mld": LatentOptions,
     "motiondiffuse": MotionDiffuseOptions,
+    "motionlcm": MotionLCMOptions,
     "acmdm": ACMDMOptions,
     "hymotion": HYMotionOptions,
 }
@@ -80,16 +81,18 @@ def test_options_of_a_method(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_of_a_backbone(name):
-    network = read_schema(f"backbone-{name}")
-    network = network["$defs"]["network"] if name == "mld" else network["properties"]["network"]
-    assert set(network["properties"]) == names(NETWORKS[name])
-    if name == "mld":
-        inner = network["properties"]
-        assert set(inner["vae_loss"]["properties"]) == names(VAELoss)
-        assert set(inner["distillation"]["properties"]) == names(Distillation)
+    latent = {"mld": "network", "motionlcm": "distilled"}
+    if name in latent:
+        network = read_schema("backbone-mld")["$defs"][latent[name]]["properties"]
+        assert set(network["vae_loss"]["properties"]) == names(VAELoss)
+    else:
+        network = read_schema(f"backbone-{name}")["properties"]["network"]["properties"]
+    assert set(network) == names(NETWORKS[name])
+    if name == "motionlcm":
+        assert set(network["distillation"]["properties"]) == names(Distillation)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, "motionlcm"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_stages_of_a_backbone(name):
     stages = properties(f"backbone-{name}", "properties", "pretrain")
     assert list(stages) == list(family(name).stages)

@@ -38,7 +38,7 @@ def test_a_broken_line_names_file_line_and_fix(tmp_path: Path, line: str, messag
 
 
 def test_files_that_cannot_be_read(tmp_path: Path):
-    with pytest.raises(InputError, match="no such caption file"):
+    with pytest.raises(InputError, match="texts: no such file"):
         read_captions(tmp_path / "none.txt")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9#caf/NOUN#0#0")
     with pytest.raises(InputError, match="UTF-8"):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionrft.backbones.base import family
+from motionrft.backbones import family
+from motionrft.backbones.base import Condition
 from motionrft.backbones.generate import sampler_of
 from motionrft.backbones.io import build_backbone
 from motionrft.cli import main
@@ -45,10 +46,11 @@ def house(tmp_path, monkeypatch):
     made = []
     for name in BLOCKS:
         if name.endswith(".py"):
-            room = importlib.import_module(".".join(Path(name).parts[:-1]))
-            path = [*room.__path__, str((tmp_path / name).parent)]
+            drop_in = Path(name.removesuffix("/__init__.py")).with_suffix("")
+            room = importlib.import_module(".".join(drop_in.parts[:-1]))
+            path = [*room.__path__, str((tmp_path / drop_in).parent)]
             monkeypatch.setattr(room, "__path__", path)
-            made.append(".".join(Path(name).with_suffix("").parts))
+            made.append(".".join(drop_in.parts))
     yield tmp_path
     for name in made:
         sys.modules.pop(name, None)
@@ -86,18 +88,18 @@ def test_a_backbone(house):
     lengths = torch.tensor([12, 8, 12, 4])
     clean = backbone.to_features(torch.randn(4, 12, 263), lengths)
     batch = Batch(clean, lengths, [""] * 4, [""] * 4)
+    condition = Condition.of(words, words.select(slice(0, 1)), lengths)
     optimiser = torch.optim.Adam(backbone.parameters(), 1e-2)
     losses = []
     for step in range(30):
         generator = torch.Generator().manual_seed(step)
-        loss = backbone.pretrain_loss(batch, words, "denoiser", generator)["loss"]
+        loss = backbone.pretrain_loss(batch, condition, "denoiser", generator)["loss"]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
     sampler = sampler_of(backbone, settings["sampler"])
-    condition = backbone.condition(words, words.select(slice(0, 1)), lengths)
     with torch.no_grad():
         x = sampler.sample(
             condition, SeededNoise([0, 1, 2, 3], backbone.sample_shape(12), 12, torch.device("cpu"))

@@ -35,7 +35,7 @@ def test_the_compiled_network_trains_the_same(tmp_path):
     exact = moved(tmp_path, "a")
 
     def compiled(run):
-        run.sampler.backbone = Compiled(run.backbone)
+        run.sampler.denoiser = Compiled(run.backbone)
 
     assert (moved(tmp_path, "b", compiled) - exact).norm() < 1e-4 * exact.norm()
 

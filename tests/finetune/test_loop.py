@@ -47,7 +47,7 @@ def test_every_method_raises_its_reward(tmp_path, method, sampler):
     assert after > before + 0.02
     table = wide(record)
     assert list(table["update"]) == list(range(1, 61))
-    assert run.sampler.backbone.frozen.weight.grad is None
+    assert run.sampler.denoiser.frozen.weight.grad is None
 
 
 def test_methods_see_the_same_prompts_and_the_same_noise(tmp_path):

@@ -24,7 +24,7 @@ def test_counts_given_of_fifty_steps_scale_with_the_sampler():
     assert read_method({"family": "draft", "options": {"of": 50, "k": 50}}, 10, "one_step").k == 10
     with pytest.raises(InputError, match="unknown key"):
         read_method({"family": "draft", "options": {"m": 3}}, 10, "one_step")
-    with pytest.raises(InputError, match=r"options\.window: unknown key 'size'"):
+    with pytest.raises(InputError, match=r"options\.window.*unknown key 'size'"):
         read_method({"family": "easytune", "options": {"window": {"size": 3}}}, 10, "one_step")
     with pytest.raises(InputError, match="unknown method family"):
         read_method({"family": "loop"}, 10, "one_step")

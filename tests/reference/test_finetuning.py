@@ -38,7 +38,7 @@ def test_a_wrong_gradient_fails(cases, monkeypatch):
     # guidance whose gradient flows through the conditional branch only
     def one_branch(self, i, x, condition):
         doubled = output(self, i, x, condition)
-        single = self.backbone.predict(x, self.table.t_model[i].expand(len(x)), condition)
+        single = self.denoiser.predict(x, self.table.t_model[i].expand(len(x)), condition)
         return doubled.detach() + self.guidance * (single - single.detach())
 
     monkeypatch.setattr(finetuning.RecordingSampler, "output", one_branch)

@@ -126,7 +126,7 @@ def test_bad_preference_files_are_named(tmp_path, name, value, message):
 def test_bytes_that_are_no_file_of_tensors_are_named(tmp_path):
     path = tmp_path / "critic_train_263.pth"
     path.write_bytes(b"hello")
-    with pytest.raises(InputError, match="not a checkpoint that can be read safely"):
+    with pytest.raises(InputError, match="not a checkpoint of plain tensors"):
         list(official_pairs([path]))
 
 

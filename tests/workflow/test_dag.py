@@ -139,13 +139,45 @@ def test_a_change_runs_what_depends_on_it_and_no_more(name, finished):
     assert jobs == expected
 
 
-def test_a_mistake_is_one_line(tmp_path):
-    done = snakemake(tmp_path, "ci", "--dry-run", "--config", "backbones=[mdx]")
+MISTAKES = {
+    "backbones=[mdx]": ("mdx", "choose from"),
+    "finetune={lr:1e-5}": ("lr:1e-5", "a space after the colon"),
+    "finetune={lrr: 1e-5}": ("finetune: ", "'lrr'"),
+    "override={backbones: {mdm: {finetune: {batch_sise: 4}}}}": ("batch_sise", "batch_size"),
+    "override={backbones: {mdm: {sampelr: {steps: 5}}}}": ("sampelr", "sampler"),
+    "sampelr={steps: 5}": ("sampelr", "known keys"),
+    "seeds=[0, ']'": ("--config", "not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("change", MISTAKES)
+def test_a_mistake_is_one_line(change, tmp_path):
+    done = snakemake(tmp_path, "ci", "--dry-run", "--config", change)
     assert done.returncode == 1
     output = done.stdout + done.stderr
     [line] = [line for line in output.splitlines() if "error:" in line]
-    assert "ci.yaml" in line
-    assert "mdx" in line
-    assert "Fix: choose from" in line
+    assert "ci.yaml: " in line or "--config: " in line
+    assert "Fix: " in line
+    for words in MISTAKES[change]:
+        assert words in line
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
+
+
+SELECTIONS = {
+    "backbones=[hymotion]": {"pretrain": 1, "finetune": 1},
+    "methods=[draft-10]": {"finetune": 1},
+    "backbones=[acmdm-raw, mdm-bert]": {"pretrain": 2, "finetune": 2},
+}
+
+
+@pytest.mark.parametrize("change", SELECTIONS)
+def test_any_part_of_the_toy_run_plans(change, tmp_path):
+    jobs = planned(snakemake(tmp_path, "toy", "--dry-run", "--config", change))
+    assert jobs == jobs | SELECTIONS[change]
+
+
+def test_every_target_says_what_it_is(tmp_path):
+    listed = snakemake(tmp_path, "ci", "--list-rules").stdout.splitlines()
+    assert len(listed) > 20
+    assert [line for line in listed if not line.endswith(".)")] == []

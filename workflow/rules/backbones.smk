@@ -2,6 +2,7 @@
 
 
 rule pretrain:
+    """One stage of a backbone, trained from scratch."""
     input:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
@@ -31,6 +32,7 @@ rule pretrain:
 
 
 rule import_backbone:
+    """A backbone read from its official checkpoint."""
     input:
         checkpoint=lambda wildcards: PLAN.run["backbones"][wildcards.backbone][
             "checkpoint"

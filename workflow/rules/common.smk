@@ -1,11 +1,15 @@
 # What every stage shares: the resolved configuration and what is derived from it (motionrft/workflow_plan.py).
-from motionrft.configuration import dump, merge, resolve, typed
+from motionrft.configuration import as_written, dump, merge, resolve, typed
 from motionrft.configuration.switches import switches
 from motionrft.errors import InputError, storage_error
 from motionrft.files import atomic
 from motionrft.finetune.cells import check_cells
 from motionrft.workflow_plan import Plan
 
+# in place: jobs on other machines are started with these values
+as_written(
+    workflow.config_settings.config, sys.argv, os.environ.get("PWD", os.getcwd())
+)
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])
 )

@@ -2,6 +2,7 @@
 
 
 rule corpus:
+    """Motions, captions and splits of a source, packed."""
     output:
         about="<results>/corpus/corpus.json",
         clips="<results>/corpus/clips.parquet",
@@ -20,11 +21,12 @@ rule corpus:
         config=CONFIG,
         out=subpath(output.about, parent=True),
     shell:
-        "python -m motionrft corpus --config {params.config:q} --out {params.out:q} "
+        "python -m motionrft corpus --config {params.config:q} --out {params.out:q} --enough "
         "> {log:q} 2>&1"
 
 
 rule features:
+    """The three representations of the corpus, and their statistics."""
     input:
         about="<results>/corpus/corpus.json",
         clips="<results>/corpus/clips.parquet",

@@ -2,6 +2,7 @@
 
 
 rule evaluate:
+    """A base or fine-tuned model, sampled and scored."""
     input:
         model=PLAN.scored_model,
         text=PLAN.text_of_backbone,
@@ -34,6 +35,7 @@ rule evaluate:
 
 
 rule evaluate_real:
+    """The recorded motions, scored as a model is."""
     input:
         evaluator="<results>/evaluator/model.safetensors",
         evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),

@@ -2,6 +2,7 @@
 
 
 rule train_evaluator:
+    """The network that judges, trained apart from every reward."""
     input:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_file(PLAN.run["evaluator"]["text"]),

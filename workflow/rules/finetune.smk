@@ -2,6 +2,7 @@
 
 
 rule finetune:
+    """One backbone, one method, one seed."""
     input:
         base=lambda wildcards: PLAN.base_model(wildcards.backbone),
         reward=PLAN.reward_files,
@@ -37,6 +38,7 @@ rule finetune:
 
 
 rule analyse:
+    """What happens at single denoising steps of one backbone with one method."""
     input:
         base=lambda wildcards: PLAN.base_model(wildcards.backbone),
         reward=PLAN.reward_files,

@@ -3,6 +3,7 @@
 
 # every record of the run has been made: one file for the tables and figures to wait for, not a thousand
 rule records:
+    """Everything that tables and figures are made from."""
     input:
         PLAN.records(),
     output:
@@ -12,6 +13,7 @@ rule records:
 
 # one job: each table alone takes less time than Python takes to start
 rule tables:
+    """Every table, as csv, Markdown and LaTeX."""
     input:
         "<results>/records.done",
     output:
@@ -45,6 +47,7 @@ rule tables:
 
 
 rule figures:
+    """Every figure, as png and pdf."""
     input:
         "<results>/records.done",
     output:
@@ -73,6 +76,7 @@ rule figures:
 
 
 rule page:
+    """The report, one offline page."""
     input:
         tables=rules.tables.output.csv,
         figures="<results>/figures",
@@ -102,6 +106,7 @@ rule page:
 
 
 rule report:
+    """The report and all it needs."""
     input:
         "<results>/report.html",
 
@@ -109,6 +114,7 @@ rule report:
 for name in PLAN.tables:
 
     rule:
+        """One table of the run."""
         name:
             f"table_{name}"
         input:
@@ -118,6 +124,7 @@ for name in PLAN.tables:
 for name in PLAN.backbones:
 
     rule:
+        """Scores of one backbone, base and fine-tuned."""
         name:
             f"backbone_{name}"
         input:
@@ -127,6 +134,7 @@ for name in PLAN.backbones:
 for name in PLAN.run["methods"]:
 
     rule:
+        """Scores of one method on every backbone that it fine-tunes."""
         name:
             f"method_{name}"
         input:

@@ -34,6 +34,7 @@ rule train_reward:
 
 
 rule sample:
+    """Motions of a pre-trained backbone, for stages that learn from generated ones."""
     input:
         model=lambda wildcards: PLAN.base_model(wildcards.backbone),
         features="<results>/features/stats.safetensors",
@@ -61,6 +62,7 @@ rule sample:
 
 
 rule reward_data:
+    """Judged motions that a stage of the reward learns from."""
     input:
         features="<results>/features/stats.safetensors",
         samples=PLAN.samples(),
@@ -87,6 +89,7 @@ rule reward_data:
 
 
 rule evaluate_reward:
+    """Scores of the reward itself."""
     input:
         reward=[PLAN.reward_file(stage) for stage in PLAN.scored_stages],
         data=PLAN.judged_data(PLAN.scored_stages),
@@ -145,6 +148,7 @@ rule train_reward_switched:
 
 
 rule evaluate_reward_switched:
+    """Scores of a stage that was trained with a switch."""
     input:
         model="<results>/reward/switches/{switch}/{stage}.safetensors",
         start=PLAN.start_of_reward_stage,

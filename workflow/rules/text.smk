@@ -2,6 +2,7 @@
 
 
 rule text_encoder:
+    """A small seeded text encoder, made from the corpus's captions."""
     input:
         corpus="<results>/corpus/corpus.json",
     output:
@@ -25,6 +26,7 @@ rule text_encoder:
 
 
 rule text:
+    """Every caption through one text encoder."""
     input:
         corpus="<results>/corpus/corpus.json",
         encoder=PLAN.made_encoder,

@@ -38,7 +38,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.conv1(self.pad(F.silu(x)))
-        return x + self.dropout(self.conv2(F.silu(inner)))
+        output: Tensor = x + self.dropout(self.conv2(F.silu(inner)))
+        return output
 
 
 class Upsample(nn.Module):
@@ -50,7 +51,8 @@ class Upsample(nn.Module):
         self.conv = conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(self.pad(F.interpolate(x, scale_factor=(2.0, 1.0))))
+        output: Tensor = self.conv(self.pad(F.interpolate(x, scale_factor=(2.0, 1.0))))
+        return output
 
 
 class Encoder(nn.Module):
@@ -66,7 +68,8 @@ class Encoder(nn.Module):
         self.conv_out = conv(width, latent)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv_out(self.pad(self.model(self.conv_in(self.pad(x)))))
+        output: Tensor = self.conv_out(self.pad(self.model(self.conv_in(self.pad(x)))))
+        return output
 
 
 class Decoder(nn.Module):
@@ -84,7 +87,8 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.conv_out1(self.pad(self.model(self.conv_in(self.pad(z)))))
-        return self.conv_out2(self.pad(F.silu(x)))
+        output: Tensor = self.conv_out2(self.pad(F.silu(x)))
+        return output
 
 
 class CausalAutoencoder(nn.Module):
@@ -113,8 +117,10 @@ class CausalAutoencoder(nn.Module):
 
     def encode(self, joints: Tensor) -> Tensor:
         """[B, T, J, 3] -> [B, 4, T // 4, J]; trailing frames short of a latent are dropped."""
-        return self.encoder(joints.permute(0, 3, 1, 2))
+        output: Tensor = self.encoder(joints.permute(0, 3, 1, 2))
+        return output
 
     def decode(self, latents: Tensor) -> Tensor:
         """[B, 4, n, J] -> [B, 4 n, J, 3]."""
-        return self.decoder(latents).permute(0, 2, 3, 1)
+        output: Tensor = self.decoder(latents).permute(0, 2, 3, 1)
+        return output

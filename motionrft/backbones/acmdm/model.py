@@ -7,49 +7,27 @@ S-PS22 model is latent; `autoencoder: null` gives the raw variant.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionrft.backbones.acmdm import official as acmdm_files
 from motionrft.backbones.acmdm.autoencoder import FRAMES, CausalAutoencoder
+from motionrft.backbones.acmdm.options import ACMDMOptions
 from motionrft.backbones.acmdm.transformer import ACMDMTransformer
-from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
-from motionrft.backbones.renormalised import OwnStatistics
+from motionrft.backbones.normalisation import NetworkNormalisation
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.options import read_options
-from motionrft.text.features import TextBatch
 
 JOINTS = 22
 LATENT = 4  # channels of a joint's latent
 WINDOW = 64  # frames of an auto-encoder training window
-
-
-@dataclass(frozen=True)
-class Options:
-    """layers, width, feedforward of the transformer; patch: joints a token; frames: the longest motion;
-    drop: how often training hides the text; autoencoder: {width, dropout}, or null for the raw variant;
-    velocity: 0 trains the auto-encoder on smooth L1 of positions, as published; above 0 on L1 of positions plus so
-    many times that of frame differences, without which a short training leaves more jitter than motion; clean: the
-    network's output is the data, from which the velocity follows (`velocity_of_clean`)."""
-
-    layers: int
-    width: int
-    feedforward: int
-    patch: int = 22
-    frames: int = 196
-    drop: float = 0.1
-    autoencoder: dict[str, Any] | None = None
-    velocity: float = 0.0
-    clean: bool = False
 
 
 class ACMDM(Backbone):
@@ -81,7 +59,7 @@ class ACMDM(Backbone):
         self.denoiser, self.autoencoder, self.normaliser = denoiser, autoencoder, normaliser
         self.text_drop, self.velocity, self.clean = drop, velocity, clean
         self.unofficial = "clean" if clean else ""
-        self.statistics = OwnStatistics(normaliser)
+        self.statistics = NetworkNormalisation(normaliser)
         if autoencoder is None:
             self.stages = ("denoiser",)
             return
@@ -92,15 +70,18 @@ class ACMDM(Backbone):
     def build(
         cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
     ) -> ACMDM:
-        """network: see `Options`."""
+        """network: see `ACMDMOptions`."""
         if dim != 3 * JOINTS:
             raise InputError(
                 f"{dim} features a frame, expected {3 * JOINTS}",
                 field="representation",
                 fix="use joint",
             )
-        options = read_options(Options, network, field="network")
-        autoencoder = CausalAutoencoder(**options.autoencoder) if options.autoencoder else None
+        options = read_options(ACMDMOptions, network, field="network")
+        sizes = options.autoencoder
+        autoencoder = (
+            None if sizes is None else CausalAutoencoder(sizes.width, dropout=sizes.dropout)
+        )
         denoiser = ACMDMTransformer(
             channels=3 if autoencoder is None else LATENT,
             width=options.width,
@@ -140,7 +121,10 @@ class ACMDM(Backbone):
 
     def joints(self, features: Tensor) -> Tensor:
         """Corpus features [B, T, 66] -> the network's joints [B, T, 22, 3]."""
-        return self.statistics.from_corpus(features, self.normaliser).unflatten(-1, (JOINTS, 3))
+        output: Tensor = self.statistics.from_corpus(features, self.normaliser).unflatten(
+            -1, (JOINTS, 3)
+        )
+        return output
 
     @torch.no_grad()
     def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -180,12 +164,12 @@ class ACMDM(Backbone):
         return list(self.denoiser.parameters())
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         if stage == "autoencoder":
             return {"loss": self.reconstruction_loss(batch, generator)}
         data = self.encode(batch, generator)
-        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        noise, t, condition = draw(data, condition, self.text_drop, generator)
         return {"loss": self.flow_loss(data, noise, t, condition)}
 
     def flow_loss(self, data: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
@@ -193,7 +177,7 @@ class ACMDM(Backbone):
         return velocity_loss(self.predict, data, noise, t, condition, valid)
 
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Of windows of 64 frames, each at a place of its own; shorter clips count as they are. See `Options`."""
+        """Of windows of 64 frames, each at a place of its own; shorter clips count as they are. See `ACMDMOptions`."""
         assert self.autoencoder is not None
         self.autoencoder.train(self.training)
         frames = min(WINDOW, batch.features.shape[1] // FRAMES * FRAMES)
@@ -207,10 +191,13 @@ class ACMDM(Backbone):
         rebuilt = self.autoencoder.decode(self.autoencoder.encode(window))
         values = valid.sum() * 3 * JOINTS
         if self.velocity == 0.0:
-            return (F.smooth_l1_loss(rebuilt, window, reduction="none") * valid).sum() / values
-        error = (rebuilt - window) * valid
-        moved = error.diff(dim=1) * valid[:, 1:]
-        return (error.abs().sum() + self.velocity * moved.abs().sum()) / values
+            total = (F.smooth_l1_loss(rebuilt, window, reduction="none") * valid).sum()
+        else:
+            error = (rebuilt - window) * valid
+            moved = error.diff(dim=1) * valid[:, 1:]
+            total = error.abs().sum() + self.velocity * moved.abs().sum()
+        loss: Tensor = total / values
+        return loss
 
     @torch.no_grad()
     def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:
@@ -230,13 +217,3 @@ class ACMDM(Backbone):
         mean = total / count
         self.latent_mean.copy_(mean)
         self.latent_std.copy_((squares / count - mean.square()).sqrt())
-
-    # official files
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        """`path`: the official `checkpoints/t2m` folder, or the denoiser's `model/latest.tar` inside it."""
-        return acmdm_files.load(self, Path(path))
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """Writes a `checkpoints/t2m` folder; official files hold nothing else that could be carried over."""
-        acmdm_files.export(self, Path(path))

@@ -9,16 +9,17 @@ Mean_22x3.npy, Std_22x3.npy                joint statistics; official code reads
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
-from motionrft.backbones.official_files import (
+from motionrft.backbones.acmdm.model import ACMDM, JOINTS
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -26,10 +27,6 @@ from motionrft.backbones.official_files import (
 from motionrft.errors import InputError
 from motionrft.files import atomic
 
-if TYPE_CHECKING:
-    from motionrft.backbones.acmdm.model import ACMDM
-
-JOINTS = 22
 AUTOENCODER = "AE_2D_Causal"
 MEAN, STD = "Mean_22x3.npy", "Std_22x3.npy"
 POST_MEAN, POST_STD = f"{AUTOENCODER}_Post_Mean.npy", f"{AUTOENCODER}_Post_Std.npy"
@@ -48,15 +45,18 @@ def official_name(backbone: ACMDM) -> str:
 
 @torch.no_grad()
 def load(backbone: ACMDM, path: Path) -> LoadReport:
-    """All of the backbone from `path`, strictly; the averaged weights, as the official evaluation."""
+    """All of the backbone: the averaged weights, as the official evaluation.
+
+    path: the `checkpoints/t2m` folder, or the denoiser's `model/latest.tar` inside it.
+    """
     root, file = _locate(path)
     state, ignored = split_ignored(read_checkpoint(file, "ema_acmdm", "acmdm"), ("clip_model.",))
-    matched = load_strict(backbone.denoiser, state, file, "denoiser.")
+    matched = load_into(backbone.denoiser, state, file, "denoiser.")
     if backbone.autoencoder is not None:
         folder = root / AUTOENCODER
         encoder = folder / "model" / "latest.tar"
         weights = read_checkpoint(encoder, "ae")
-        matched += load_strict(backbone.autoencoder, weights, encoder, "autoencoder.")
+        matched += load_into(backbone.autoencoder, weights, encoder, "autoencoder.")
         channels = len(backbone.latent_mean)
         backbone.latent_mean.copy_(_statistic(folder / POST_MEAN, channels))
         backbone.latent_std.copy_(_statistic(folder / POST_STD, channels))
@@ -72,7 +72,9 @@ def load(backbone: ACMDM, path: Path) -> LoadReport:
     return LoadReport(str(file), matched, ignored, (note,))
 
 
-def export(backbone: ACMDM, root: Path) -> None:
+def export(backbone: ACMDM, root: Path, like: Path | None) -> None:
+    """Writes a `checkpoints/t2m` folder; official files hold nothing else that could be carried over from `like`."""
+    del like
     state, progress = copies(backbone.denoiser), {"ep": 0, "total_it": 0}
     optimiser: dict[str, Any] = {"opt_acmdm": {}, "scheduler": {}}
     write_checkpoint(
@@ -95,14 +97,14 @@ def _locate(path: Path) -> tuple[Path, Path]:
     if path.is_file():
         return path.resolve().parents[2], path
     files = sorted(path.glob("*/model/latest.tar"))
-    found = [file for file in files if file.parents[1].name != AUTOENCODER]
-    if len(found) != 1:
+    denoisers = [file for file in files if file.parents[1].name != AUTOENCODER]
+    if len(denoisers) != 1:
         raise InputError(
-            f"{len(found)} denoisers (<name>/model/latest.tar) in there",
+            f"{len(denoisers)} denoisers (<name>/model/latest.tar) in there",
             where=path,
             fix="name one latest.tar",
         )
-    return path, found[0]
+    return path, denoisers[0]
 
 
 def _by_axis(values: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ class TimeEmbedder(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         """t [B] in [0, 1], not scaled -> [B, D]."""
         sinusoid = timestep_sinusoid(t, SINUSOID)
-        return self.mlp(sinusoid.to(self.mlp.get_parameter("0.weight").dtype))
+        output: Tensor = self.mlp(sinusoid.to(self.mlp.get_parameter("0.weight").dtype))
+        return output
 
 
 class Attention(nn.Module):
@@ -54,7 +55,8 @@ class Attention(nn.Module):
         q = rotate(self.q_norm(q), *rotation, interleaved=False)
         k = rotate(self.k_norm(k), *rotation, interleaved=False)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keep)
-        return self.proj(mixed.transpose(1, 2).flatten(2))
+        output: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return output
 
 
 class SwiGLU(nn.Module):
@@ -65,7 +67,8 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.w12(x).chunk(2, dim=-1)
-        return self.w3(F.silu(gate) * value)
+        output: Tensor = self.w3(F.silu(gate) * value)
+        return output
 
 
 class Block(nn.Module):
@@ -79,7 +82,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, y: Tensor, keep: Tensor | None, rotation: Rotation) -> Tensor:
         shift1, scale1, gate1, shift2, scale2, gate2 = self.adaLN_modulation(y).chunk(6, dim=-1)
         x = x + gate1 * self.attn(modulate(self.norm1(x), shift1, scale1), keep, rotation)
-        return x + gate2 * self.mlp(modulate(self.norm2(x), shift2, scale2))
+        output: Tensor = x + gate2 * self.mlp(modulate(self.norm2(x), shift2, scale2))
+        return output
 
 
 class FinalLayer(nn.Module):
@@ -91,7 +95,8 @@ class FinalLayer(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         shift, scale = self.adaLN_modulation(y).chunk(2, dim=-1)
-        return self.linear(modulate(self.norm_final(x), shift, scale))
+        output: Tensor = self.linear(modulate(self.norm_final(x), shift, scale))
+        return output
 
 
 class ACMDMTransformer(nn.Module):
@@ -159,4 +164,5 @@ class ACMDMTransformer(nn.Module):
         rotation = self.cos[:tokens], self.sin[:tokens]
         for block in self.ACMDMTransformer:
             h = block(h, y, keep, rotation)
-        return self.final_layer(h, y).reshape(len(x), frames, self.joints, self.channels)
+        output: Tensor = self.final_layer(h, y).reshape(len(x), frames, self.joints, self.channels)
+        return output

@@ -101,7 +101,8 @@ class DoubleBlock(nn.Module):
         q = rotate(self.motion_q_norm(q), *rotation, interleaved=True)
         k = rotate(self.motion_k_norm(k), *rotation, interleaved=True)
         x = x + gate1 * self.motion_out_proj(attend(q, (k, v), text, allowed))
-        return x + gate2 * self.motion_mlp(modulate(x, shift2, scale2))
+        output: Tensor = x + gate2 * self.motion_mlp(modulate(x, shift2, scale2))
+        return output
 
     def text(
         self, x: Tensor, adapter: Tensor, rotation: Rotation, allowed: Tensor
@@ -156,7 +157,8 @@ class FinalLayer(nn.Module):
         self.linear = nn.Linear(width, outputs)
 
     def forward(self, x: Tensor, adapter: Tensor) -> Tensor:
-        return self.linear(modulate(x, *self.adaLN_modulation(adapter)))
+        output: Tensor = self.linear(modulate(x, *self.adaLN_modulation(adapter)))
+        return output
 
 
 class MMDiT(nn.Module):
@@ -220,7 +222,8 @@ class MMDiT(nn.Module):
 
     def adapter(self, t: Tensor, sentence: Tensor) -> Tensor:
         """t [B], sentence [B, V] -> [B, D]."""
-        return self.timestep_encoder(t) + self.vtxt_encoder(sentence)
+        output: Tensor = self.timestep_encoder(t) + self.vtxt_encoder(sentence)
+        return output
 
     def read(self, t: Tensor, sentence: Tensor, tokens: Tensor, mask: Tensor) -> TextStream:
         """The text stream: t [B] in [0, 1], sentence [B, V], tokens [B, L, C], mask [B, L]."""
@@ -245,4 +248,5 @@ class MMDiT(nn.Module):
         for index, block in enumerate([*self.double_blocks, *self.single_blocks]):
             text = stream.keys[:, index], stream.values[:, index]
             h = block.motion(h, adapter, rotation, text, allowed)
-        return self.final_layer(h, adapter)
+        output: Tensor = self.final_layer(h, adapter)
+        return output

@@ -7,25 +7,17 @@ false` leaves the last 66 out for small models; `fps: 20` switches the conversio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
 from motionrft.backbones.hymotion.cache import TextStreamCache
 from motionrft.backbones.hymotion.frame_rate import Clock
 from motionrft.backbones.hymotion.mmdit import MMDiT, TextStream
-from motionrft.backbones.official_files import (
-    copies,
-    load_strict,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
+from motionrft.backbones.hymotion.options import HYMotionOptions
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
@@ -38,26 +30,6 @@ ROTATION = 135
 FULL = 201
 CONSTANT = 1e-3  # a standard deviation below it means: this number never changes
 JOINT_SCALE = 0.3  # metres; scale of the relative joints where no official statistics are loaded
-
-
-@dataclass(frozen=True)
-class Options:
-    """width, heads, layers (a third double), mlp_ratio; train_frames: longest motion in model frames, where
-    text positions begin; fps of the model; band: seconds a frame sees to either side; joints: 201 numbers a
-    frame instead of 135; drop: how often training hides the text; clean: the network's output is the
-    clean motion, from which the velocity follows (`velocity_of_clean`)."""
-
-    width: int
-    heads: int
-    layers: int
-    mlp_ratio: float = 4.0
-    train_frames: int = 360
-    fps: int = 30
-    band: float = 2.0
-    time_factor: float = 1000.0
-    joints: bool = True
-    drop: float = 0.1
-    clean: bool = False
 
 
 class HYMotion(Backbone):
@@ -104,14 +76,14 @@ class HYMotion(Backbone):
     def build(
         cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
     ) -> HYMotion:
-        """network: see `Options`."""
+        """network: see `HYMotionOptions`."""
         if dim != ROTATION:
             raise InputError(
                 f"{dim} features a frame, expected {ROTATION}",
                 field="representation",
                 fix="use rotation",
             )
-        options = read_options(Options, network, field="network")
+        options = read_options(HYMotionOptions, network, field="network")
         transformer = MMDiT(
             dim=FULL if options.joints else ROTATION,
             width=options.width,
@@ -214,21 +186,9 @@ class HYMotion(Backbone):
         return list(self.motion_transformer.parameters())
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         data = self.encode(batch, generator)
-        noise, t, condition = draw(data, text, batch.lengths, self.text_drop, generator)
+        noise, t, condition = draw(data, condition, self.text_drop, generator)
         valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
         return {"loss": velocity_loss(self.predict, data, noise, t, condition, valid)}
-
-    # official files
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        """`path`: `latest.ckpt`, or the folder that holds it (beside `config.yml`)."""
-        file = Path(path) / "latest.ckpt" if Path(path).is_dir() else Path(path)
-        state, ignored = split_ignored(read_checkpoint(file, "model_state_dict"), ("body_model.",))
-        return LoadReport(str(file), load_strict(self, state, file), ignored)
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """Writes `latest.ckpt`: `model_state_dict` with the names of the official file."""
-        write_checkpoint(path, {"model_state_dict": copies(self)})

@@ -22,7 +22,8 @@ class Projector(nn.Module):
         self.linears = nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linears(x)
+        output: Tensor = self.linears(x)
+        return output
 
 
 class TimeEncoder(nn.Module):
@@ -35,7 +36,8 @@ class TimeEncoder(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         sinusoid = timestep_sinusoid(t * self.factor, self.width)
-        return self.blocks(sinusoid.to(self.blocks.get_parameter("0.weight").dtype))
+        output: Tensor = self.blocks(sinusoid.to(self.blocks.get_parameter("0.weight").dtype))
+        return output
 
 
 class Modulation(nn.Module):
@@ -49,7 +51,8 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, adapter: Tensor) -> tuple[Tensor, ...]:
-        return self.linear(F.silu(adapter)).chunk(self.parts, dim=-1)
+        output: tuple[Tensor, ...] = self.linear(F.silu(adapter)).chunk(self.parts, dim=-1)
+        return output
 
 
 class FeedForward(nn.Module):
@@ -58,7 +61,8 @@ class FeedForward(nn.Module):
         self.fc1, self.act, self.fc2 = nn.Linear(width, inner), activation, nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(x)))
+        output: Tensor = self.fc2(self.act(self.fc1(x)))
+        return output
 
 
 class RefinerBlock(nn.Module):
@@ -83,7 +87,8 @@ class RefinerBlock(nn.Module):
         q, k = self.self_attn_q_norm(q), self.self_attn_k_norm(k)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         x = x + attention_gate * self.self_attn_proj(mixed.transpose(1, 2).flatten(2))
-        return x + mlp_gate * self.mlp(self.norm2(x))
+        output: Tensor = x + mlp_gate * self.mlp(self.norm2(x))
+        return output
 
 
 class IndividualRefiner(nn.Module):
@@ -112,7 +117,7 @@ class TokenRefiner(nn.Module):
         state = (self.timestep_encoder(t) + self.context_encoder(pooled))[:, None]
         itself = torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
         allowed = (mask[:, :, None] & mask[:, None, :]) | itself
-        x = self.input_embedder(tokens)
+        x: Tensor = self.input_embedder(tokens)
         for block in self.individual_token_refiner.blocks:
             x = block(x, state, allowed[:, None])
         return x

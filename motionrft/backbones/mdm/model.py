@@ -9,35 +9,23 @@ Diffuses z-normalised features [B, T, dim] and predicts x_0. Parameter names are
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.mdm.options import MDMOptions
-from motionrft.backbones.official_files import (
-    copies,
-    load_strict,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
-from motionrft.backbones.renormalised import OwnStatistics
+from motionrft.backbones.normalisation import NetworkNormalisation
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
 from motionrft.errors import InputError
-from motionrft.files import read_json
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import interleaved_sinusoid
 from motionrft.networks.skip_transformer import DecoderLayer, EncoderLayer
 from motionrft.options import read_options
 from motionrft.text.features import TextBatch
-
-CLIP = "clip_model."
-TABLES = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
 
 
 class MDM(Backbone):
@@ -63,10 +51,10 @@ class MDM(Backbone):
         self.embed_timestep = nn.ModuleDict({"time_embed": time})
         self.embed_text = nn.Linear(width, hidden)
         self.output_process = nn.ModuleDict({"poseFinal": nn.Linear(hidden, dim)})
-        self.statistics = OwnStatistics(normaliser)
+        self.statistics = NetworkNormalisation(normaliser)
         self.forward_process = ForwardProcess(options.schedule)
         self.position_dropout = nn.Dropout(options.dropout)
-        self._place(options.pos_embed_max_len)
+        self.set_positions(options.pos_embed_max_len)
 
     @classmethod
     def build(
@@ -79,17 +67,17 @@ class MDM(Backbone):
     ) -> MDM:
         return cls(read_options(MDMOptions, network, field="network"), dim, text, normaliser)
 
-    def _positions(self) -> int:
-        """How many rows are read: a token and all frames, or all time-steps."""
+    def positions_read(self) -> int:
+        """How many rows of the table are read: a token and all frames, or all time-steps."""
         return max(self.max_frames + 1, len(self.forward_process))
 
-    def _place(self, rows: int) -> None:
-        """One table of positions serves frames and time-steps."""
-        if rows < self._positions():
+    def set_positions(self, rows: int) -> None:
+        """The sinusoidal table of `rows` positions; one serves frames and time-steps."""
+        if rows < self.positions_read():
             raise InputError(
-                f"{rows} rows for {self._positions()} positions",
+                f"{rows} rows for {self.positions_read()} positions",
                 field="network.pos_embed_max_len",
-                fix=f"at least {self._positions()}",
+                fix=f"at least {self.positions_read()}",
             )
         table = interleaved_sinusoid(rows, self.options.latent_dim)
         device = self.embed_text.weight.device
@@ -103,7 +91,8 @@ class MDM(Backbone):
 
     def time(self, t: Tensor) -> Tensor:
         """t [B] integer -> [B, h]."""
-        return self.embed_timestep["time_embed"](self.pe[t.long()])
+        output: Tensor = self.embed_timestep["time_embed"](self.pe[t.long()])
+        return output
 
     def denoise(
         self,
@@ -130,7 +119,8 @@ class MDM(Backbone):
             for layer in self.layers:
                 h = layer(h, memory, valid, memory_valid)
             h = h if token is None else h[:, 1:]
-        return self.output_process["poseFinal"](h)
+        output: Tensor = self.output_process["poseFinal"](h)
+        return output
 
     def _sequence(
         self, token: Tensor | None, frames: Tensor, valid: Tensor | None
@@ -186,15 +176,15 @@ class MDM(Backbone):
         return x * frame_mask(lengths, x.shape[1])[..., None]
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Mean over samples of the mean squared error of x̂_0 over valid frames; text dropped at random."""
         del stage
         x0 = self.encode(batch, generator)
         t, _, x = self.forward_process.draw(x0, generator)
         chance = torch.rand(len(x0), generator=generator, device=x0.device)
-        condition = Condition(text, batch.lengths, chance < self.options.cond_mask_prob)
-        losses = self.masked_error(self.predict(x, t, condition), x0, batch.lengths)
+        dropped = condition.with_drop(chance < self.options.cond_mask_prob)
+        losses = self.masked_error(self.predict(x, t, dropped), x0, batch.lengths)
         return {"loss": losses.mean()}
 
     @staticmethod
@@ -203,72 +193,3 @@ class MDM(Backbone):
         valid = frame_mask(lengths, target.shape[1])[..., None]
         total = ((predicted - target) ** 2 * valid).sum((1, 2))
         return total / (lengths * target.shape[2] + 1e-8)
-
-    # -- official files ----------------------------------------------------------------------------
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        """A `model*.pt`: flat, or {model, model_avg} of which the average is taken.
-
-        An `args.json` beside it must agree. The stored position tables are checked and replaced by our own of the same length; embedded
-        `clip_model.*` weights are reported (see motionrft.backbones.embedded_clip for using them).
-        """
-        self._check_arguments(Path(path).with_name("args.json"))
-        tensors = _weights(path)
-        tables = {name: tensors[name] for name in TABLES if name in tensors}
-        for name, table in tables.items():
-            own = interleaved_sinusoid(len(table), self.options.latent_dim)[:, None]
-            if table.shape != own.shape or not torch.allclose(table.float(), own, atol=1e-4):
-                raise InputError(
-                    "not the sinusoidal table of this width",
-                    where=path,
-                    field=name,
-                    fix="set network.latent_dim to the checkpoint's",
-                )
-        rest = {name: tensor for name, tensor in tensors.items() if name not in tables}
-        rest, ignored = split_ignored(rest, (CLIP,))
-        matched = load_strict(self, {**rest, **self.statistics.kept()}, path)
-        rows = max((len(table) for table in tables.values()), default=0)
-        if rows >= self._positions():
-            self._place(rows)
-        note = self.statistics.read_beside(path)
-        return LoadReport(str(path), [*matched[: len(rest)], *tables], ignored, (note,))
-
-    def _check_arguments(self, path: Path) -> None:
-        """What the weights' shapes cannot tell, against the `args.json` beside them; absent entries
-        have the official defaults."""
-        if not path.is_file():
-            return
-        stored, options = read_json(path), self.options
-        own = {
-            "diffusion_steps": (len(self.forward_process), 1000),
-            "mask_frames": (options.mask_frames, False),
-            "emb_trans_dec": (options.decoder_token != "none", False),
-            "text_encoder_type": (options.text, "clip"),
-            "emb_policy": (options.emb_policy, "add"),
-        }
-        for name, (value, default) in own.items():
-            if stored.get(name, default) != value:
-                raise InputError(
-                    f"trained with {stored.get(name, default)}, but the network has {value}",
-                    where=path,
-                    field=name,
-                    fix="correct the `network:` section of the backbone's file",
-                )
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """The official layout: both position tables, {model, model_avg} where it averages, no CLIP but
-        that of `like` (files of before December 2022 hold one)."""
-        tensors, _ = split_ignored(copies(self), ("statistics.",))
-        for name in TABLES:
-            tensors[name] = self.pe[:, None].cpu().clone()
-        if like is not None:
-            stored = _weights(like)
-            tensors |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
-        nested = {"model": tensors, "model_avg": tensors}
-        write_checkpoint(path, nested if self.options.average else tensors)
-
-
-def _weights(path: str | Path) -> dict[str, Tensor]:
-    """The weights of an official file: the average where there is one."""
-    content = read_checkpoint(path)
-    return next((content[nest] for nest in ("model_avg", "model") if nest in content), content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from motionrft.errors import InputError
 
@@ -26,31 +26,17 @@ class MDMOptions:
     layers: int = 8
     heads: int = 4
     dropout: float = 0.1
-    arch: str = "trans_enc"
-    text: str = "clip"
-    decoder_token: str = "none"
-    emb_policy: str = "add"
+    arch: Literal["trans_enc", "trans_dec"] = "trans_enc"
+    text: Literal["clip", "bert"] = "clip"
+    decoder_token: Literal["none", "time", "time_text"] = "none"
+    emb_policy: Literal["add", "concat"] = "add"
     mask_frames: bool = False
     cond_mask_prob: float = 0.1
     pos_embed_max_len: int = 5000
     max_frames: int = 196
     average: bool = False
 
-    CHOICES = {  # noqa: RUF012
-        "arch": ("trans_enc", "trans_dec"),
-        "text": ("clip", "bert"),
-        "decoder_token": ("none", "time", "time_text"),
-        "emb_policy": ("add", "concat"),
-    }
-
     def __post_init__(self) -> None:
-        for name, choices in self.CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InputError(
-                    f"unknown value {getattr(self, name)!r}",
-                    field=f"network.{name}",
-                    fix=f"choose from {', '.join(choices)}",
-                )
         if self.arch == "trans_enc" and (self.text, self.decoder_token) != ("clip", "none"):
             raise InputError(
                 "the encoder variant has one pooled text vector and no decoder token",

@@ -34,7 +34,8 @@ class LatentDenoiser(nn.Module):
     def forward(self, z: Tensor, t: Tensor, text: Tensor, w: Tensor | None = None) -> Tensor:
         """z [B, n, d], t [B], text [B, P], w [B] = guidance - 1 (consistency models) -> [B, n, d]."""
         x = self.encoder(self.embed(z, t, text, w), keep=self.tokens)
-        return self.latent_post(x) if self.projected else x
+        output: Tensor = self.latent_post(x) if self.projected else x
+        return output
 
     def embed(self, z: Tensor, t: Tensor, text: Tensor, w: Tensor | None = None) -> Tensor:
         """What the transformer reads: [n latents, time, text] plus positions, [B, n + 2, hidden]."""
@@ -44,4 +45,7 @@ class LatentDenoiser(nn.Module):
         if w is not None and self.guidance_width is not None:
             guidance = guidance_sinusoid(w, self.guidance_width).to(z.dtype)
         time = self.time_embedding(sinusoid, guidance)
-        return self.query_pos(torch.cat([latents, time[:, None], self.emb_proj(text)[:, None]], 1))
+        output: Tensor = self.query_pos(
+            torch.cat([latents, time[:, None], self.emb_proj(text)[:, None]], 1)
+        )
+        return output

@@ -14,19 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition, LoadReport
+from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.mld.denoiser import LatentDenoiser
-from motionrft.backbones.mld.losses import VAELoss
-from motionrft.backbones.mld.official import read_official, write_official
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.mld.vae import MotionVAE, sample_latent
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.recovery import joints_from_positions
 from motionrft.options import read_options
-from motionrft.text.features import TextBatch
 
 
 class MLD(Backbone):
@@ -43,7 +40,6 @@ class MLD(Backbone):
         self.options, self.normaliser = options, normaliser
         self.vae = MotionVAE(dim, options)
         self.denoiser = LatentDenoiser(text_width, options.of_denoiser())
-        self.vae_loss = read_options(VAELoss, options.vae_loss, field="network")
         self.forward_process = ForwardProcess(options.schedule)
 
     @classmethod
@@ -65,11 +61,14 @@ class MLD(Backbone):
         return tuple(self.options.latent)
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        return self.denoiser(x, t, self.text_features(condition))
+        output: Tensor = self.denoiser(x, t, self.text_features(condition))
+        return output
 
     def text_features(self, condition: Condition) -> Tensor:
         """Pooled text features [B, P], the empty caption's where the text is dropped."""
-        return torch.where(condition.drop[:, None], self.empty_text.pooled, condition.text.pooled)
+        if condition.empty is None:
+            raise ValueError("the null condition is the empty caption: give its features")
+        return torch.where(condition.drop[:, None], condition.empty.pooled, condition.text.pooled)
 
     @torch.no_grad()
     def encode(self, batch: Batch, generator: torch.Generator, draws: int = 1) -> Tensor:
@@ -93,11 +92,11 @@ class MLD(Backbone):
         return list(self.denoiser.parameters())
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         if stage == "vae":
             return self.reconstruction_loss(batch, generator)
-        z, condition = self.latents(batch, text, generator)
+        z, condition = self.latents(batch, condition, generator)
         t, noise, noisy = self.forward_process.draw(z, generator)
         coin = torch.rand(len(z), generator=generator, device=z.device)
         dropped = condition.with_drop(coin < self.options.text_drop)
@@ -110,29 +109,22 @@ class MLD(Backbone):
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         z = sample_latent(mean, log_variance, noise)
         reconstruction = self.vae.decode(z, batch.lengths, batch.features.shape[1])
-        return self.vae_loss(
+        return self.options.vae_loss(
             reconstruction, batch.features, batch.lengths, mean, log_variance, self.to_joints
         )
 
     def to_joints(self, features: Tensor) -> Tensor:
         """Normalised features [B, T, 12 J - 1] -> joints [B, T, J, 3] in metres."""
-        raw = self.normaliser.to(features.device).denormalise(features)
+        raw = self.normaliser.denormalise(features)
         return joints_from_positions(raw, (raw.shape[-1] + 1) // 12)
 
     def latents(
-        self, batch: Batch, text: TextBatch, generator: torch.Generator
+        self, batch: Batch, condition: Condition, generator: torch.Generator
     ) -> tuple[Tensor, Condition]:
         """What the denoiser's stages train on: `draws` latents of each motion, and their condition."""
         z = self.encode(batch, generator, self.options.draws)
         index = torch.arange(len(batch), device=z.device).repeat(self.options.draws)
-        nobody = torch.zeros_like(index, dtype=torch.bool)
-        return z, Condition(text.select(index), batch.lengths[index], nobody)
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        return read_official(self, path)
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        write_official(self, path, like)
+        return z, condition.select(index)
 
 
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
-from motionrft.backbones.official_files import (
+from motionrft.backbones.mld.model import MLD
+from motionrft.checkpoints import (
+    LoadReport,
     copies,
-    load_strict,
+    load_into,
     read_checkpoint,
     split_ignored,
     write_checkpoint,
@@ -35,17 +36,17 @@ IGNORED = (
 )
 
 
-def read_official(module: nn.Module, path: str | Path) -> LoadReport:
-    """Loads `vae.*` and `denoiser.*` strictly; whatever is not known to be idle is an error."""
-    used, ignored = split_ignored(read_checkpoint(path, "state_dict"), IGNORED)
-    return LoadReport(str(path), load_strict(module, used, path), ignored)
+def load(backbone: MLD, path: Path) -> LoadReport:
+    """`vae.*` and `denoiser.*`; whatever is neither they nor among `IGNORED` is an error."""
+    weights, ignored = split_ignored(read_checkpoint(path, "state_dict"), IGNORED)
+    return LoadReport(str(path), load_into(backbone, weights, path), ignored)
 
 
-def write_official(module: nn.Module, path: str | Path, like: str | Path | None = None) -> None:
-    """Writes the official layout. `like`: an official file whose other networks are carried over;
-    the official code loads strictly and expects its evaluators in the file."""
-    own, others = copies(module), dict[str, Tensor]()
+def export(backbone: MLD, path: Path, like: Path | None) -> None:
+    """The backbone's weights and, of `like`, all other networks: the official code loads strictly and expects its
+    evaluators in the file."""
+    weights, others = copies(backbone), dict[str, Tensor]()
     if like is not None:
         content = read_checkpoint(like, "state_dict")
-        others = {name: tensor for name, tensor in content.items() if name not in own}
-    write_checkpoint(path, {"state_dict": {**own, **others}})
+        others = {name: tensor for name, tensor in content.items() if name not in weights}
+    write_checkpoint(path, {"state_dict": {**weights, **others}})

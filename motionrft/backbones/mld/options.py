@@ -1,10 +1,11 @@
-"""The `network:` section of the latent backbones; five of its keys are all that separates them."""
+"""The `network:` section of MLD and MLD++; five of its keys are all that separates the two."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from motionrft.backbones.mld.losses import VAELoss
 from motionrft.errors import InputError
 from motionrft.options import read_options
 
@@ -22,7 +23,7 @@ class LatentOptions:
                     most of the cost of a small denoiser's step
     guidance_width  size of the embedded guidance weight (MotionLCM); null for models sampled with CFG
     denoiser        keys of this section that are different for the denoiser (official: none)
-    vae_loss, distillation: see `VAELoss` and `Distillation`
+    vae_loss        weights of the auto-encoder's losses
     """
 
     schedule: dict[str, Any]
@@ -40,12 +41,10 @@ class LatentOptions:
     guidance_width: int | None = None
     text_drop: float = 0.1
     denoiser: dict[str, Any] = field(default_factory=dict)
-    vae_loss: dict[str, Any] = field(default_factory=dict)
-    distillation: dict[str, Any] = field(default_factory=dict)
+    vae_loss: VAELoss = field(default_factory=VAELoss)
 
     def __post_init__(self) -> None:
         problems = {
-            "latent": (len(self.latent) == 2, "two numbers: tokens and width"),
             "layers": (self.layers % 2 == 1, "an odd number, the stack is U-shaped"),
             "heads": (self.hidden % self.heads == 0, f"a divisor of hidden ({self.hidden})"),
             "time_width": (self.time_width % 2 == 0, "an even number"),
@@ -60,10 +59,10 @@ class LatentOptions:
                     f"{getattr(self, name)} does not fit", field=f"network.{name}", fix=wanted
                 )
 
-    def of_denoiser(self) -> LatentOptions:
-        return read_options(
-            LatentOptions, {**vars(self), **self.denoiser, "denoiser": {}}, field="network"
-        )
+    def of_denoiser(self) -> Self:
+        """The same section with the denoiser's own keys in it."""
+        section = {**vars(self), **self.denoiser, "denoiser": {}}
+        return read_options(type(self), section, field="network.denoiser")
 
     def stack(self) -> tuple[int, int, int, int, float]:
         """The arguments of a skip stack."""

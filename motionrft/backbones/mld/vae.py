@@ -56,7 +56,8 @@ class MotionVAE(nn.Module):
         memory = self.latent_post(z) if self.projected else z
         queries = self.query_pos_decoder.first(frames).expand(len(z), -1, -1)
         features = self.final_layer(self.decoder(queries, memory, valid))
-        return features * valid[..., None]
+        output: Tensor = features * valid[..., None]
+        return output
 
 
 def sample_latent(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

@@ -6,14 +6,28 @@ added (`StylizationBlock`). Parameter names are the official ones; all tensors a
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ATTENTIONS = ("efficient", "full", "full_official")
-OFFICIAL_PENALTY = -100000.0
+# (q, k, v [B, H, n, d], valid [B, S] or None: True = counts, dropout) -> [B, H, T, d]
+Mixing = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
+
+
+def efficient(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None, dropout: float) -> Tensor:
+    """Attention in linear time (Shen et al., 2021): context = softmax_time(k)^T v, y = softmax_channel(q) context."""
+    del dropout
+    if valid is not None:
+        k = k.masked_fill(~valid[:, None, :, None], torch.finfo(k.dtype).min)
+    return q.softmax(dim=-1) @ (k.softmax(dim=2).transpose(2, 3) @ v)
+
+
+def full(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v."""
+    mask = None if valid is None else valid[:, None, None]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
 
 
 def zero(linear: nn.Linear) -> nn.Linear:
@@ -37,25 +51,20 @@ class StylizationBlock(nn.Module):
     def forward(self, h: Tensor, style: Tensor) -> Tensor:
         """h [B, T, h], style = silu(emb) [B, 1, e], computed once for all blocks -> [B, T, h]."""
         scale, shift = self.emb_layers[1](style).chunk(2, dim=-1)
-        return self.out_layers(self.norm(h) * (1 + scale) + shift)
+        output: Tensor = self.out_layers(self.norm(h) * (1 + scale) + shift)
+        return output
 
 
 class StylisedAttention(nn.Module):
-    """x + stylise(attention(norm(x), source)), the source being x itself or the text.
-
-    efficient       context = softmax_time(k)^T v, y = softmax_head(q) context: linear in time
-    full            softmax(q k^T / sqrt(d)) v on the fused kernel
-    full_official   the official `no_eff` layer: its mask lies on the query axis, where the softmax over
-                    keys cancels it but for rounding, so that padding takes part in every frame
-    """
+    """x + stylise(attention(norm(x), source)), the source being x itself or the text; `mix` is the attention."""
 
     def __init__(
-        self, hidden: int, source: int, heads: int, embedding: int, dropout: float, attention: str
+        self, hidden: int, source: int, heads: int, embedding: int, dropout: float, mix: Mixing
     ):
         super().__init__()
         if hidden % heads:
             raise ValueError(f"{hidden} channels do not divide into {heads} heads")
-        self.heads, self.attention, self.drop = heads, attention, dropout
+        self.heads, self.mix, self.drop = heads, mix, dropout
         self.norm = nn.LayerNorm(hidden)
         self.query = nn.Linear(hidden, hidden)
         self.key, self.value = nn.Linear(source, hidden), nn.Linear(source, hidden)
@@ -71,32 +80,19 @@ class StylisedAttention(nn.Module):
             layer(tensor).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer, tensor in ((self.query, n), (self.key, source), (self.value, source))
         )
-        y = self._mix(q, k, v, valid).transpose(1, 2).flatten(2)
-        return x + self.proj_out(y, style)
-
-    def _mix(self, q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None) -> Tensor:
-        """q, k, v [B, H, n, d] -> [B, H, T, d]."""
-        if self.attention == "efficient":
-            if valid is not None:
-                k = k.masked_fill(~valid[:, None, :, None], torch.finfo(k.dtype).min)
-            return q.softmax(dim=-1) @ (k.softmax(dim=2).transpose(2, 3) @ v)
         dropout = self.drop if self.training else 0.0
-        if self.attention == "full":
-            mask = None if valid is None else valid[:, None, None]
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-        logits = q @ k.transpose(2, 3) / math.sqrt(q.shape[-1])
-        if valid is not None:
-            logits = logits + (~valid)[:, None, :, None] * OFFICIAL_PENALTY
-        return F.dropout(logits.softmax(dim=-1), dropout) @ v
+        y = self.mix(q, k, v, valid, dropout).transpose(1, 2).flatten(2)
+        output: Tensor = x + self.proj_out(y, style)
+        return output
 
 
 class CrossAttention(StylisedAttention):
     """Attention to the text [B, S, s], normalised here."""
 
     def __init__(
-        self, hidden: int, source: int, heads: int, embedding: int, dropout: float, attention: str
+        self, hidden: int, source: int, heads: int, embedding: int, dropout: float, mix: Mixing
     ):
-        super().__init__(hidden, source, heads, embedding, dropout, attention)
+        super().__init__(hidden, source, heads, embedding, dropout, mix)
         self.text_norm = nn.LayerNorm(source)
 
     def forward(
@@ -117,7 +113,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         inner = self.linear2(self.dropout(F.gelu(self.linear1(x))))
-        return x + self.proj_out(inner, style)
+        output: Tensor = x + self.proj_out(inner, style)
+        return output
 
 
 class DecoderBlock(nn.Module):
@@ -131,12 +128,11 @@ class DecoderBlock(nn.Module):
         feedforward: int,
         embedding: int,
         dropout: float,
-        attention: str,
+        over_frames: Mixing,
+        over_text: Mixing,
     ):
         super().__init__()
-        # the text has no query-axis mask, so that the official full attention is the plain one there
-        over_text = "full" if attention == "full_official" else attention
-        self.sa_block = StylisedAttention(hidden, hidden, heads, embedding, dropout, attention)
+        self.sa_block = StylisedAttention(hidden, hidden, heads, embedding, dropout, over_frames)
         self.ca_block = CrossAttention(hidden, text, heads, embedding, dropout, over_text)
         self.ffn = FeedForward(hidden, feedforward, embedding, dropout)
 
@@ -149,4 +145,5 @@ class DecoderBlock(nn.Module):
         frames_valid: Tensor | None,
     ) -> Tensor:
         x = self.sa_block(x, style, valid=frames_valid)
-        return self.ffn(self.ca_block(x, style, text, text_valid), style)
+        output: Tensor = self.ffn(self.ca_block(x, style, text, text_valid), style)
+        return output

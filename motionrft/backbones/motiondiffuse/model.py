@@ -7,23 +7,17 @@ guidance is 1. Parameter names are the official ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition, LoadReport
-from motionrft.backbones.motiondiffuse.blocks import ATTENTIONS, DecoderBlock, zero
-from motionrft.backbones.official_files import (
-    copies,
-    load_strict,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
-from motionrft.backbones.renormalised import OwnStatistics
+from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.motiondiffuse.blocks import DecoderBlock, Mixing, efficient, full, zero
+from motionrft.backbones.motiondiffuse.options import MotionDiffuseOptions
+from motionrft.backbones.motiondiffuse.released import full_masked_by_query
+from motionrft.backbones.normalisation import NetworkNormalisation
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
 from motionrft.errors import InputError
@@ -34,42 +28,12 @@ from motionrft.networks.skip_transformer import EncoderLayer
 from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
-CLIP = "clip."
-OFFICIAL_LR = 2e-4
-PREDICTIONS = ("epsilon", "sample")
-
-
-@dataclass(frozen=True)
-class MotionDiffuseOptions:
-    """The `network:` section; defaults are the official model's.
-
-    attention    see `StylisedAttention`
-    prediction   epsilon; or sample, for networks narrower than a frame: noise fills all its dimensions, so
-                 that a width below them cannot carry it, while motion lies in few
-    """
-
-    schedule: dict[str, Any]
-    latent_dim: int = 512
-    ff_size: int = 1024
-    layers: int = 8
-    heads: int = 8
-    dropout: float = 0.0
-    text_latent_dim: int = 256
-    text_ff_size: int = 2048
-    text_layers: int = 4
-    text_heads: int = 4
-    attention: str = "efficient"
-    prediction: str = "epsilon"
-    max_frames: int = 196
-
-    def __post_init__(self) -> None:
-        for name, choices in {"attention": ATTENTIONS, "prediction": PREDICTIONS}.items():
-            if getattr(self, name) not in choices:
-                raise InputError(
-                    f"unknown value {getattr(self, name)!r}",
-                    field=f"network.{name}",
-                    fix=f"choose from {', '.join(choices)}",
-                )
+# attention over frames, and over the text, where the released layers mask nothing
+ATTENTIONS: dict[str, tuple[Mixing, Mixing]] = {
+    "efficient": (efficient, efficient),
+    "full": (full, full),
+    "full_official": (full_masked_by_query, full),
+}
 
 
 @dataclass(frozen=True)
@@ -118,12 +82,12 @@ class MotionDiffuse(Backbone):
                 options.ff_size,
                 embedding,
                 options.dropout,
-                options.attention,
+                *ATTENTIONS[options.attention],
             )
             for _ in range(options.layers)
         )
         self.out = zero(nn.Linear(hidden, dim))
-        self.statistics = OwnStatistics(normaliser)
+        self.statistics = NetworkNormalisation(normaliser)
         self.forward_process = ForwardProcess(options.schedule)
         self._encoded: tuple[Any, EncodedText] | None = None
 
@@ -166,7 +130,8 @@ class MotionDiffuse(Backbone):
     def embedding(self, t: Tensor, text: EncodedText) -> Tensor:
         """t [B] -> time and text summed, [B, 4 h]."""
         sinusoid = timestep_sinusoid(t, self.options.latent_dim).to(self.joint_embed.weight.dtype)
-        return self.time_embed(sinusoid) + text.summary
+        output: Tensor = self.time_embed(sinusoid) + text.summary
+        return output
 
     def denoise(
         self, x: Tensor, t: Tensor, text: EncodedText, frames_valid: Tensor | None
@@ -176,7 +141,8 @@ class MotionDiffuse(Backbone):
         h = self.joint_embed(x) + self.sequence_embedding[: x.shape[1]]
         for block in self.temporal_decoder_blocks:
             h = block(h, style, text.tokens, text.valid, frames_valid)
-        return self.out(h)
+        output: Tensor = self.out(h)
+        return output
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         if bool(condition.drop.any()):
@@ -207,14 +173,14 @@ class MotionDiffuse(Backbone):
         return x * frame_mask(lengths, x.shape[1])[..., None]
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together."""
         del stage
         x0 = self.encode(batch, generator)
         t, eps, x = self.forward_process.draw(x0, generator)
         valid = frame_mask(batch.lengths, x0.shape[1])
-        predicted = self.denoise(x, t, self.encode_text(text), valid)
+        predicted = self.denoise(x, t, self.encode_text(condition.text), valid)
         target = eps if self.prediction == "epsilon" else x0
         return {"loss": self.masked_error(predicted, target, batch.lengths)}
 
@@ -223,34 +189,6 @@ class MotionDiffuse(Backbone):
         """Squared error a valid number of the batch."""
         valid = frame_mask(lengths, target.shape[1])
         return ((predicted - target) ** 2).mean(-1)[valid].mean()
-
-    # -- official files ----------------------------------------------------------------------------
-
-    def load_official(self, path: str | Path) -> LoadReport:
-        """`model/latest.tar`, or its `encoder` alone; `../meta/{mean,std}.npy` beside it are used.
-
-        The stored CLIP (`clip.*`) is reported (see motionrft.backbones.embedded_clip for using it).
-        """
-        content = read_checkpoint(path)
-        tensors, ignored = split_ignored(content.get("encoder", content), (CLIP,))
-        matched = load_strict(self, {**tensors, **self.statistics.kept()}, path)
-        note = self.statistics.read_beside(path)
-        return LoadReport(str(path), matched[: len(tensors)], ignored, (note,))
-
-    def export_official(self, path: str | Path, like: str | Path | None = None) -> None:
-        """The official layout {encoder, opt_encoder, ep, total_it}.
-
-        The official code loads `encoder` strictly, CLIP included: `like` names the official file whose
-        `clip.*` is carried over. The optimiser is a fresh one.
-        """
-        encoder, _ = split_ignored(copies(self), ("statistics.",))
-        if like is not None:
-            stored = read_checkpoint(like, "encoder")
-            encoder |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
-        optimiser = torch.optim.Adam(self.parameters(), lr=OFFICIAL_LR).state_dict()
-        write_checkpoint(
-            path, {"opt_encoder": optimiser, "ep": 0, "total_it": 0, "encoder": encoder}
-        )
 
 
 def _no_guidance() -> InputError:

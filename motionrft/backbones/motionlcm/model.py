@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,29 +18,18 @@ from motionrft.backbones.base import Condition
 from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.losses import pseudo_huber
 from motionrft.backbones.mld.model import MLD, part_of
-from motionrft.backbones.mld.options import LatentOptions
+from motionrft.backbones.motionlcm.options import MotionLCMOptions
+from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import boundary_scalings
 from motionrft.errors import InputError
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.options import read_options
-from motionrft.text.features import TextBatch
 from motionrft.training.ema import TargetNetwork
 
 # MotionLCM-V2's hand-picked time-steps by number of steps; 299 twice: denoised, re-noised, denoised again
 V2_TIMESTEPS = {1: [799], 2: [699, 299], 4: [699, 399, 299, 299]}
 GUIDANCE_WEIGHT = "denoiser.time_embedding.cond_proj.weight"
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """solver_steps: DDIM steps of the teacher's grid; guidance: range of w; huber: c; ema: the target's."""
-
-    solver_steps: int = 50
-    guidance: tuple[float, float] = (5.0, 15.0)
-    huber: float = 0.001
-    ema: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -52,27 +42,31 @@ class Teaching:
     teacher: LatentDenoiser
     target: TargetNetwork
 
-    def to(self, device: torch.device) -> Teaching:
-        self.teacher.to(device)
-        self.target.to(device)
-        return self
-
 
 class MotionLCM(MLD):
     """Guidance is embedded: `guided` is one pass on B, and scale 1 (`predict`) means w = 0."""
 
     stages = ("distill",)
 
-    def __init__(self, options: LatentOptions, dim: int, text_width: int, normaliser: Normaliser):
+    def __init__(
+        self, options: MotionLCMOptions, dim: int, text_width: int, normaliser: Normaliser
+    ):
         if options.guidance_width is None:
             raise InputError(
                 "missing", field="network.guidance_width", fix="a consistency model needs it"
             )
         super().__init__(options, dim, text_width, normaliser)
-        self.distillation = read_options(Distillation, options.distillation, field="network")
+        self.distillation = options.distillation
         self.unguided = replace(options.of_denoiser(), guidance_width=None)
         self.text_width = text_width
         self.teaching: Teaching | None = None
+
+    @classmethod
+    def build(
+        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
+    ) -> Self:
+        options = read_options(MotionLCMOptions, network, field="network")
+        return cls(options, dim, text["pooled"], normaliser)
 
     def new_teacher(self) -> LatentDenoiser:
         """A denoiser without guidance embedding, to be filled with a teacher's weights."""
@@ -83,11 +77,12 @@ class MotionLCM(MLD):
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
         w = torch.full((len(x),), scale - 1.0, device=x.device)
-        return self.denoiser(x, t, self.text_features(condition), w)
+        output: Tensor = self.denoiser(x, t, self.text_features(condition), w)
+        return output
 
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The teacher's VAE and denoiser, and a guidance embedding that starts at zero."""
-        teacher = self.new_teacher()
+        teacher = self.new_teacher().to(next(self.parameters()).device)
         load_into(teacher, part_of(tensors, "denoiser."), where)
         fresh = torch.zeros_like(self.denoiser.time_embedding.cond_proj.weight)
         load_into(self, {**tensors, GUIDANCE_WEIGHT: fresh}, where)
@@ -100,18 +95,18 @@ class MotionLCM(MLD):
         return None if self.teaching is None else self.teaching.target
 
     def pretrain_loss(
-        self, batch: Batch, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         if self.teaching is None:
             raise InputError(
                 "distillation without a teacher", field=stage, fix="pass its weights with --from"
             )
-        z, condition = self.latents(batch, text, generator)
+        z, condition = self.latents(batch, condition, generator)
         steps, (low, high) = self.distillation.solver_steps, self.distillation.guidance
         noise = torch.randn(z.shape, generator=generator, device=z.device)
         j = torch.randint(steps, (len(z),), generator=generator, device=z.device)
         w = low + (high - low) * torch.rand(len(z), generator=generator, device=z.device)
-        return self.distillation_loss(z, noise, j, w, condition, self.teaching.to(z.device))
+        return self.distillation_loss(z, noise, j, w, condition, self.teaching)
 
     def distillation_loss(
         self,
@@ -167,4 +162,5 @@ class MotionLCM(MLD):
         epsilon = teacher(torch.cat([x, x]), torch.cat([start, start]), self.text_features(both))
         conditional, unconditional = epsilon.chunk(2)
         guided = conditional + w[:, None, None] * (conditional - unconditional)
-        return self.forward_process(self.clean(x, guided, start), end, guided)
+        output: Tensor = self.forward_process(self.clean(x, guided, start), end, guided)
+        return output

@@ -1,9 +1,9 @@
 """Where motions come from. Drop-in: `motionrft/corpus/kinds/<kind>.py` (or a package) defines `CORPUS`,
 
-    CORPUS(settings, where, skipped) -> iterator of Clip
+    CORPUS(settings, where, report) -> iterator of Clip
 
-with the `corpus:` section of the configuration, the name of the file it came from (for messages), and a
-list to which it appends one line for whatever it leaves out. Its keys are described and checked by
+with the `corpus:` section of the configuration, the name of the file it came from (for messages), and the
+`corpus.report.Report` that hears of whatever is left out or unusual. Its keys are described and checked by
 `workflow/schemas/corpus-<kind>.schema.yaml`. Optional in the module:
 
     FPS                     frames a second of its clips (default 20)
@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 from motionrft.errors import InputError
 
 if TYPE_CHECKING:
+    from motionrft.corpus.report import Report
     from motionrft.corpus.store import Clip
 
-Source = Callable[[dict[str, Any], str, list[str]], "Iterator[Clip]"]
+Source = Callable[[dict[str, Any], str, "Report"], "Iterator[Clip]"]
 
 
 def names() -> list[str]:

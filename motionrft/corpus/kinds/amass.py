@@ -12,32 +12,45 @@ male/model.npz, female/model.npz), humanml3d_dir (index.csv, texts, split files)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
-from motionrft.corpus.kinds.humanml3d import LAYOUT
-from motionrft.corpus.official.reader import (
+from motionrft.contents import read_array, read_arrays
+from motionrft.corpus.official.extract import extracted_clips, with_mirrored
+from motionrft.corpus.official.index import Segment, by_source, read_index
+from motionrft.corpus.official.layout import (
+    HUMANML3D_LAYOUT,
     OFFICIAL_FPS,
-    Report,
-    captions_of,
-    clips_of,
-    read_array,
-    read_split,
+    SPLIT_FILES,
+    TEXTS,
     root_of,
 )
-from motionrft.corpus.store import SPLITS, Clip
+from motionrft.corpus.official.reader import read_frames, read_splits
+from motionrft.corpus.official.texts import Texts
+from motionrft.corpus.report import Report
+from motionrft.corpus.store import Clip
 from motionrft.errors import InputError
-from motionrft.motion.kinematic import process
-from motionrft.motion.skeleton import SMPL_22, mirror
+from motionrft.motion.skeleton import SMPL_22
 from motionrft.progress import progress
 
 FPS = OFFICIAL_FPS
 JOINTS = 52  # of SMPL+H: the body's 22 and both hands
+# the names that later releases of AMASS give to subsets of index.csv
+RENAMED = {
+    "BioMotionLab_NTroje": "BMLrub",
+    "DFaust_67": "DFaust",
+    "MPI_HDM05": "HDM05",
+    "MPI_Limits": "PosePrior",
+    "MPI_mosh": "MoSh",
+    "SSM_synced": "SSM",
+    "TCD_handMocap": "TCDHands",
+    "Transitions_mocap": "Transitions",
+}
+KEYS = ("poses", "trans", "betas", "gender", "mocap_framerate")
+RATE_OF_SMPLX = "mocap_frame_rate"  # as the SMPL-X release calls it
 FRAMES = 256  # of a motion at once: the skinning of 6,890 vertices takes 1 MB a frame
 # frames cut from the start of every motion of a subset (a T-pose, a count-in)
 PREFIX = {
@@ -48,61 +61,12 @@ PREFIX = {
     "Transitions_mocap": 10,
 }
 PREMADE = "humanact12"
-COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
 OWNERS = {
     "amass_dir": "https://amass.is.tue.mpg.de (SMPL+H G files; HumanAct12 joints: pose_data/humanact12.zip of HumanML3D)",
     "body_models_dir": "https://mano.is.tue.mpg.de (Extended SMPL+H model)",
 }
 # (poses [T, 156] axis-angle, translations [T, 3], betas [10], male or female) -> joints [T, 52, 3], metres
 BodyModel = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One row of index.csv: frames begin to end of a source, after the subset's prefix is cut."""
-
-    source: str
-    begin: int
-    end: int
-    name: str
-
-    @property
-    def subset(self) -> str:
-        return Path(self.source).parts[0]
-
-
-def read_index(path: Path) -> list[Segment]:
-    """index.csv, its sources relative to the data folder (`pose_data/KIT/3/x_poses.npy` becomes `KIT/3/x_poses`)."""
-    try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"not a table ({error})", where=path, fix="copy the official file"
-        ) from None
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise InputError(
-            f"no column {missing[0]!r}", where=path, field=missing[0], fix="copy the official file"
-        )
-    segments = []
-    for row, (source, begin, end, name) in enumerate(
-        zip(*(table[column] for column in COLUMNS), strict=True), start=2
-    ):
-        parts = Path(str(source)).with_suffix("").parts
-        if (
-            "pose_data" not in parts
-            or not str(begin).lstrip("-").isdigit()
-            or not str(end).lstrip("-").isdigit()
-        ):
-            raise InputError(
-                f"{source!r}, {begin!r}, {end!r}",
-                where=f"{path}:{row}",
-                field="source_path",
-                fix="copy the official file",
-            )
-        inside = Path(*parts[parts.index("pose_data") + 1 :])
-        segments.append(Segment(str(inside), int(begin), int(end), Path(str(name)).stem))
-    return segments
 
 
 def smplh(folder: Path) -> BodyModel:
@@ -148,50 +112,52 @@ def smplh(folder: Path) -> BodyModel:
     return joints
 
 
+def source_file(folder: Path, segment: Segment) -> Path:
+    """The segment's file under the names that index.csv and later releases give its subset, and their endings."""
+    subset, _, rest = segment.source.partition("/")
+    subsets = [subset, *([RENAMED[subset]] if subset in RENAMED else [])]
+    sources = [f"{name}/{rest}" for name in subsets]
+    sources += [source.removesuffix("_poses") + "_stageii" for source in sources]
+    paths = [folder / f"{source}.npz" for source in sources]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
 def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
     """[T, 52 or 24 or 22, 3]: the whole source at about 20 fps, Y up and not yet turned right-handed."""
     if segment.subset == PREMADE:
         path = folder / f"{segment.source}.npy"
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        array = read_array(path, "complete amass_dir")
+        return read_frames(path, array.shape[1:])
+    path = source_file(folder, segment)
+    data = read_arrays(path, {*KEYS, RATE_OF_SMPLX}, "complete amass_dir")
+    if RATE_OF_SMPLX in data:
+        data.setdefault("mocap_framerate", data[RATE_OF_SMPLX])
+    for key in KEYS:
+        if key not in data:
             raise InputError(
-                f"missing or broken ({error})", where=path, fix="complete amass_dir"
-            ) from None
-        return read_array(path, array.shape[1:])
-    path = folder / f"{segment.source}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {
-                key: file[key] for key in ("poses", "trans", "betas", "gender", "mocap_framerate")
-            }
-    except KeyError as error:
-        raise InputError(
-            f"no {error}",
-            where=path,
-            field=str(error).split("'")[1],
-            fix="this file cannot be used",
-        ) from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"missing or broken ({error})", where=path, fix="complete amass_dir"
-        ) from None
+                f"no {key!r}",
+                where=path,
+                field=key,
+                fix="use the SMPL+H G files",
+            )
     if data["poses"].ndim != 2 or data["poses"].shape[1] != 156:
+        kind = "an SMPL-X file: " if data["poses"].shape[1:] == (165,) else ""
         raise InputError(
-            f"poses of shape {data['poses'].shape}, expected (frames, 156)",
+            f"{kind}poses of shape {data['poses'].shape}, expected (frames, 156)",
             where=path,
             field="poses",
             fix="use the SMPL+H G files",
         )
-    stride = int(float(data["mocap_framerate"]) / FPS)
-    if stride < 1:
+    rate = np.asarray(data["mocap_framerate"]).ravel()
+    if rate.size != 1 or rate.dtype.kind not in "fiu" or not FPS <= float(rate[0]) < 1e4:
         raise InputError(
-            f"{data['mocap_framerate']} frames a second",
+            f"{', '.join(map(str, rate))} frames a second",
             where=path,
             field="mocap_framerate",
             fix="this file cannot be used",
         )
-    gender = data["gender"].item()
+    stride = int(float(rate[0]) / FPS)
+    gender = data["gender"].ravel()[0]
     gender = gender.decode() if isinstance(gender, bytes) else str(gender)
     joints = body(
         data["poses"][::stride],
@@ -211,61 +177,32 @@ def cut(source: np.ndarray, segment: Segment) -> np.ndarray:
 
 
 def motions(
-    folder: Path, segments: list[Segment], body: BodyModel, report: Report
+    folder: Path, sources: dict[str, list[Segment]], body: BodyModel, report: Report
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name, joints [T, 22, 3]) of every segment and of its mirror image; a source is read once."""
-    by_source: dict[str, list[Segment]] = {}
-    for segment in segments:
-        by_source.setdefault(segment.source, []).append(segment)
-    for segments_of in progress(by_source.values(), total=len(by_source), label="amass"):
+    for segments in progress(sources.values(), total=len(sources), label="amass"):
         try:
-            source = read_source(folder, segments_of[0], body)
+            source = read_source(folder, segments[0], body)
         except InputError as error:
             report.broken(error)
             continue
-        for segment in segments_of:
+        for segment in segments:
             joints = cut(source, segment)[:, : len(SMPL_22)].astype(np.float32)
-            yield segment.name, joints
-            yield f"M{segment.name}", mirror(torch.from_numpy(joints)).numpy()
+            yield from with_mirrored(segment.name, joints)
 
 
-def build(settings: dict[str, Any], skipped: list[str], body: BodyModel) -> Iterator[Clip]:
+def build(settings: dict[str, Any], report: Report, body: BodyModel) -> Iterator[Clip]:
     """Clips through any body model, in the order of their sources."""
+    official = root_of(settings, HUMANML3D_LAYOUT, ("index.csv", TEXTS, *SPLIT_FILES))
+    split_of = read_splits(official, report)
+    sources = by_source(read_index(official / "index.csv"), split_of)
     amass = Path(settings["amass_dir"]).expanduser()
-    official = root_of(
-        settings, LAYOUT, ("index.csv", "texts", *(f"{split}.txt" for split in SPLITS))
+    yield from extracted_clips(
+        motions(amass, sources, body, report), split_of, Texts(official), settings["compat"], report
     )
-    split_of = {name: split for split in SPLITS for name in read_split(official, split)}
-    segments = [
-        one
-        for one in read_index(official / "index.csv")
-        if {one.name, f"M{one.name}"} & set(split_of)
-    ]
-    report = Report(skipped, settings["on_error"] == "fail")
-    for name, joints in motions(amass, segments, body, report):
-        if name not in split_of:
-            continue
-        if len(joints) < 2:
-            report.left_out("too short", f"{name}: {len(joints)} frames")
-            continue
-        features, _ = process(
-            torch.from_numpy(joints)[None], torch.tensor([len(joints)]), compat=settings["compat"]
-        )
-        if not bool(features.isfinite().all()):
-            report.left_out("NaN", f"{name}: undefined features")
-            continue
-        try:
-            captions = captions_of(official / "texts" / f"{name}.txt", report)
-        except InputError as error:
-            report.broken(error)
-            continue
-        yield from clips_of(
-            name, features[0].numpy(), captions, split_of[name], LAYOUT, OFFICIAL_FPS, report
-        )
-    report.summary()
 
 
-def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
+def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802
     """Needs the licensed files; what is missing, who gives it and where it goes is one message."""
     needed = {"amass_dir": ("",), "body_models_dir": ("male/model.npz", "female/model.npz")}
     for key, files in needed.items():
@@ -278,4 +215,4 @@ def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator
                     field=f"corpus.{key}",
                     fix=f"get it from {OWNERS[key]} and put it there, or name its folder in {where}",
                 )
-    return build(settings, skipped, smplh(Path(settings["body_models_dir"]).expanduser()))
+    return build(settings, report, smplh(Path(settings["body_models_dir"]).expanduser()))

@@ -10,96 +10,31 @@ the length limits, clips with NaN, broken caption lines, missing files.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from motionrft.corpus.captions import Caption, read_captions
+from motionrft.contents import read_array, read_statistics, read_text
+from motionrft.corpus.captions import Caption
+from motionrft.corpus.official.layout import OFFICIAL_FPS, SPLIT_FILES, TEXTS, Layout, root_of
+from motionrft.corpus.official.texts import Texts
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import SPLITS, Clip
 from motionrft.errors import InputError
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.recovery import joints_from_positions
-from motionrft.motion.skeleton import Skeleton, measure_lengths
+from motionrft.motion.skeleton import measure_lengths
 from motionrft.progress import progress
 
-LOG = logging.getLogger(__name__)
-OFFICIAL_FPS = 20.0  # what the official code multiplies seconds by, also on KIT-ML's 12.5 fps
 AGREEMENT = 1e-3  # metres: new_joints against the joints that new_joint_vecs describe
 
 
-@dataclass(frozen=True)
-class Layout:
-    """kind and the configuration key that names the folder; kept clips have least <= frames < limit."""
-
-    kind: str
-    skeleton: Skeleton
-    least: int
-    limit: int
-    owner: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}_dir"
-
-    @property
-    def dim(self) -> int:
-        return 12 * len(self.skeleton) - 1
-
-
-class Report:
-    """What is left out: appended to `skipped`, logged in summary; or fatal at the first, as configured."""
-
-    def __init__(self, skipped: list[str], fatal: bool):
-        self.skipped, self.fatal, self.counts = skipped, fatal, dict[str, int]()
-
-    def broken(self, error: InputError) -> None:
-        if self.fatal:
-            raise error
-        self.left_out("broken", str(error))
-
-    def left_out(self, reason: str, line: str) -> None:
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        self.skipped.append(line)
-
-    def summary(self) -> None:
-        for reason, count in sorted(self.counts.items()):
-            LOG.warning("%s: %d, listed under `skipped` in corpus.json", reason, count)
-
-
-def root_of(settings: dict[str, Any], layout: Layout, needed: tuple[str, ...]) -> Path:
-    """The data folder, or one clear message about what is missing, who gives it and where it goes."""
-    folder = Path(settings[layout.key]).expanduser()
-    missing = [name for name in needed if not (folder / name).exists()]
-    if missing:
-        raise InputError(
-            f"{', '.join(missing)} not found; the licence of the data forbids to ship them",
-            where=folder,
-            field=f"corpus.{layout.key}",
-            fix=f"get them from {layout.owner} and put them there, or name their folder: "
-            f"--config {layout.key}=/path",
-        )
-    return folder
-
-
-def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def read_frames(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """[T, *shape] float32 of an .npy file, refusing anything else by name."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(
-            "no such file",
-            where=path,
-            fix="complete the folder, or take the name out of the split file",
-        ) from None
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(
-            f"not a readable .npy file ({error})", where=path, fix="copy it again"
-        ) from None
+    array = read_array(path, "copy it again, or take its name out of the split file")
     if array.ndim != 1 + len(shape) or array.shape[1:] != shape:
         raise InputError(
             f"shape {array.shape}, expected (frames, {', '.join(map(str, shape))})",
@@ -110,14 +45,25 @@ def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def read_split(folder: Path, split: str) -> list[str]:
-    path = folder / f"{split}.txt"
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        raise InputError(
-            "no such file", where=path, field="split", fix="copy the official split files"
-        ) from None
+def read_splits(folder: Path, report: Report) -> dict[str, str]:
+    """{clip: its split} of train.txt, val.txt and test.txt, in their order; a name listed twice counts once."""
+    split_of: dict[str, str] = {}
+    for split in SPLITS:
+        path = folder / f"{split}.txt"
+        text = read_text(path, "split", "copy the official split files")
+        for line, words in enumerate(map(str.split, text.split("\n")), start=1):
+            for name in words:
+                if name in split_of:
+                    report.broken(
+                        InputError(
+                            f"{name} stands in {split_of[name]}.txt already",
+                            where=f"{path}:{line}",
+                            field="split",
+                            fix="list every clip once",
+                        )
+                    )
+                split_of.setdefault(name, split)
+    return split_of
 
 
 def letters(number: int) -> str:
@@ -188,27 +134,18 @@ def _clip(
     )
 
 
-def captions_of(path: Path, report: Report) -> list[Caption]:
-    captions, broken = read_captions(path)
-    for error in broken:
-        report.broken(error)
-    return captions
-
-
-def read_official(settings: dict[str, Any], layout: Layout, skipped: list[str]) -> Iterator[Clip]:
+def read_official(settings: dict[str, Any], layout: Layout, report: Report) -> Iterator[Clip]:
     """Every kept clip of the three splits.
 
     `compat: corrected` leaves the features to be extracted again from the joints, which are those that the
     official features describe: headings that a sign flip has lost in the release stay lost.
     """
-    folder = root_of(
-        settings, layout, ("new_joint_vecs", "texts", *(f"{split}.txt" for split in SPLITS))
-    )
-    report = Report(skipped, settings["on_error"] == "fail")
+    folder = root_of(settings, layout, ("new_joint_vecs", TEXTS, *SPLIT_FILES))
+    texts = Texts(folder)
     official = settings["compat"] == HUMANML3D
     rate = OFFICIAL_FPS if official else layout.skeleton.fps
-    names = [(name, split) for split in SPLITS for name in read_split(folder, split)]
-    for name, split in progress(names, total=len(names), label=layout.kind):
+    split_of = read_splits(folder, report)
+    for name, split in progress(split_of.items(), total=len(split_of), label=layout.kind):
         try:
             features = _features(folder, name, layout)
         except InputError as error:
@@ -218,7 +155,7 @@ def read_official(settings: dict[str, Any], layout: Layout, skipped: list[str]) 
             report.left_out("NaN", f"{name}: NaN in new_joint_vecs")
             continue
         try:
-            captions = captions_of(folder / "texts" / f"{name}.txt", report)
+            captions = texts(name, report)
         except InputError as error:
             report.broken(error)
             continue
@@ -226,17 +163,16 @@ def read_official(settings: dict[str, Any], layout: Layout, skipped: list[str]) 
             if not official:
                 clip.features = None
             yield clip
-    report.summary()
 
 
 def _features(folder: Path, name: str, layout: Layout) -> np.ndarray | None:
     """[T, dim], or None where they are not finite."""
-    features = read_array(folder / "new_joint_vecs" / f"{name}.npy", (layout.dim,))
+    features = read_frames(folder / "new_joint_vecs" / f"{name}.npy", (layout.dim,))
     if not np.isfinite(features).all():
         return None
     path = folder / "new_joints" / f"{name}.npy"
     if path.exists():
-        joints = read_array(path, (len(layout.skeleton), 3))
+        joints = read_frames(path, (len(layout.skeleton), 3))
         described = joints_from_positions(torch.from_numpy(features)[None], len(layout.skeleton))[
             0
         ].numpy()
@@ -264,19 +200,11 @@ def official_facts(settings: dict[str, Any], layout: Layout) -> dict[str, Any]:
             raise InputError(
                 "no .npy file", where=folder / "new_joint_vecs", fix="complete the folder"
             )
-        features = torch.from_numpy(read_array(first, (layout.dim,)))[None, :1]
+        features = torch.from_numpy(read_frames(first, (layout.dim,)))[None, :1]
         joints = joints_from_positions(features, len(layout.skeleton))[0, 0]
         known["bone_lengths"] = measure_lengths(joints, layout.skeleton).tolist()
     if settings["compat"] == HUMANML3D:
-        mean, std = (
-            np.load(folder / f"{name}.npy", allow_pickle=False).ravel() for name in ("Mean", "Std")
-        )
-        for name, values in (("Mean.npy", mean), ("Std.npy", std)):
-            if values.shape != (layout.dim,) or not np.isfinite(values).all():
-                raise InputError(
-                    f"{values.size} numbers, expected {layout.dim} finite ones",
-                    where=folder / name,
-                    fix="copy the official file",
-                )
+        mean = read_statistics(folder / "Mean.npy", layout.dim)
+        std = read_statistics(folder / "Std.npy", layout.dim, deviation=True)
         known["statistics"] = {"kinematic": {"mean": mean.tolist(), "std": std.tolist()}}
     return known

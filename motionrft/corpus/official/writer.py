@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from motionrft.corpus.captions import Caption, plain_tokens
-from motionrft.corpus.features import blocks
+from motionrft.corpus.features import FLOOR, blocks
 from motionrft.corpus.store import SPLITS, Clip
 from motionrft.files import atomic
 from motionrft.motion.compat import HUMANML3D
 from motionrft.motion.kinematic import process
 from motionrft.motion.recovery import joints_from_positions
+from motionrft.motion.representation import KINEMATIC
 from motionrft.motion.skeleton import SMPL_22, Skeleton
 
 
@@ -80,6 +81,6 @@ def write_official(
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0))
     for block in blocks(len(skeleton)):
-        std[block] = std[block].mean()
+        std[block] = max(std[block].mean(), FLOOR[KINEMATIC])
     np.save(folder / "Mean.npy", mean.astype(np.float32))
     np.save(folder / "Std.npy", std.astype(np.float32))

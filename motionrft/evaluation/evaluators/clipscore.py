@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from motionrft.checkpoints import load_into
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluators.motionclip import MotionCLIP, clip_score
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.official import read_pth
 

@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from motionrft.checkpoints import load_into
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluators.embedding import Evaluator
 from motionrft.evaluation.evaluators.spm import SPM
 from motionrft.evaluation.evaluators.t2m import UNIT, MotionEncoder, MovementEncoder, TextEncoder
-from motionrft.files import load_into, read_tensors, write_tensors
+from motionrft.files import read_tensors, write_tensors
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.network import NetworkSettings
 from motionrft.text.features import TextCache

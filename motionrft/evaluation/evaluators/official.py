@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
-from motionrft.checkpoints import read_foreign
+from motionrft import checkpoints
+from motionrft.checkpoints import LoadReport, load_into, require_tensors
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
 from motionrft.evaluation.words import POS, WordTable
@@ -28,12 +28,7 @@ WHERE_FROM = "text_mot_match/model/finest.tar of the text-to-motion release"
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """The checkpoint's dictionary (tensors and numbers only)."""
-    state = read_foreign(
-        path,
-        absent=f"get {WHERE_FROM}",
-        unreadable="not a readable checkpoint",
-        fix=f"get {WHERE_FROM} again",
-    )
+    state = checkpoints.read_checkpoint(path, source=WHERE_FROM)
     missing = [name for name in NETWORKS if name not in state]
     if missing:
         raise InputError("no such part", where=path, field=missing[0], fix=f"use {WHERE_FROM}")
@@ -78,15 +73,9 @@ def load_official(
 ) -> tuple[TextMotionMatch, dict[str, Any], LoadReport]:
     """The evaluator in eval mode, its `build` arguments, and what was read. Any mismatch is an error."""
     state = read_checkpoint(checkpoint)
-    for name, keys in SHAPES.items():
-        for key in keys:
-            if key not in state[name]:
-                raise InputError(
-                    "tensor missing",
-                    where=checkpoint,
-                    field=f"{name}.{key}",
-                    fix=f"use {WHERE_FROM}",
-                )
+    flat = {f"{name}.{key}" for name in NETWORKS for key in state[name]}
+    needed = [f"{name}.{key}" for name, keys in SHAPES.items() for key in keys]
+    require_tensors(flat, needed, checkpoint, WHERE_FROM)
     widths, inputs, word = widths_of(state)
     build = {"widths": vars(widths), "word": word, "pos": len(POS), "channels": channels}
     evaluator = TextMotionMatch(widths, normaliser, word=word, pos=len(POS), channels=channels)
@@ -100,20 +89,7 @@ def load_official(
         )
     matched = []
     for name in NETWORKS:
-        network = getattr(evaluator, name)
-        own = network.state_dict()
-        wrong = sorted(set(own) ^ set(state[name])) or [
-            key for key in own if own[key].shape != state[name][key].shape
-        ]
-        if wrong:
-            raise InputError(
-                "tensor missing, unexpected or of another shape",
-                where=checkpoint,
-                field=f"{name}.{wrong[0]}",
-                fix=f"use {WHERE_FROM}",
-            )
-        network.load_state_dict(state[name])
-        matched += [f"{name}.{key}" for key in own]
+        matched += load_into(getattr(evaluator, name), state[name], checkpoint, f"{name}.")
     ignored = sorted(key for key in state if key not in NETWORKS)
     return evaluator.eval(), build, LoadReport(str(checkpoint), matched, ignored)
 

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionrft.backbones.base import LoadReport
+from motionrft.checkpoints import LoadReport, load_into
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluators.embedding import Evaluator
-from motionrft.files import load_into
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import ROTATION
 from motionrft.networks.masks import frame_mask

@@ -50,7 +50,8 @@ def jacobian_vector(function: Callable[[Tensor], Tensor], x: Tensor, u: Tensor) 
 
 def rows_norm(x: Tensor) -> Tensor:
     """Euclidean norm of each row [B]."""
-    return torch.linalg.vector_norm(x.flatten(1), dim=1)
+    norms: Tensor = x.flatten(1).norm(dim=1)
+    return norms
 
 
 def unit(x: Tensor) -> Tensor:
@@ -127,7 +128,7 @@ def gradient_norms(
         note(i, "product_over_sqrt_d", ratio / dimension ** (after / 2))
         note(i, "product_over_d", ratio / float(dimension) ** after)
         direct[i] = _parameter_gradient(
-            sampler, i, condition, step.x, float(sampler.table.B[i]) * adjoint, parameters
+            sampler, i, condition, step.x, sampler.table[i].B * adjoint, parameters
         )
         note(i, "direct", direct[i].norm())
         single, spectral = jacobian_norms(sampler, i, condition, step.x, probes, generator)
@@ -141,9 +142,9 @@ def gradient_norms(
         random_unit = vector_jacobian(function, step.x, random_unit)
     chain = torch.stack(direct).sum(0)
     for step in steps:
-        i, table = step.i, sampler.table
-        for name, factor, z in (("x0", table.Q[i], step.clean), ("next", table.B[i], step.next)):
-            v = float(factor) * reward_gradient(z)
+        i, row = step.i, sampler.table[step.i]
+        for name, factor, z in (("x0", row.Q, step.clean), ("next", row.B, step.next)):
+            v = factor * reward_gradient(z)
             alone = _parameter_gradient(sampler, i, condition, step.x, v, parameters)
             note(i, f"easytune_{name}", alone.norm())
             note(i, f"cosine_{name}", F.cosine_similarity(alone, chain, dim=0))

@@ -32,7 +32,7 @@ class _LoggedSampler(MeteredSampler):
 
     def __init__(self, sampler: MeteredSampler, log: _Log):
         super().__init__(
-            sampler.backbone, sampler.table, sampler.guidance, sampler.meter, sampler.precision
+            sampler.denoiser, sampler.table, sampler.guidance, sampler.meter, sampler.precision
         )
         self.log, self.phase = log, "denoise"
 

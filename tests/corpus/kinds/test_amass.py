@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from motionrft.corpus.kinds import amass
+from motionrft.corpus.official.index import by_source, read_index
+from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22, mirror
 from tests.corpus.synthetic_bodies import motion
@@ -84,12 +86,12 @@ def captures(home: Path) -> dict[str, np.ndarray]:
 
 
 def read(home: Path, **changes: str):
-    skipped: list[str] = []
     chosen = settings(home, **changes)
-    segments = amass.read_index(home / "index.csv")
-    report = amass.Report(skipped, chosen["on_error"] == "fail")
-    found = dict(amass.motions(Path(chosen["amass_dir"]), segments, body, report))
-    return found, list(amass.build(chosen, skipped, body)), skipped
+    segments = read_index(home / "index.csv")
+    sources = by_source(segments, {segment.name for segment in segments})
+    report = Report(chosen["on_error"] == "fail")
+    found = dict(amass.motions(Path(chosen["amass_dir"]), sources, body, report))
+    return found, list(amass.build(chosen, report, body)), report.skipped
 
 
 def test_segments_follow_the_official_preparation(home: Path, captures: dict[str, np.ndarray]):
@@ -131,6 +133,10 @@ def test_clips_have_captions_splits_and_one_frame_less(home: Path, captures: dic
     [
         ({"mocap_framerate": None}, "mocap_framerate"),
         ({"mocap_framerate": np.array(10.0)}, "10.0 frames a second"),
+        ({"mocap_framerate": np.array(np.nan)}, "nan frames a second"),
+        ({"mocap_framerate": np.array([120.0, 60.0])}, "120.0, 60.0 frames a second"),
+        ({"mocap_framerate": np.array("fast")}, "fast frames a second"),
+        ({"poses": np.zeros((9, 165))}, r"an SMPL-X file: .*\(9, 165\)"),
         ({"poses": np.zeros((9, 72))}, r"\(9, 72\), expected \(frames, 156\)"),
     ],
 )
@@ -144,28 +150,50 @@ def test_captures_that_cannot_be_used_are_named(home: Path, captures, changes, m
     assert any("kick_poses.npz" in line for line in skipped)
 
 
+def test_later_releases_name_files_and_keys_otherwise(home: Path, captures):
+    wanted, *_ = read(home)
+    folder = home.parent / "amass"
+    (folder / "MPI_HDM05").rename(folder / "HDM05")
+    path = folder / "KIT" / "3" / "kick_poses.npz"
+    data = dict(np.load(path))
+    data["mocap_frame_rate"] = data.pop("mocap_framerate")
+    np.savez(folder / "KIT" / "3" / "kick_stageii.npz", **data)
+    path.unlink()
+    joints, *_ = read(home)
+    assert list(joints) == list(wanted)
+    for name in wanted:
+        np.testing.assert_array_equal(joints[name], wanted[name])
+
+
+def test_a_capture_that_is_a_pointer_is_called_one(home: Path, captures):
+    path = home.parent / "amass" / "KIT" / "3" / "kick_poses.npz"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match=r"kick_poses\.npz: a Git LFS pointer"):
+        read(home)
+
+
 def test_a_missing_capture_is_named(home: Path, captures):
     (home.parent / "amass" / "MPI_HDM05" / "dg" / "walk_poses.npz").unlink()
-    with pytest.raises(InputError, match=r"walk_poses\.npz.*missing"):
+    with pytest.raises(InputError, match=r"walk_poses\.npz.*no such file"):
         read(home)
 
 
 def test_a_broken_index_is_named(home: Path):
     (home / "index.csv").write_text("source,start_frame,end_frame,new_name\n")
     with pytest.raises(InputError, match=r"index\.csv.*source_path"):
-        amass.read_index(home / "index.csv")
+        read_index(home / "index.csv")
     (home / "index.csv").write_text(
         "source_path,start_frame,end_frame,new_name\n./pose_data/KIT/x.npy,a,5,0.npy\n"
     )
     with pytest.raises(InputError, match=r"index\.csv:2"):
-        amass.read_index(home / "index.csv")
+        read_index(home / "index.csv")
 
 
 def test_licensed_files_that_are_missing_are_one_clear_message(home: Path):
     with pytest.raises(InputError, match=r"amass_dir.*licence.*amass\.is\.tue\.mpg\.de"):
-        amass.CORPUS(settings(home), "config.yaml", [])
+        amass.CORPUS(settings(home), "config.yaml", Report())
     (home.parent / "amass").mkdir()
     with pytest.raises(
         InputError, match=r"body_models_dir.*male/model\.npz.*mano\.is\.tue\.mpg\.de"
     ):
-        amass.CORPUS(settings(home), "config.yaml", [])
+        amass.CORPUS(settings(home), "config.yaml", Report())

@@ -5,137 +5,17 @@ import csv
 import numpy as np
 import pytest
 
-from motionrft.configuration import ROOT
-from motionrft.corpus.kinds.bvh import (
-    CORPUS,
-    JOINTS,
-    MIRROR,
-    mirrored,
-    mirrored_caption,
-    read_captions,
-    read_joint_map,
-    split_of,
-    to_joints,
-)
-from motionrft.corpus.kinds.bvh.file import read_bvh
+from motionrft.corpus.bvh.body import JOINTS
+from motionrft.corpus.kinds.bvh import CORPUS
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Corpus, write_corpus
 from motionrft.errors import InputError
-
-ARM = """HIERARCHY
-ROOT Base
-{
-  OFFSET 0 0 0
-  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
-  JOINT Elbow
-  {
-    OFFSET 2 0 0
-    CHANNELS 3 Zrotation Xrotation Yrotation
-    JOINT Hand
-    {
-      OFFSET 3 0 0
-      CHANNELS 3 Zrotation Xrotation Yrotation
-      End Site
-      {
-        OFFSET 1 0 0
-      }
-    }
-  }
-}
-MOTION
-Frames: 3
-Frame Time: 0.05
-0 1 0 0 0 0 0 0 0 0 0 0
-0 1 0 90 0 0 0 0 0 0 0 0
-5 1 0 90 0 0 0 0 90 0 0 0
-"""
+from tests.corpus.bvh_texts import person
 
 
 def write(path, text):
     path.write_text(text)
     return path
-
-
-def test_forward_kinematics_by_hand(tmp_path):
-    motion = read_bvh(write(tmp_path / "arm.bvh", ARM))
-    assert motion.names == ["Base", "Elbow", "Hand"]
-    assert motion.fps == pytest.approx(20)
-    expected = [
-        [[0, 1, 0], [2, 1, 0], [5, 1, 0]],
-        [[0, 1, 0], [0, 3, 0], [0, 6, 0]],  # 90 degrees about z takes x to y
-        [[5, 1, 0], [5, 3, 0], [5, 3, -3]],  # then 90 about the elbow's own y takes x to -z
-    ]
-    np.testing.assert_allclose(motion.positions(), expected, atol=1e-12)
-
-
-def test_resampling_keeps_bones_rigid_and_known_moments(tmp_path):
-    motion = read_bvh(write(tmp_path / "arm.bvh", ARM))
-    fine = motion.resampled(40)
-    assert len(fine.translation) == 5
-    np.testing.assert_allclose(fine.positions()[::2], motion.positions(), atol=1e-9)
-    halfway = fine.positions()[1]
-    np.testing.assert_allclose(halfway[1], [2**0.5, 1 + 2**0.5, 0], atol=1e-9)
-    np.testing.assert_allclose(np.linalg.norm(halfway[2] - halfway[1]), 3, atol=1e-9)
-
-
-def person(frames=60):
-    """A BVH text with a joint for every SMPL joint, standing and walking along +X of the file."""
-    tree = {
-        "pelvis": ["left_hip", "right_hip", "spine1"],
-        "left_hip": ["left_knee"],
-        "right_hip": ["right_knee"],
-        "left_knee": ["left_ankle"],
-        "right_knee": ["right_ankle"],
-        "left_ankle": ["left_foot"],
-        "right_ankle": ["right_foot"],
-        "spine1": ["spine2"],
-        "spine2": ["spine3"],
-        "spine3": ["neck", "left_collar", "right_collar"],
-        "neck": ["head"],
-        "left_collar": ["left_shoulder"],
-        "right_collar": ["right_shoulder"],
-        "left_shoulder": ["left_elbow"],
-        "right_shoulder": ["right_elbow"],
-        "left_elbow": ["left_wrist"],
-        "right_elbow": ["right_wrist"],
-    }
-    sides = {"left": 1, "right": -1}
-
-    def offset(name):
-        side = sides.get(name.split("_")[0], 0)
-        if "hip" in name:
-            return 10 * side, -5, 0
-        if "knee" in name or "ankle" in name:
-            return 0, -40, 0
-        if "foot" in name:
-            return 0, -6, 12
-        if any(part in name for part in ("collar", "shoulder")):
-            return 10 * side, 5, 0
-        if "elbow" in name or "wrist" in name:
-            return 25 * side, 0, 0
-        return 0, 15, 0
-
-    lines = ["HIERARCHY"]
-
-    def joint(name, depth):
-        lines.append(f"{'ROOT' if depth == 0 else 'JOINT'} {name}")
-        x, y, z = (0, 0, 0) if depth == 0 else offset(name)
-        channels = "6 Xposition Yposition Zposition" if depth == 0 else "3"
-        lines.extend(
-            ["{", f"OFFSET {x} {y} {z}", f"CHANNELS {channels} Zrotation Xrotation Yrotation"]
-        )
-        for child in tree.get(name, []):
-            joint(child, depth + 1)
-        if name not in tree:
-            lines.extend(["End Site", "{", "OFFSET 0 1 0", "}"])
-        lines.append("}")
-
-    joint("pelvis", 0)
-    lines += ["MOTION", f"Frames: {frames}", "Frame Time: 0.0333333"]
-    rest = " ".join(["0"] * 3 * 21)
-    lines += [
-        f"{3 * t} 97 0 0 0 90 {rest}" for t in range(frames)
-    ]  # turned 90 degrees about y: faces +X
-    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture
@@ -162,13 +42,12 @@ def settings(folder, **change):
         "mirror": True,
         "splits": {"train": 0.5, "val": 0.25, "test": 0.25},
         "seed": 0,
-        "on_error": "fail",
         **change,
     }
 
 
 def test_folder_to_store(folder, tmp_path):
-    write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", []), {})
+    write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", Report(fatal=True)), {})
     corpus = Corpus(tmp_path / "out")
     assert len(corpus.clips) == 16
     joints = corpus.joints(0)
@@ -186,29 +65,12 @@ def test_folder_to_store(folder, tmp_path):
     )  # mirrored twins share their split
 
 
-def test_mirroring_twice_is_the_identity():
-    joints = np.random.default_rng(0).normal(size=(3, 22, 3))
-    np.testing.assert_array_equal(mirrored(mirrored(joints)), joints)
-    assert [MIRROR[MIRROR[index]] for index in range(22)] == list(range(22))
-    assert mirrored_caption("LEFT, Left and right; leftover") == "RIGHT, Right and left; leftover"
-
-
-def test_shipped_joint_map_is_complete():
-    assert set(read_joint_map("bandai-namco")) == set(JOINTS)
-    assert (ROOT / "config/skeletons/bandai-namco.yaml").exists()
-
-
-def test_splits_are_seeded_and_sized():
-    first = split_of(100, {"train": 0.7, "val": 0.1, "test": 0.2}, 0)
-    assert first == split_of(100, {"train": 0.7, "val": 0.1, "test": 0.2}, 0)
-    assert [first.count(name) for name in ("train", "val", "test")] == [70, 10, 20]
-
-
 BROKEN = {
-    "truncated": (lambda text: text[:-200], "truncated: [0-9]+ numbers"),
+    "truncated": (lambda text: text[:-200], "truncated: row [0-9]+ has"),
     "nan": (lambda text: text.replace("0 97 0", "nan 97 0", 1), "NaN"),
     "no header": (lambda text: text[30:], "HIERARCHY"),
-    "word": (lambda text: text + "oops\n", "oops"),
+    "word": (lambda text: text + "oops\n", "row 61 has 1 numbers"),
+    "letters": (lambda text: text.replace("3 97 0", "3 9_7 0", 1), "9_7"),
     "no frames": (lambda text: text.replace("Frames:", "Bilder:"), "frame count"),
     "channel": (lambda text: text.replace("Zrotation", "Wrotation", 1), "Wrotation"),
     "too short": (lambda text: person(12), "at least 21 needed"),
@@ -221,44 +83,61 @@ def test_a_broken_file_is_named(folder, kind):
     change, message = BROKEN[kind]
     write(folder / "take_3.bvh", change(person()))
     with pytest.raises(InputError, match=message) as caught:
-        list(CORPUS(settings(folder), "test", []))
+        list(CORPUS(settings(folder), "test", Report(fatal=True)))
     assert "take_3.bvh" in str(caught.value)
     assert "Fix:" in str(caught.value)
-    skipped: list[str] = []
-    clips = list(CORPUS(settings(folder, on_error="skip"), "test", skipped))
+    report = Report()
+    clips = list(CORPUS(settings(folder), "test", report))
     assert len(clips) == 14
-    assert len(skipped) == 1
-    assert "take_3.bvh" in skipped[0]
-
-
-def test_bad_captions_tables(folder):
-    table = folder / "captions.csv"
-    table.write_bytes("clip,caption\ntake_0,a caf\xe9\n".encode("latin-1"))
-    with pytest.raises(InputError, match="UTF-8"):
-        read_captions(table)
-    table.write_text("clip,caption\ntake_0,  \n")
-    with pytest.raises(InputError, match=r"captions\.csv:2: caption: empty caption"):
-        read_captions(table)
-    table.write_text("name,text\ntake_0,x\n")
-    with pytest.raises(InputError, match="column"):
-        read_captions(table)
-    table.write_text("clip,caption\ntake_0,walks\n")
-    with pytest.raises(InputError, match="no caption for this clip"):
-        list(CORPUS(settings(folder), "test", []))
+    assert len(report.skipped) == 1
+    assert "take_3.bvh" in report.skipped[0]
 
 
 def test_nothing_is_left_half_written(folder, tmp_path):
     write(folder / "take_5.bvh", person()[:-300])
     with pytest.raises(InputError):
-        write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", []), {})
-    assert list((tmp_path / "out").iterdir()) == []
+        write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", Report(fatal=True)), {})
+    assert not list(tmp_path.glob("*out*"))
 
 
-def test_missing_joint_in_map(folder):
-    path = folder / "map.yaml"
-    path.write_text(path.read_text().replace("head: head", ""))
-    with pytest.raises(InputError, match="head"):
-        read_joint_map(path)
-    motion = read_bvh(folder / "take_0.bvh")
-    with pytest.raises(InputError, match="Kopf"):
-        to_joints(motion, {joint: ["Kopf"] for joint in JOINTS}, 0.01, folder / "take_0.bvh")
+def test_clips_of_a_corpus_carry_what_was_left_out_and_seen(folder, tmp_path):
+    write(folder / "bad.bvh", person()[:-30])
+    report = Report()
+    clips = CORPUS(settings(folder), "test", report)
+    write_corpus(tmp_path / "out", clips, {"seen": report.seen}, report=report)
+    assert len(Corpus(tmp_path / "out").clips) == 16
+    assert ["frame rate", "30 a second in 8 files"] in Corpus(tmp_path / "out").about["seen"]
+
+
+def test_a_clip_called_like_anothers_mirror(folder):
+    write(folder / "Mtake_0.bvh", person())
+    with open(folder / "captions.csv", "a") as file:
+        file.write("Mtake_0,a person\n")
+    names = [clip.name for clip in CORPUS(settings(folder), "test", Report(fatal=True))]
+    assert len(names) == len(set(names)) == 18
+    assert {"Mtake_0", "MMtake_0", "MMMtake_0"} <= set(names)
+
+
+def test_two_mapped_joints_in_one_place_are_refused_clip_by_clip(folder, tmp_path):
+    text = person().replace("JOINT spine2\n{\nOFFSET 0 15 0", "JOINT spine2\n{\nOFFSET 0 1e-5 0")
+    assert text != person()
+    write(folder / "take_3.bvh", text)
+    report = Report()
+    write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", report), {}, report=report)
+    assert len(Corpus(tmp_path / "out").clips) == 14
+    assert "take_3.bvh: joints: the bone from spine1 to spine2 is 1.2e-07 long" in report.skipped[0]
+
+
+def test_a_bone_against_its_raw_direction_is_named_when_the_corpus_is_made(folder, tmp_path):
+    text = person().replace(
+        "JOINT left_wrist\n{\nOFFSET 25 0 1", "JOINT left_wrist\n{\nOFFSET 0 25 0"
+    )
+    assert text != person()
+    write(folder / "take_3.bvh", text)
+    report = Report()
+    write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", report), {}, report=report)
+    assert "left_elbow to left_wrist points exactly against its raw direction" in report.skipped[0]
+    assert "corpus.compat: corrected" in report.skipped[0]
+    about = {"corpus": {"compat": "corrected"}}
+    write_corpus(tmp_path / "other", CORPUS(settings(folder), "test", Report()), about)
+    assert len(Corpus(tmp_path / "other").clips) == 16

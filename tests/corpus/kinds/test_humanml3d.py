@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from motionrft.corpus.features import write_features
 from motionrft.corpus.kinds import humanml3d
 from motionrft.corpus.official.reader import letters
 from motionrft.corpus.official.writer import captions_of, write_official
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip, Corpus, FeatureStore, write_corpus
 from motionrft.errors import InputError
 from motionrft.motion.kinematic import process
@@ -50,9 +52,10 @@ def settings(folder: Path, **changes: str) -> dict[str, str]:
 
 
 def read(folder: Path, **changes: str) -> tuple[dict[str, Clip], list[str]]:
-    skipped: list[str] = []
-    clips = list(humanml3d.CORPUS(settings(folder, **changes), "config.yaml", skipped))
-    return {clip.name: clip for clip in clips}, skipped
+    chosen = settings(folder, **changes)
+    report = Report(chosen["on_error"] == "fail")
+    clips = list(humanml3d.CORPUS(chosen, "config.yaml", report))
+    return {clip.name: clip for clip in clips}, report.skipped
 
 
 def test_what_goes_out_comes_back(official: Path):
@@ -91,9 +94,8 @@ def test_names_of_parts_are_the_same_every_time(official: Path):
 
 
 def test_the_whole_way_into_the_feature_store(official: Path, tmp_path: Path):
-    skipped: list[str] = []
     facts = humanml3d.facts(settings(official), "config.yaml")
-    clips = humanml3d.CORPUS(settings(official), "config.yaml", skipped)
+    clips = humanml3d.CORPUS(settings(official), "config.yaml", Report())
     write_corpus(tmp_path / "corpus", clips, {}, fps=humanml3d.FPS, facts=facts)
     write_features(tmp_path / "corpus", tmp_path / "features", {}, compat="humanml3d", batch=2)
     store = FeatureStore(tmp_path / "features")
@@ -163,4 +165,56 @@ def test_missing_data_is_one_clear_message(tmp_path: Path):
 def test_statistics_of_another_size_are_refused(official: Path):
     np.save(official / "Std.npy", np.ones(251))
     with pytest.raises(InputError, match=r"Std\.npy.*251 numbers, expected 263"):
+        humanml3d.facts(settings(official), "config.yaml")
+
+
+def test_byte_order_marks_are_no_text(official: Path):
+    plain, _ = read(official)
+    for path in (*official.glob("*.txt"), *(official / "texts").glob("*.txt")):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    marked, skipped = read(official)
+    assert list(marked) == list(plain)
+    assert marked["000001"].captions == plain["000001"].captions
+    assert len(skipped) == 3
+
+
+def test_an_empty_caption_file_is_named(official: Path):
+    (official / "texts" / "000002.txt").write_text("")
+    clips, skipped = read(official)
+    assert "000002" not in clips
+    assert [line for line in skipped if line.endswith("000002.txt: no caption in the file")]
+
+
+def test_captions_are_read_from_their_zip_file(official: Path):
+    plain, _ = read(official)
+    shutil.make_archive(str(official / "texts"), "zip", official, "texts")
+    shutil.rmtree(official / "texts")
+    zipped, _ = read(official)
+    assert {name: clip.captions for name, clip in zipped.items()} == {
+        name: clip.captions for name, clip in plain.items()
+    }
+    (official / "texts.zip").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match=r"texts\.zip.*Git LFS pointer"):
+        read(official)
+
+
+def test_a_name_in_two_splits_counts_once(official: Path):
+    (official / "test.txt").write_text("000005\n000001\n")
+    clips, skipped = read(official)
+    assert clips["000001"].split == "train"
+    assert [
+        line for line in skipped if "test.txt:2: split: 000001 stands in train.txt already" in line
+    ]
+    with pytest.raises(InputError, match="list every clip once"):
+        read(official, on_error="fail")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.0, "not positive"), (-1.0, "not positive"), (np.nan, "is nan")]
+)
+def test_statistics_that_cannot_divide_are_refused(official: Path, value: float, message: str):
+    std = np.load(official / "Std.npy")
+    std[17] = value
+    np.save(official / "Std.npy", std)
+    with pytest.raises(InputError, match=rf"Std\.npy: .*channel 17 .*{message}|{message}"):
         humanml3d.facts(settings(official), "config.yaml")

@@ -7,6 +7,7 @@ from motionrft.corpus.captions import Caption
 from motionrft.corpus.features import write_features
 from motionrft.corpus.kinds import kit
 from motionrft.corpus.official.writer import write_official
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip, FeatureStore, write_corpus
 from motionrft.motion.skeleton import KIT_21
 from tests.corpus.synthetic_bodies import motion
@@ -55,15 +56,15 @@ def official(folder: Path) -> Path:
 def test_kit_goes_the_whole_way_by_configuration(tmp_path: Path):
     folder = official(tmp_path / "KIT-ML")
     settings = {"kit_dir": str(folder), "compat": "humanml3d", "on_error": "fail"}
-    skipped: list[str] = []
+    report = Report()
     facts = kit.facts(settings, "config.yaml")
     assert np.allclose(facts["bone_lengths"], LENGTHS, atol=0.01)
-    clips = list(kit.CORPUS(settings, "config.yaml", skipped))
+    clips = list(kit.CORPUS(settings, "config.yaml", report))
     # 30 frames at the official 20 a second, although 1.5 s of KIT-ML are 18
     assert [(clip.name, len(clip.joints)) for clip in clips] == [
         ("00000", 29), ("A_00000", 29), ("00001", 49), ("A_00001", 30), ("00002", 59), ("A_00002", 30),
     ]  # fmt: skip
-    assert skipped == ["00003: 23 frames, kept are 24 to 199"]
+    assert report.skipped == ["00003: 23 frames, kept are 24 to 199"]
     write_corpus(tmp_path / "corpus", clips, {}, fps=kit.FPS, facts=facts)
     write_features(tmp_path / "corpus", tmp_path / "features", {}, compat="humanml3d")
     store = FeatureStore(tmp_path / "features")

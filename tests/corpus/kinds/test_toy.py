@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from motionrft.corpus.kinds.toy import ACTIONS, CORPUS, make_clip
+from motionrft.corpus.report import Report
 from motionrft.corpus.store import Corpus, write_corpus
 from motionrft.errors import InputError
 
@@ -81,15 +82,15 @@ def test_captions_name_the_count():
 
 def test_same_seed_same_bytes(tmp_path):
     for name in ("a", "b"):
-        write_corpus(tmp_path / name, CORPUS(SETTINGS, "test", []), {"corpus": SETTINGS})
+        write_corpus(tmp_path / name, CORPUS(SETTINGS, "test", Report()), {"corpus": SETTINGS})
     assert (tmp_path / "a/motions.npy").read_bytes() == (tmp_path / "b/motions.npy").read_bytes()
     other = dict(SETTINGS, seed=4)
-    write_corpus(tmp_path / "c", CORPUS(other, "test", []), {"corpus": other})
+    write_corpus(tmp_path / "c", CORPUS(other, "test", Report()), {"corpus": other})
     assert (tmp_path / "a/motions.npy").read_bytes() != (tmp_path / "c/motions.npy").read_bytes()
 
 
 def test_store_round_trip(tmp_path):
-    write_corpus(tmp_path, CORPUS(SETTINGS, "test", []), {"corpus": SETTINGS})
+    write_corpus(tmp_path, CORPUS(SETTINGS, "test", Report()), {"corpus": SETTINGS})
     corpus = Corpus(tmp_path)
     assert len(corpus.clips) == 60
     assert set(corpus.clips["split"]) == {"train", "val", "test"}
@@ -100,4 +101,4 @@ def test_store_round_trip(tmp_path):
 
 def test_a_bad_length_range_is_one_clear_error():
     with pytest.raises(InputError, match=r"corpus\.frames.*Fix"):
-        next(iter(CORPUS(dict(SETTINGS, frames=[90, 300]), "config/toy.yaml", [])))
+        next(iter(CORPUS(dict(SETTINGS, frames=[90, 300]), "config/toy.yaml", Report())))

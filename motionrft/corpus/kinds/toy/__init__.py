@@ -12,6 +12,8 @@ from scipy.ndimage import gaussian_filter1d
 from motionrft.corpus.kinds.toy.actions import ACTIONS, FPS, GESTURES
 from motionrft.corpus.kinds.toy.draw import Draw
 from motionrft.corpus.kinds.toy.puppet import Pose, joints, stand
+from motionrft.corpus.report import Report
+from motionrft.corpus.splits import ordered_splits
 from motionrft.corpus.store import Clip
 from motionrft.errors import InputError
 
@@ -70,9 +72,9 @@ def make_clip(index: int, settings: dict[str, Any]) -> tuple[np.ndarray, list[st
     return points.astype(np.float32), _captions(rng, phrases), name
 
 
-def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator[Clip]:  # noqa: N802
+def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802
     """The clips of a `corpus:` section with keys clips, seed, frames [min, max], style_noise, compound, splits."""
-    del skipped  # nothing generated is ever left out
+    del report  # nothing generated is ever left out
     total = int(settings["clips"])
     splits = settings.get("splits", {"train": 0.75, "val": 0.09, "test": 0.16})
     shortest, longest = settings.get("frames", [41, 121])
@@ -83,8 +85,6 @@ def CORPUS(settings: dict[str, Any], where: str, skipped: list[str]) -> Iterator
             field="corpus.frames",
             fix="for example [41, 121]",
         )
-    bounds = np.cumsum([splits["train"], splits["val"]]) * total
-    for index in range(total):
+    for index, split in enumerate(ordered_splits(total, splits)):
         points, captions, action = make_clip(index, settings)
-        split = "train" if index < bounds[0] else "val" if index < bounds[1] else "test"
         yield Clip(f"toy_{index:05d}", points, captions, split, source=f"toy:{action}")

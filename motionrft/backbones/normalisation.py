@@ -1,4 +1,4 @@
-"""Backbones whose official weights were trained under another z-normalisation than the corpus's."""
+"""The z-normalisation a network was trained under, where official weights bring another one than the corpus's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 
-# beside the checkpoint, or in its run folder's `meta/`
+# of mean.npy and std.npy: beside the checkpoint, or in its run folder's `meta/`
 PLACES = ("meta/{}.npy", "../meta/{}.npy", "{}.npy")
 
 
-class OwnStatistics(nn.Module):
-    """mean, std [dim] of the network's own normalisation; kept in the state dict.
+class NetworkNormalisation(nn.Module):
+    """mean, std [dim] of the features that a network reads and predicts; part of its state dict.
 
-    A fresh network has the corpus's own, for which both maps are the identity, bit for bit.
+    A fresh network has the corpus's, for which both maps are the identity, bit for bit.
     """
 
     mean: Tensor
@@ -37,8 +37,8 @@ class OwnStatistics(nn.Module):
         """x [B, T, dim] in the corpus's normalisation -> in the network's."""
         return x * (corpus.std / self.std) + (corpus.mean - self.mean) / self.std
 
-    def kept(self) -> dict[str, Tensor]:
-        """What an official file cannot hold, under its names in the backbone's state dict."""
+    def in_backbone(self) -> dict[str, Tensor]:
+        """mean and std, which official files do not hold, under their names in the backbone's state dict."""
         return {f"statistics.{name}": value for name, value in self.state_dict().items()}
 
     def read_beside(self, checkpoint: str | Path) -> str:

@@ -1,0 +1,38 @@
+"""The `network:` section of ACMDM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AutoencoderOptions:
+    """Channels and dropout of the causal auto-encoder; defaults are the published ones."""
+
+    width: int = 512
+    dropout: float = 0.2
+
+
+@dataclass(frozen=True)
+class ACMDMOptions:
+    """layers, width and feedforward are the transformer's.
+
+    patch        joints a token
+    frames       the longest motion
+    drop         how often training hides the text
+    autoencoder  its section, or null for the raw variant
+    velocity     0 trains the auto-encoder on smooth L1 of positions, as published; above 0 on L1 of positions plus
+                 so many times that of frame differences, without which a short training leaves more
+                 jitter than motion
+    clean        the network's output is the data, from which the velocity follows (`velocity_of_clean`)
+    """
+
+    layers: int
+    width: int
+    feedforward: int
+    patch: int = 22
+    frames: int = 196
+    drop: float = 0.1
+    autoencoder: AutoencoderOptions | None = None
+    velocity: float = 0.0
+    clean: bool = False

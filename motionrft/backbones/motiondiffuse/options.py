@@ -1,0 +1,30 @@
+"""The `network:` section of MotionDiffuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class MotionDiffuseOptions:
+    """Defaults are the official model's.
+
+    attention    efficient: linear in time; full: softmax over keys; full_official: see `motiondiffuse.released`
+    prediction   epsilon; or sample, for networks narrower than a frame: noise fills all its dimensions, so
+                 that a width below them cannot carry it, while motion lies in few
+    """
+
+    schedule: dict[str, Any]
+    latent_dim: int = 512
+    ff_size: int = 1024
+    layers: int = 8
+    heads: int = 8
+    dropout: float = 0.0
+    text_latent_dim: int = 256
+    text_ff_size: int = 2048
+    text_layers: int = 4
+    text_heads: int = 4
+    attention: Literal["efficient", "full", "full_official"] = "efficient"
+    prediction: Literal["epsilon", "sample"] = "epsilon"
+    max_frames: int = 196

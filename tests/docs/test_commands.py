@@ -1,0 +1,150 @@
+"""Every shell command of README, CONTRIBUTING and docs/ is run: workflows as dry runs, make likewise, stages for their help.
+
+Commands are the lines of fenced `sh` blocks and what stands in backticks and begins like a command. They run in a
+copy of the checkout that holds the files docs/extend.md shows. What cannot run here has its reason in `NOT_RUN`.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from motionrft.configuration.files import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LANGUAGES = {"sh", "python", "yaml", "text"}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+FILE = re.compile(r"^File `([^`]+)`:\n\n```(?:python|yaml)\n(.*?)^```$", re.M | re.S)
+PROGRAMS = (
+    *("snakemake", "python", "make", "git", "conda", "pip", "pre-commit", "huggingface-cli", "hf"),
+    *("source", "export", "verify", "squeue", "sinfo", "sacct", "scancel", "tmux", ".ci/run"),
+)
+# what is meant by a word that stands for something of the reader's; … is the rest of a run's options
+PLACEHOLDERS = {
+    "…": "--configfile config/kit.yaml",
+    "backbones=[<name>]": "backbones=[recurrent]",
+    "methods=[<name>]": "methods=[late]",
+    "/scratch/$USER/motionrft": "elsewhere",
+    "~/motionrft": ".",
+}
+# commands that take in what docs/extend.md has added, and a path of theirs
+DROPPED_IN = {
+    "backbones/recurrent/": r"backbones=.*(\brecurrent|<name>)",
+    "finetune/mdm/late/": r"methods=.*(\blate|<name>)",
+}
+NOT_RUN = {
+    r"git clone .*|cd motionrft": "needs the address of the repository",
+    r"conda (env create|activate) .*": "needs conda and its channels; tests/conda has a stand-in",
+    r"source \.venv/bin/activate": "the tests have an environment",
+    r"\$EDITOR .*": "opens an editor",
+    r"huggingface-cli download .*": "needs the hub",
+    r"squeue.*|sinfo.*|tmux": "needs a cluster; tests/cluster starts one",
+    r"snakemake --report": "needs a finished run",
+    r"python docs/screenshot\.py .*": "needs a finished run and a browser",
+}
+
+
+def commands(text: str) -> list[str]:
+    """The commands of a page, in order, without comments and line breaks."""
+    lines = []
+    for language, block in FENCE.findall(text):
+        if language == "sh":
+            lines += block.replace("\\\n", " ").splitlines()
+    prose = FENCE.sub("", text)
+    lines += [span for span in re.findall(r"`([^`]+)`", prose) if span.split()[0] in PROGRAMS]
+    parts = [part for line in lines for part in re.sub(r"\s#.*", "", line).split("&&")]
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+FOUND = sorted({(page.name, line) for page in PAGES for line in commands(page.read_text("utf-8"))})
+RUN = list(dict.fromkeys(line for _, line in FOUND))
+
+
+def test_the_parser_sees_blocks_spans_and_continued_lines():
+    page = "Say `make it` and `that`.\n\n```sh\none \\\n  --two  # why\nthree && four\n```\n"
+    page += "\n```yaml\nfive: 6\n```\n\nand `snakemake\n--cores 1`.\n"
+    assert commands(page) == ["one --two", "three", "four", "make it", "snakemake --cores 1"]
+    assert len(FOUND) > 25
+    assert {name for name, _ in FOUND} == {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_its_language(page):
+    assert {language for language, _ in FENCE.findall(page.read_text("utf-8"))} <= LANGUAGES
+
+
+def test_every_reason_is_of_a_command():
+    for pattern in NOT_RUN:
+        assert any(re.fullmatch(pattern, line) for line in RUN), f"no page says {pattern}"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of what a user clones, with the files of docs/extend.md and docs/cluster.md in their places."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("motionrft", "config", "workflow", "envs", ".ci"):
+        ignored = shutil.ignore_patterns("__pycache__", ".snakemake")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in (
+        *("Snakefile", "Makefile", "profiles", "slurm", ".pre-commit-config.yaml"),
+        *("requirements.lock", "pyproject.toml", "environment.yml"),
+    ):
+        shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
+    for name, text in FILE.findall((ROOT / "docs" / "extend.md").read_text("utf-8")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    [site] = re.findall(r"^# my-site.yaml\n.*?(?=^```$)", cluster_page(), re.M | re.S)
+    (folder / "my-site.yaml").write_text(site, encoding="utf-8")
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    return folder
+
+
+def cluster_page() -> str:
+    return (ROOT / "docs" / "cluster.md").read_text("utf-8")
+
+
+def as_run(command: str) -> str:
+    """The command as it can be run in a minute on any machine: the same, but nothing is made."""
+    for placeholder, meaning in PLACEHOLDERS.items():
+        command = command.replace(placeholder, meaning)
+    program, _, rest = command.partition(" ")
+    if program == "snakemake":
+        added = any(re.search(pattern, command) for pattern in DROPPED_IN.values())
+        return f"snakemake --dry-run {'' if added else '--quiet rules'} {rest}"
+    if program == "make":
+        return f"make --dry-run {rest}"
+    if command.startswith("python -m motionrft"):
+        return f"{command} --help"
+    if program == "verify":
+        return "python -m motionrft verify --help"
+    if command == "pre-commit install":
+        return "pre-commit validate-config"
+    if command == ".ci/run":
+        return "bash -n .ci/run"
+    return f"echo 'say how this is tested, or in NOT_RUN why not: {command}'; false"
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_a_command_of_the_documentation(command, checkout):
+    for pattern, reason in NOT_RUN.items():
+        if re.fullmatch(pattern, command):
+            pytest.skip(reason)
+    conda = {"CONDA_STANDIN_ROOT": str(ROOT / "tests" / "conda")}  # answers what a dry run asks
+    path = os.pathsep.join((str(ROOT / "tests" / "conda" / "bin"), os.environ["PATH"]))
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "PATH": path, **conda}
+    done = subprocess.run(
+        ["bash", "-c", as_run(command)],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-3000:]
+    assert "Nothing to be done" not in output
+    for part, pattern in DROPPED_IN.items():
+        assert part in output or not re.search(pattern, command)
