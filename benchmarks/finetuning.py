@@ -30,10 +30,10 @@ from motionrft.finetune.method_reward import weighted
 from motionrft.finetune.settings import Settings
 from motionrft.finetune.setup import FineTuning, in_motion_space, open_weights
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.files import new_branch
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.stages import load
 from motionrft.text.features import TextBatch
 
 TEXT = {"pooled": 768, "tokens": 1024}
@@ -63,7 +63,7 @@ def models(run: dict[str, Any]) -> tuple[Backbone, MotionReward]:
     network = RewardNetwork(NetworkSettings.read(section["network"], dims, TEXT["tokens"])).eval()
     adapters = LoraSettings(**section["lora"])
     branches = {
-        task: new_branch(network, task, adapters) for task in ("preference", "authenticity")
+        task: load(task).new_branch(network, adapters) for task in ("preference", "authenticity")
     }
     return backbone, MotionReward(network, branches, section["weights"])
 

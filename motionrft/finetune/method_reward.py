@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 
 from motionrft.errors import InputError
+from motionrft.reward import terms
 from motionrft.reward.motion_reward import MotionReward
 
 
@@ -17,17 +17,9 @@ def load_reward(
 ) -> MotionReward:
     """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
     known = {
-        name: weight
-        for name, weight in weights.items()
-        if name not in ("preference", "authenticity") or name in stages
+        name: weight for name, weight in weights.items() if terms.branch_of(name) in (None, *stages)
     }
-    return MotionReward.load(
-        stages["semantic"],
-        stages.get("preference"),
-        stages.get("authenticity"),
-        known,
-        device=device,
-    )
+    return MotionReward.load(stages, known, device=device)
 
 
 def refined(stages: Mapping[str, Path], where: str) -> dict[str, Path]:
@@ -43,13 +35,15 @@ def refined(stages: Mapping[str, Path], where: str) -> dict[str, Path]:
 
 
 def weighted(
-    reward: MotionReward, weights: Mapping[str, float] | None, stages: set[str], where: str
+    reward: MotionReward, weights: Mapping[str, float] | None, stages: Iterable[str], where: str
 ) -> MotionReward:
     """The same networks with a method's own weights."""
     if weights is None:
         return reward
     missing = sorted(
-        name for name, weight in weights.items() if weight > 0 and name not in stages | {"m2m"}
+        name
+        for name, weight in weights.items()
+        if weight > 0 and terms.branch_of(name) not in (None, *stages)
     )
     if missing:
         raise InputError(
@@ -58,6 +52,4 @@ def weighted(
             field=f"reward_weights.{missing[0]}",
             fix="pass that stage's file with --reward, or set the weight to 0",
         )
-    view = copy.copy(reward)
-    view.weights = {name: float(weights.get(name, 0.0)) for name in reward.weights}
-    return view
+    return reward.view(weights=weights)

@@ -6,7 +6,6 @@ the EasyTune repository, RM MotionRFT/RFT_MLD; steps count from 0, the noisiest.
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from motionrft.finetune.objective import Reward
 from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Settings
 from motionrft.finetune.trajectory import Walk
-from motionrft.reward.latent import Latent
+from motionrft.reward.latent import draws
 from motionrft.reward.motion_reward import MotionReward
 
 # of a run
@@ -73,13 +72,7 @@ def sampled_embeddings(reward: Reward, batch: PromptBatch) -> Reward:
     """`sampled: true`: embeddings are drawn instead of being means (rsample of text and motion, ET
     spm.py:372-373), here with noise that depends on the batch only."""
     generator = torch.Generator().manual_seed(batch.seeds[0])
-
-    def read(latent: Latent) -> Tensor:
-        return latent.draw(generator)
-
-    drawn = copy.copy(cast(MotionReward, reward))
-    drawn.read = read
-    return drawn
+    return cast(MotionReward, reward).view(read=draws(generator))
 
 
 def sampler_timesteps(table: StepTable, alphas: Tensor, max_t: int, rescale: bool) -> list[Level]:

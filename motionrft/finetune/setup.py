@@ -141,7 +141,7 @@ def prepare(
         reward = load_reward(stages, weights, device)
     hooks.reward_state(common)
     hooks.reward_state(reward)
-    reward = weighted(reward, section.get("reward_weights"), set(stages), where)
+    reward = weighted(reward, section.get("reward_weights"), stages, where)
 
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))

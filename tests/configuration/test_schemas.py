@@ -21,7 +21,7 @@ from motionrft.finetune.released import VARIANTS
 from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Settings
 from motionrft.finetune.window import Window
 from motionrft.reward.network import NetworkSettings
-from motionrft.reward.settings import SplSettings
+from motionrft.reward.stages.spl import SplSettings
 from motionrft.text.kinds import KINDS
 from motionrft.training.loop import TrainSettings
 

@@ -22,6 +22,7 @@ from motionrft.corpus.store import Corpus
 from motionrft.diffusion.sampler import SeededNoise
 from motionrft.finetune.loop import Training
 from motionrft.motion.normaliser import Normaliser
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.text.features import TextBatch
 from tests.finetune.toy_run import toy_run
@@ -123,7 +124,6 @@ def test_a_method(house, tmp_path):
 
 
 def test_a_reward_term(house):
-    steady = importlib.import_module("motionrft.reward.steady").SteadyReward
     torch.manual_seed(0)
     sizes = {
         "latent_dim": 8, "unified_dim": 8, "layers": 1, "heads": 2, "feedforward": 8, "text_layers": 1,
@@ -132,7 +132,7 @@ def test_a_reward_term(house):
     network = RewardNetwork(
         NetworkSettings({"kinematic": 263, "joint": 66, "rotation": 135}, 8, **sizes)
     )
-    reward = steady(network, {}, {"semantic": 1.0})
+    reward = MotionReward(network, {}, {"semantic": 1.0, "steady": 0.1})
     lengths = torch.tensor([12, 8])
     context = reward.context(texts(2, 8), None, lengths, "joint")
     still = torch.ones(2, 12, 66, requires_grad=True)

@@ -19,9 +19,10 @@ from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.reward_hacking import INDEPENDENT
 from motionrft.finetune.setup import prepare
 from motionrft.metrics.training_record import wide
-from motionrft.reward.files import new_branch, save_branch, save_network
+from motionrft.reward.files import save_branch, save_network
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.stages import load
 from tests.evaluation.small_corpus import write_store, write_text
 
 STAGES = ("semantic", "preference", "authenticity", "spl")
@@ -88,7 +89,7 @@ def files(tmp_path_factory) -> Path:
             parameter.add_(0.05 * torch.randn_like(parameter))
     save_network(folder / "spl.safetensors", refined, {**about, "stage": "spl"})
     for task in ("preference", "authenticity"):
-        branch = new_branch(network, task, LoraSettings(rank=2, alpha=4))
+        branch = load(task).new_branch(network, LoraSettings(rank=2, alpha=4))
         save_branch(folder / f"{task}.safetensors", branch, {})
     return folder
 

@@ -7,7 +7,6 @@ recorded: raw cosine over valid frames, (1 + cos) / 2, and the reward model's ow
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import cast
 
@@ -88,8 +87,8 @@ def similarity(tuning: FineTuning) -> pd.DataFrame:
     """On as many motions of the validation split as a batch has prompts."""
     assert tuning.data is not None
     motions, prompts = tuning.data.held_out_motions(tuning.settings.batch_size)
-    reward = copy.copy(cast(MotionReward, tuning.common_reward))
-    reward.weights = {**reward.weights, "m2m": 1.0}
+    reward = cast(MotionReward, tuning.common_reward)
+    reward = reward.view(weights={**reward.weights, "m2m": 1.0})
     return noised_similarity(
         tuning.backbone, tuning.sampler, reward, tuning.levels, motions, prompts
     )

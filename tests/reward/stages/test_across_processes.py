@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from .parallel_course import course
+from .train_in_process import train_stages
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_two_processes_are_one(corpus, tmp_path):
-    alone = course(corpus, tmp_path)
+    alone = train_stages(corpus, tmp_path)
     out = tmp_path / "two"
     out.mkdir()
     environment = os.environ | {
@@ -24,7 +24,7 @@ def test_two_processes_are_one(corpus, tmp_path):
         "MASTER_ADDR": "localhost",
         "MASTER_PORT": str(29_700 + os.getpid() % 250),
     }
-    command = [sys.executable, "-m", "tests.reward.parallel_course", str(corpus), str(out)]
+    command = [sys.executable, "-m", "tests.reward.stages.train_in_process", str(corpus), str(out)]
     started = [
         subprocess.Popen(command, cwd=ROOT, env=environment | {"RANK": str(rank)})
         for rank in range(2)

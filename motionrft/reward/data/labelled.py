@@ -1,4 +1,4 @@
-"""Judged motions on disk: preference pairs, or real and generated motions. A folder:
+"""LabelledMotion motions on disk: preference pairs, or real and generated motions. A folder:
 
 <representation>.npy  [F, dim] float32 raw features, memory-mapped
 motions.parquet       representation, start, frames, split, clip, generator ("" = real)
@@ -32,7 +32,7 @@ PAIRS = ("representation", "better", "worse", "split", "kind", "grade")
 
 
 @dataclass
-class Judged:
+class LabelledMotion:
     """One motion on its way into the store: features by representation, each [T, dim], raw."""
 
     features: dict[str, np.ndarray]
@@ -42,9 +42,11 @@ class Judged:
 
 
 @dataclass
-class JudgedPair:
-    better: Judged
-    worse: Judged
+class MotionPair:
+    """Two motions of which the first is to be preferred. kind, grade: how they differ."""
+
+    better: LabelledMotion
+    worse: LabelledMotion
     kind: str = ""
     grade: int = 0
 
@@ -57,7 +59,7 @@ class _Writer:
         self.files: dict[str, Packed] = {}
         self.rows: list[dict[str, Any]] = []
 
-    def add(self, motion: Judged) -> dict[str, int]:
+    def add(self, motion: LabelledMotion) -> dict[str, int]:
         """Returns the motion's row in each representation."""
         rows = {}
         for name, values in motion.features.items():
@@ -79,6 +81,7 @@ class _Writer:
 
 
 def check_motion(values: np.ndarray, dim: int, where: str, representation: str) -> None:
+    """An `InputError` unless `values` [T, dim] are finite, and long enough to be a motion."""
     if values.ndim != 2 or values.shape[1] != dim:
         raise InputError(
             f"shape {values.shape}, expected (frames, {dim})",
@@ -103,8 +106,11 @@ def check_motion(values: np.ndarray, dim: int, where: str, representation: str) 
         )
 
 
-def write_judged(
-    folder: str | Path, items: Iterable[Judged | JudgedPair], kind: str, about: dict[str, Any]
+def write_labelled(
+    folder: str | Path,
+    items: Iterable[LabelledMotion | MotionPair],
+    kind: str,
+    about: dict[str, Any],
 ) -> None:
     """Packs motions (authenticity) or pairs (preference) as they come; memory is bounded by one item."""
     owned = [f"{name}.npy" for name in OFFICIAL_NAMES]
@@ -115,7 +121,7 @@ def write_judged(
     ):
         writer = _Writer(stack, temporary)
         for item in items:
-            if isinstance(item, Judged):
+            if isinstance(item, LabelledMotion):
                 writer.add(item)
                 continue
             better, worse = writer.add(item.better), writer.add(item.worse)
@@ -124,7 +130,7 @@ def write_judged(
                 pairs.append(dict(zip(PAIRS, values, strict=True)))
         if not writer.rows:
             raise InputError(
-                "no motion to judge", where=folder, fix="check the inputs of reward-data"
+                "no motion among the inputs", where=folder, fix="check the inputs of reward-data"
             )
         writer.finish()
         write_table(temporary / "motions.parquet", pd.DataFrame(writer.rows), about)
@@ -132,13 +138,8 @@ def write_judged(
         write_json(temporary / "judged.json", {"kind": kind, **about})
 
 
-def judged_folders(folders: Sequence[Path]) -> dict[str, Path]:
-    """The folders by the stage that learns from them."""
-    return {str(read_json(folder / "judged.json")["kind"]): folder for folder in folders}
-
-
-class JudgedMotions:
-    """A folder of judged motions, read-only, z-normalised with a corpus's statistics on reading."""
+class LabelledMotions:
+    """Such a folder, read-only, z-normalised with a corpus's statistics on reading."""
 
     def __init__(self, folder: str | Path, kind: str, normalisers: dict[str, Normaliser]):
         self.folder = Path(folder)
@@ -161,55 +162,41 @@ class JudgedMotions:
                     where=self.folder / f"{name}.npy",
                     fix="make the data with the features of this corpus",
                 )
-        self._places = list(
-            zip(
-                self.motions["representation"].tolist(),
-                self.motions["start"].tolist(),
-                self.motions["frames"].tolist(),
-                strict=True,
-            )
-        )
+        columns = ("representation", "start", "frames", "generator")
+        self._rows = list(zip(*(self.motions[name].tolist() for name in columns), strict=True))
 
     def raw(self, row: int) -> Tensor:
-        name, start, frames = self._places[row]
+        """[T, dim] features as they were written."""
+        name, start, frames, _ = self._rows[row]
         return torch.from_numpy(np.array(self.arrays[name][start : start + frames]))
+
+    def normaliser(self, row: int) -> Normaliser:
+        """That of the row's representation."""
+        return self.normalisers[self._rows[row][0]]
+
+    def generated(self, row: int) -> bool:
+        """Whether a generator made the motion."""
+        return bool(self._rows[row][3])
 
     def batch(
         self, rows: Sequence[int], max_frames: int, seeds: Sequence[Sequence[int]] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Features [B, T, dim] with zero padding and true lengths [B], under one law for every motion:
+        """Features [B, T, dim] with zero padding and true lengths [B], by one rule for every motion:
         lengths are multiples of 4 up to `max_frames`; with `seeds` (one a row) sometimes one unit less and
         cropped at random, without them the leading frames."""
         parts = []
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             motion = self.raw(row)
-            name, _, frames = self._places[row]
+            frames = len(motion)
             length = min(frames, max_frames) // UNIT * UNIT
             begin = 0
             if seeds is not None:
-                rng = np.random.default_rng(seeds[place])
+                rng = np.random.default_rng(seeds[index])
                 if rng.integers(3) == 0 and length > UNIT:
                     length -= UNIT
                 begin = int(rng.integers(frames - length + 1))
-            parts.append(self.normalisers[name].normalise(motion[begin : begin + length]))
+            parts.append(self.normaliser(row).normalise(motion[begin : begin + length]))
         return stack_padded(parts, max(len(part) for part in parts))
-
-    def batch_official(
-        self, rows: Iterable[int], max_frames: int, *, leaking_mask: bool
-    ) -> tuple[Tensor, Tensor]:
-        """The released items, always `max_frames` long. Pairs (and real motions): z-scored, then zero-padded
-        or cut, marked full length. `leaking_mask`: generated motions are padded before z-scoring and
-        carry true lengths, which lets the mask tell the classes apart."""
-        parts, lengths = [], []
-        for row in rows:
-            name = self._places[row][0]
-            generated = leaking_mask and self.motions["generator"].iloc[row] != ""
-            features, length = official_item(
-                self.raw(row), self.normalisers[name], max_frames, generated=generated
-            )
-            parts.append(features)
-            lengths.append(length)
-        return torch.stack(parts), torch.tensor(lengths)
 
 
 def stack_padded(parts: list[Tensor], frames: int) -> tuple[Tensor, Tensor]:
@@ -220,13 +207,6 @@ def stack_padded(parts: list[Tensor], frames: int) -> tuple[Tensor, Tensor]:
     return batch, torch.tensor([len(part) for part in parts])
 
 
-def official_item(
-    motion: Tensor, normaliser: Normaliser, max_frames: int, *, generated: bool
-) -> tuple[Tensor, int]:
-    """A released data-set item [max_frames, dim] and the length it is marked with (see `batch_official`)."""
-    kept = motion[:max_frames]
-    padding = (0, 0, 0, max_frames - len(kept))
-    if generated:
-        padded = torch.nn.functional.pad(kept, padding)
-        return normaliser.normalise(padded), len(kept)
-    return torch.nn.functional.pad(normaliser.normalise(kept), padding), max_frames
+def labelled_folders(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by the stage that learns from them."""
+    return {str(read_json(folder / "judged.json")["kind"]): folder for folder in folders}

@@ -7,12 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from motionrft.errors import InputError
-from motionrft.reward.files import new_branch, save_branch, save_network
+from motionrft.reward.files import save_branch, save_network
+from motionrft.reward.latent import draws
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.motion_reward import MotionReward
+from motionrft.reward.stages import load
 
-from .conftest import tiny_network
-from .test_adapters import shake
+from .tiny import shake, tiny_network
 
 WEIGHTS = {"semantic": 1.0, "m2m": 0.5, "preference": 0.3, "authenticity": 0.2}
 ABOUT = {"noise": {"max_t": 300}, "official": {"no_clean_token": False}}
@@ -20,13 +21,13 @@ ABOUT = {"noise": {"max_t": 300}, "official": {"no_clean_token": False}}
 
 @pytest.fixture
 def branches(network):
-    made = {
-        t: new_branch(network, t, LoraSettings(4, 8)).freeze()
-        for t in ("preference", "authenticity")
+    branches = {
+        task: load(task).new_branch(network, LoraSettings(4, 8)).freeze()
+        for task in ("preference", "authenticity")
     }
-    for branch in made.values():
+    for branch in branches.values():
         shake(branch)
-    return made
+    return branches
 
 
 @pytest.fixture
@@ -123,8 +124,8 @@ def test_load_and_sampled(tmp_path, network, branches, motions, words):
     save_network(tmp_path / "s.safetensors", network, ABOUT)
     save_branch(tmp_path / "p.safetensors", branches["preference"], ABOUT)
     weights = {"semantic": 1.0, "preference": 1.0}
-    paths = tmp_path / "s.safetensors", tmp_path / "p.safetensors", None
-    fixed = MotionReward.load(*paths, weights)
+    files = {"semantic": tmp_path / "s.safetensors", "preference": tmp_path / "p.safetensors"}
+    fixed = MotionReward.load(files, weights)
     assert fixed.max_t == 300
     assert fixed.alphas.shape == (1000,)
     context = fixed.context(words, None, lengths, "joint")
@@ -132,16 +133,27 @@ def test_load_and_sampled(tmp_path, network, branches, motions, words):
     torch.testing.assert_close(
         fixed(features, lengths, context)["total"], direct(features, lengths, context)["total"]
     )
-    noisy = MotionReward.load(*paths, weights, sampled=True, seed=3)
+    noisy = fixed.view(read=draws(torch.Generator().manual_seed(3)))
     first, second = (noisy(features, lengths, context)["total"] for _ in range(2))
     assert not torch.equal(first, second)
+    again = fixed(features, lengths, context)["total"]
+    assert torch.equal(again, fixed(features, lengths, context)["total"])  # the view is apart
+
+
+def test_a_view_has_its_own_weights(reward, motions, words):
+    features, lengths = motions
+    view = reward.view(weights={"semantic": 2.0})
+    context = reward.context(words, None, lengths, "joint")
+    scores = view(features, lengths, context)
+    torch.testing.assert_close(scores["total"], 2.0 * scores["semantic"])
+    assert (view.dimensions, reward.dimensions) == (("semantic",), tuple(WEIGHTS))
 
 
 def test_mistakes_are_named(network, motions, words):
     features, lengths = motions
     with pytest.raises(InputError, match=r"reward\.weights\.preference.*no trained branch"):
         MotionReward(network, {}, {"preference": 1.0})
-    with pytest.raises(InputError, match="unknown dimension 'style'"):
+    with pytest.raises(InputError, match="unknown term of the reward 'style'"):
         MotionReward(network, {}, {"style": 1.0})
     reward = MotionReward(network, {}, {"m2m": 1.0})
     context = reward.context(words, None, lengths, "joint")
