@@ -1,31 +1,24 @@
-"""HY-Motion's evaluator: the step-aware retrieval model ("SPM") that MotionReward grew out of.
-
-One representation, the 135 rotation features, and the token states of sentence-T5: MotionReward's
-network with one linear projection, d = u, and one time embedding for both towers, under other
-names. Embeddings are normals; the released evaluation draws from them, so that even its row of real
-motions is random. The mean is what the sound protocol reads, `protocol: hymotion` draws.
-"""
+"""The released file of HY-Motion's evaluator, whose tensors have other names and one time embedding for both towers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from motionrft.checkpoints import LoadReport, load_into
+from motionrft.checkpoints import LoadReport, load_into, read_checkpoint
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.embedding import Evaluator
+from motionrft.evaluation.evaluator import OfficialEvaluator
+from motionrft.evaluation.evaluators.spm.model import SPM
+from motionrft.evaluation.official import read_statistics, require
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import ROTATION
-from motionrft.networks.masks import frame_mask
-from motionrft.reward.latent import Latent
-from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.reward.official import read_pth
+from motionrft.reward.network import NetworkSettings
+from motionrft.text.features import TextCache
 
 HEADS = 4  # no tensor's shape tells
-# what their names begin with -> what ours do
+# what released names begin with -> what the reward network's do
 RENAMED = {
     "skel_embedding.": "proj_135.proj.",
     "final_layer.": "final_layer_135.",
@@ -33,32 +26,35 @@ RENAMED = {
     "query_motion_pos_encoder.": "query_pos_encoder.",
     "motion_encoder.": "encoder.",
 }
-FOREIGN = ("clip.", "xlm.")  # text encoders that a file may carry; the text rule runs them
+TEXT_ENCODERS = ("clip.", "xlm.")  # a file may carry them; the text rule runs them
 SOURCE = "t2m/evaluator.pth of the MotionRFT release"
 
 
-class SPM(Evaluator):
-    """Embeddings [N, 2 d]: mean and log-variance, which `points` turns into [N, d]."""
-
-    reads = ROTATION
-
-    def __init__(self, settings: NetworkSettings, normaliser: Normaliser, max_frames: int = 196):
-        super().__init__(normaliser, max_frames)
-        self.width = 2 * settings.latent_dim
-        self.network = RewardNetwork(settings)
-
-    def encode_motions(self, features: Tensor, lengths: Tensor) -> Tensor:
-        latent = self.network.encode_motion(features, lengths.to(features.device), ROTATION)
-        return torch.cat([latent.mean, latent.logvar], dim=-1)
-
-    def encode_texts(self, words: Tensor, pos: Tensor | None, lengths: Tensor) -> Tensor:
-        del pos
-        mask = frame_mask(lengths.to(words.device), words.shape[1])
-        latent = self.network.encode_text(words, mask)
-        return torch.cat([latent.mean, latent.logvar], dim=-1)
-
-    def points(self, embeddings: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return Latent.split(embeddings).draw(generator)
+def read_official(
+    settings: dict[str, Any], text: str | Path | None, where: str
+) -> OfficialEvaluator:
+    """The network of the section's files; `text` is the cache of the encoder that it was trained with."""
+    require(settings, ("mean", "std"), where)
+    if text is None:
+        raise InputError(
+            "needed: this evaluator reads token states",
+            where="train-evaluator",
+            field="--text",
+            fix="name the text feature file of sentence-T5",
+        )
+    cache = TextCache(text)
+    normaliser = read_statistics(settings["mean"], settings["std"])
+    evaluator, build, report = load_spm(settings["checkpoint"], normaliser)
+    width = build["spm"]["text_dim"]
+    if cache.token_dim != width:
+        raise InputError(
+            f"token states of width {cache.token_dim}, the evaluator reads {width}",
+            where=text,
+            field="evaluator.text",
+            fix="use the encoder it was trained with, sentence-T5-large",
+        )
+    print(report)
+    return OfficialEvaluator(evaluator, {"build": build, "text": cache.about}, {})
 
 
 def settings_of(state: dict[str, Tensor], heads: int) -> NetworkSettings:
@@ -89,14 +85,14 @@ def load_spm(
     checkpoint: str | Path, normaliser: Normaliser, heads: int = HEADS
 ) -> tuple[SPM, dict[str, Any], LoadReport]:
     """The evaluator in eval mode, its `build` arguments, and what was read. Any mismatch is an error."""
-    state = read_pth(checkpoint).get("state_dict")
+    state = read_checkpoint(checkpoint, "state_dict", source=SOURCE)
     needed = ("skel_embedding.weight", "text_embedding.weight", "time_embedding.linear_1.weight")
     for key in needed:
-        if not isinstance(state, dict) or key not in state:
+        if key not in state:
             raise InputError(
                 "tensor missing", where=checkpoint, field=f"state_dict.{key}", fix=f"use {SOURCE}"
             )
-    ignored = sorted(key for key in state if key.startswith(FOREIGN))
+    ignored = sorted(key for key in state if key.startswith(TEXT_ENCODERS))
     state = {key: value for key, value in state.items() if key not in ignored}
     settings = settings_of(state, heads)
     if settings.dims[ROTATION] != len(normaliser.mean):
@@ -109,8 +105,8 @@ def load_spm(
         )
     tensors = {}
     for key, value in state.items():
-        theirs = next((name for name in RENAMED if key.startswith(name)), "")
-        tensors[RENAMED.get(theirs, "") + key.removeprefix(theirs)] = value
+        released = next((name for name in RENAMED if key.startswith(name)), "")
+        tensors[RENAMED.get(released, "") + key.removeprefix(released)] = value
         if key.startswith("time_embedding."):  # one for both towers there
             tensors[key.replace("time_embedding.", "time_embedding_text.")] = value
     evaluator = SPM(settings, normaliser)

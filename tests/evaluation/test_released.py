@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
-from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.scorer import Judge
+from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import protocol
 from motionrft.motion.normaliser import Normaliser
 from tests.same import assert_same
 
@@ -18,13 +18,13 @@ PLAN = {"texts": 2, "repeats": 3, "pairs": 2, "replications": 1}
 
 
 def test_acmdm_sees_padding_through_its_smoothing_as_recorded():
-    """The recorded official features of clips padded to 128 frames, by the way the judge takes."""
+    """The recorded official features of clips padded to 128 frames, by the way the scorer takes."""
     recorded = load_file(FIXTURES / "acmdm_back67.safetensors")
     names = [key.removesuffix(".joints") for key in recorded if key.endswith(".joints")]
     motions = [recorded[f"{name}.joints"].flatten(1) for name in names]
     converter = Converter("joint", {})
-    alone = converter.evaluator_input(motions, "first 67")
-    padded = converter.evaluator_input(motions, "first 67", 128)
+    alone = converter.acmdm_features(motions)
+    padded = converter.acmdm_features(motions, 128)
     moved = {}
     for name, clean, leaked in zip(names, alone, padded, strict=True):
         frames = len(recorded[f"{name}.joints"]) - 1
@@ -60,7 +60,7 @@ def test_frames_after_the_length_move_the_last_token_only():
 def test_mdm_scores_what_the_model_emits_and_keeps_only_the_motion(store, text, trained):
     changes = {"group": 16, "min_frames": 20, "limit": 0, "multimodality": PLAN}
     mdm, t2m = (
-        Judge(store, trained[0], text, protocol(name, **changes)) for name in ("mdm", "t2m")
+        Scorer(store, trained[0], text, protocol(name, **changes)) for name in ("mdm", "t2m")
     )
 
     def source(tail):

@@ -10,23 +10,30 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import CLIPTokenizer
 
-from motionrft.checkpoints import load_into
+from motionrft.checkpoints import load_into, read_checkpoint
+from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.motionclip import MotionCLIP, clip_score
+from motionrft.evaluation.motionclip import MotionCLIP, clip_score
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.official import read_pth
 
 HEADS = 8  # no tensor's shape tells
 PREFIX = "clip."
+TOKENIZER = "openai/clip-vit-base-patch16"
 SOURCE = "text_mot_match_clip/model/finest.tar of the ACMDM release"
 
 
 def read_motionclip(path: str | Path, heads: int = HEADS) -> MotionCLIP:
     """The network of a released file, in eval mode. Any mismatch is an error."""
-    state = read_pth(path).get("contrast_model")
-    if not isinstance(state, dict) or "positional_embedding" not in state:
-        raise InputError("no such part", where=path, field="contrast_model", fix=f"use {SOURCE}")
+    state = read_checkpoint(path, "contrast_model", source=SOURCE)
+    if "positional_embedding" not in state:
+        raise InputError(
+            "tensor missing",
+            where=path,
+            field="contrast_model.positional_embedding",
+            fix=f"use {SOURCE}",
+        )
     network = _network(state, heads)
     load_into(network, state, path)
     return network.eval()
@@ -51,9 +58,9 @@ def _network(state: dict[str, Tensor], heads: int) -> MotionCLIP:
 
 def token_ids(captions: Sequence[str], tokenizer: Any, tokens: int) -> Tensor:
     """[N, tokens] int32 as OpenAI's CLIP pads: zeros after the end token, which a cut caption keeps."""
-    found = tokenizer(list(captions), truncation=True, max_length=tokens)["input_ids"]
-    ids = torch.zeros(len(found), tokens, dtype=torch.int32)
-    for row, line in enumerate(found):
+    lines = tokenizer(list(captions), truncation=True, max_length=tokens)["input_ids"]
+    ids = torch.zeros(len(lines), tokens, dtype=torch.int32)
+    for row, line in enumerate(lines):
         ids[row, : len(line)] = torch.tensor(line)
     return ids
 
@@ -63,6 +70,31 @@ def clip_tensors(network: MotionCLIP, captions: Sequence[str], ids: Tensor) -> d
     text = torch.frombuffer(bytearray("\n".join(captions).encode("utf-8")), dtype=torch.uint8)
     weights = {f"{PREFIX}network.{name}": value for name, value in network.state_dict().items()}
     return {**weights, f"{PREFIX}ids": ids, f"{PREFIX}captions": text}
+
+
+def corpus_tensors(
+    checkpoint: str | Path, features: str | Path, tokenizer: str | None = None
+) -> dict[str, Tensor]:
+    """The network of a released file and the token ids of a corpus's captions, for an evaluator file.
+
+    features: feature store folder; tokenizer: directory or hub name of a CLIP tokeniser.
+    """
+    network = read_motionclip(checkpoint)
+    source = tokenizer or TOKENIZER
+    try:
+        reader = CLIPTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no CLIP tokeniser in {source} ({str(error).splitlines()[0]})",
+            where="evaluator",
+            field="evaluator.clip_tokenizer",
+            fix="name a local directory with CLIP's vocab.json and merges.txt",
+        ) from None
+    captions = sorted(
+        {caption for several in FeatureStore(features).clips["captions"] for caption in several}
+    )
+    ids = token_ids(captions, reader, len(network.positional_embedding))
+    return clip_tensors(network, captions, ids)
 
 
 @dataclass(frozen=True)
@@ -108,7 +140,7 @@ class ClipScore:
             for caption, motion in zip(captions, motions, strict=True)
             if len(motion) and bool(motion.isfinite().all())
         ]
-        texts, found = [], []
+        texts, embedded = [], []
         device = self.network.logit_scale.device
         for begin in range(0, len(pairs), batch_size):
             part = pairs[begin : begin + batch_size]
@@ -116,5 +148,5 @@ class ClipScore:
             batch = pad_sequence([self.normaliser.normalise(motion) for _, motion in part], True)
             ids = self.ids[[row for row, _ in part]].to(device)
             texts.append(self.network.encode_texts(ids).cpu())
-            found.append(self.network.encode_motions(batch.to(device), lengths).cpu())
-        return clip_score(torch.cat(texts), torch.cat(found)) if pairs else float("nan")
+            embedded.append(self.network.encode_motions(batch.to(device), lengths).cpu())
+        return clip_score(torch.cat(texts), torch.cat(embedded)) if pairs else float("nan")

@@ -13,15 +13,15 @@ import torch
 from conftest import SETTINGS
 from transformers import CLIPTokenizer
 
-import motionrft.configuration as configuration
 from motionrft.cli import main
+from motionrft.cli.options import RunFile
 from motionrft.errors import InputError
+from motionrft.evaluation.clip_score import read_motionclip, token_ids
 from motionrft.evaluation.convert import Converter
-from motionrft.evaluation.evaluators.clipscore import read_motionclip, token_ids
-from motionrft.evaluation.evaluators.evaluator import TextMotionMatch, Widths
-from motionrft.evaluation.evaluators.motionclip import MotionCLIP
-from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.scorer import Judge
+from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
+from motionrft.evaluation.motionclip import MotionCLIP
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import protocol
 from motionrft.evaluation.words import PREFIX
 from motionrft.files import read_table, write_table
 from motionrft.motion.normaliser import Normaliser
@@ -42,7 +42,7 @@ def byte_letters() -> list[str]:
 def release(tmp_path, store):
     """Small files in the official layouts: both checkpoints, statistics, words and a tokeniser without merges."""
     torch.manual_seed(0)
-    judge = TextMotionMatch(
+    scorer = TextMotionMatch(
         Widths(6, 5, 7, 4, 3),
         Normaliser(torch.zeros(263), torch.ones(263)),
         word=9,
@@ -50,7 +50,9 @@ def release(tmp_path, store):
         channels="first 67",
     )
     parts = ("movement_encoder", "motion_encoder", "text_encoder")
-    torch.save({part: getattr(judge, part).state_dict() for part in parts}, tmp_path / "finest.tar")
+    torch.save(
+        {part: getattr(scorer, part).state_dict() for part in parts}, tmp_path / "finest.tar"
+    )
     letters = byte_letters()
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     network = MotionCLIP(
@@ -110,22 +112,20 @@ def test_the_row_is_the_mean_cosine_of_pairs(release, tagged, text, monkeypatch,
         "channels": "first 67", "clip_checkpoint": "clip.tar", "clip_tokenizer": "tokenizer",
     }  # fmt: skip
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(
-        configuration, "load_run", lambda path, changes=None: {"evaluator": section}
-    )
+    monkeypatch.setattr(RunFile, "load", lambda run: {"evaluator": section})
     out = tmp_path / "model.safetensors"
     call = ["train-evaluator", "--features", str(tagged), "--device", "cpu", "--out", str(out)]
     assert main(call) == 0
     rules = protocol("acmdm", group=16, min_frames=20, multimodality={"texts": 0})
-    result = Judge(tagged, out, text, rules).score_real(0)
+    result = Scorer(tagged, out, text, rules).score_real(0)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    inputs = Converter("kinematic", {}).evaluator_input(result.samples.features, "first 67", 196)
+    inputs = Converter("kinematic", {}).acmdm_features(result.samples.features, 196)
     mean, cosine = torch.from_numpy(np.load(folder / "mean.npy")).float(), []
     for caption, motion in zip(result.samples.captions, inputs, strict=True):
         with torch.no_grad():
-            made = network.encode_motions((motion - mean)[None] / 0.7, torch.tensor([len(motion)]))
+            moved = network.encode_motions((motion - mean)[None] / 0.7, torch.tensor([len(motion)]))
             said = network.encode_texts(token_ids([caption], tokenizer, TOKENS).long())
-        cosine.append(float((made * said).sum()))
+        cosine.append(float((moved * said).sum()))
     assert len(cosine) == 32
     assert result.metrics["CLIP-score"] == pytest.approx(np.mean(cosine), abs=1e-5)
     section["channels"] = "all but contacts"

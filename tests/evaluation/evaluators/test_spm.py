@@ -10,14 +10,15 @@ import pytest
 import torch
 from small_corpus import write_text
 
-import motionrft.configuration as configuration
 from motionrft.cli import main
+from motionrft.cli.options import RunFile
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.evaluator import load_evaluator, save_evaluator
-from motionrft.evaluation.evaluators.official import read_statistics
-from motionrft.evaluation.evaluators.spm import RENAMED, SPM, load_spm
-from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.scorer import Judge, _whole
+from motionrft.evaluation.evaluator_file import load_evaluator, save_evaluator
+from motionrft.evaluation.evaluators.spm.model import SPM
+from motionrft.evaluation.evaluators.spm.official import RENAMED, load_spm
+from motionrft.evaluation.official import read_statistics
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import PROTOCOLS, protocol
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from reference.tolerance import rounding
@@ -30,14 +31,14 @@ OFFICIAL = {"latent_dim": 256, "unified_dim": 256, "layers": 9, "heads": 4, "fee
 
 def official_names(network: RewardNetwork) -> dict[str, torch.Tensor]:
     """The network's tensors as the released file names them."""
-    theirs = {ours: name for name, ours in RENAMED.items()}
-    found = {}
+    released = {ours: name for name, ours in RENAMED.items()}
+    tensors = {}
     for key, value in network.state_dict().items():
         if key.startswith("time_embedding_text."):
             continue  # the two towers share one there
-        own = next((name for name in theirs if key.startswith(name)), "")
-        found[theirs.get(own, "") + key.removeprefix(own)] = value
-    return found
+        ours = next((name for name in released if key.startswith(name)), "")
+        tensors[released.get(ours, "") + key.removeprefix(ours)] = value
+    return tensors
 
 
 @pytest.fixture
@@ -91,6 +92,9 @@ def test_the_file_is_read_strictly_and_embeds_as_the_network_does(release):
     with pytest.raises(InputError, match="reads 135 features, the statistics have 263"):
         load_spm(folder / "evaluator.pth", Normaliser(torch.zeros(263), torch.ones(263)))
     torch.save({"weights": state}, folder / "other.pth")
+    with pytest.raises(InputError, match=r"state_dict: no such part"):
+        load_spm(folder / "other.pth", normaliser)
+    torch.save({"state_dict": {"weights": state["dist_motion_layer.weight"]}}, folder / "other.pth")
     with pytest.raises(InputError, match=r"state_dict\.skel_embedding\.weight: tensor missing"):
         load_spm(folder / "other.pth", normaliser)
 
@@ -108,23 +112,29 @@ def test_points_are_means_or_reparameterised_draws():
     assert float(drawn.std()) == pytest.approx(0.5, abs=0.01)
 
 
-def test_hymotion_judges_rotations_with_it(release, store, text):
+def test_hymotion_scores_rotations_with_it(release, store, text):
     folder, _ = release
     normaliser = read_statistics(folder / "Mean.npy", folder / "Std.npy")
     evaluator, build, _ = load_spm(folder / "evaluator.pth", normaliser)
-    about = {"label": "official", "corpus": "", "build": build, "text": text.about}
+    about = {
+        "label": "official",
+        "corpus": "",
+        "build": build,
+        "text": text.about,
+        "settings": {"network": "spm"},
+    }
     save_evaluator(folder / "model.safetensors", evaluator, about)
     loaded, _, _ = load_evaluator(folder / "model.safetensors")
     motion = [torch.randn(50, 135)]
     assert torch.equal(loaded.embed_motions(motion), evaluator.embed_motions(motion))
     changes = {"group": 16, "min_frames": 20, "multimodality": {"texts": 0}}
-    judge, means = (
-        Judge(store, folder / "model.safetensors", text, protocol(name, **changes))
+    scorer, means = (
+        Scorer(store, folder / "model.safetensors", text, protocol(name, **changes))
         for name in ("hymotion", "sound")
     )
-    drawn = judge.draw(0)
-    rows = judge.data.store.features("rotation")
-    clips = judge.clips
+    drawn = scorer.draw(0)
+    rows = scorer.data.store.features("rotation")
+    clips = scorer.clips
 
     def source(captions, lengths, seeds):
         starts = clips["start"].to_numpy()[drawn.rows]
@@ -133,14 +143,14 @@ def test_hymotion_judges_rotations_with_it(release, store, text):
             for start, length in zip(starts, lengths, strict=True)
         ]
 
-    real, copied = judge.score_real(0), judge.score(source, "rotation", "copy", 0)
+    real, copied = scorer.score_real(0), scorer.score(source, "rotation", "copy", 0)
     assert real.metrics["FID"] == 0.0
     # whole recorded motions have the stored rotations: what is read is the same, and so are the draws
     for key in ("MM-Dist", "Diversity", "R-Precision Top-1"):
         assert copied.metrics[key] == pytest.approx(real.metrics[key], abs=1e-4), key
     assert copied.metrics["FID"] == pytest.approx(0.0, abs=0.2)  # another draw of the same normals
     assert real.metrics["Diversity"] < 2.0  # of unit vectors
-    assert judge.score_real(1).metrics["MM-Dist"] != real.metrics["MM-Dist"]
+    assert scorer.score_real(1).metrics["MM-Dist"] != real.metrics["MM-Dist"]
     again = means.score_real(0).metrics["MM-Dist"]
     assert again == means.score_real(0).metrics["MM-Dist"]
 
@@ -154,7 +164,12 @@ def test_parts_of_clips_are_left_out_and_only_they():
             "source": ["000001", "000001", "M000001", "toy:walk", "walk_a.bvh"],
         }
     )
-    assert _whole(table)["clip"].tolist() == ["000001", "M000001", "toy_3", "walk_a"]
+    assert PROTOCOLS["hymotion"].clips(table)["clip"].tolist() == [
+        "000001",
+        "M000001",
+        "toy_3",
+        "walk_a",
+    ]
 
 
 def test_the_command_imports_it_with_its_text(release, store, text, monkeypatch, capsys):
@@ -166,9 +181,7 @@ def test_the_command_imports_it_with_its_text(release, store, text, monkeypatch,
         "std": "Std.npy",
     }
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(
-        configuration, "load_run", lambda path, changes=None: {"evaluator": section}
-    )
+    monkeypatch.setattr(RunFile, "load", lambda run: {"evaluator": section})
     call = [
         "train-evaluator",
         "--features",

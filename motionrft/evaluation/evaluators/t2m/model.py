@@ -7,14 +7,22 @@ Embeddings are not normalised. Batches are ragged and keep the caller's order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
-from motionrft.errors import InputError
+from motionrft.corpus.dataset import UNIT  # frames a movement token: two convolutions of stride 2
+from motionrft.evaluation.convert import Converter
+from motionrft.evaluation.evaluator import Evaluator
+from motionrft.motion import acmdm67
+from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import KINEMATIC
+from motionrft.networks.recurrent import final_states
 
-UNIT = 4  # frames a movement token: two convolutions of stride 2
 LEAK = 0.2
+ALL_BUT_CONTACTS, FIRST_67 = "all but contacts", "first 67"
 
 
 class MovementEncoder(nn.Module):
@@ -33,22 +41,8 @@ class MovementEncoder(nn.Module):
         self.out_net = nn.Linear(out, out)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.out_net(self.main(features.transpose(1, 2)).transpose(1, 2))
-
-
-def final_states(gru: nn.GRU, start: Tensor, sequence: Tensor, lengths: Tensor) -> Tensor:
-    """Last states of both directions [B, 2 hidden] after sequence [B, L, width] of lengths [B] >= 1, begun at
-    `start` [2, 1, hidden]; what lies after a length is ignored."""
-    if int(lengths.min()) < 1:
-        raise InputError(
-            f"sequence {int(lengths.argmin())} has no token",
-            field="lengths",
-            fix=f"motions need at least {UNIT} frames and captions one word",
-        )
-    # the GRU reads packed rows only, so padding costs and changes nothing
-    packed = pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
-    _, final = gru(packed, start.expand(-1, len(sequence), -1).contiguous())
-    return torch.cat([final[0], final[1]], dim=-1)
+        tokens: Tensor = self.out_net(self.main(features.transpose(1, 2)).transpose(1, 2))
+        return tokens
 
 
 class _Recurrent(nn.Module):
@@ -69,7 +63,8 @@ class _Recurrent(nn.Module):
     def encode(self, sequence: Tensor, lengths: Tensor) -> Tensor:
         """sequence [B, L, width], lengths [B] >= 1 -> [B, out]; what lies after a length is ignored."""
         final = final_states(self.gru, self.hidden, self.input_emb(sequence), lengths)
-        return self.output_net(final)
+        embedding: Tensor = self.output_net(final)
+        return embedding
 
 
 class MotionEncoder(_Recurrent):
@@ -95,3 +90,55 @@ class TextEncoder(_Recurrent):
 
     def forward(self, words: Tensor, pos: Tensor | None, lengths: Tensor) -> Tensor:
         return self.encode(words if pos is None else words + self.pos_emb(pos), lengths)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Sizes of the three networks; the defaults are the official ones."""
+
+    movement_hidden: int = 512
+    movement: int = 512
+    motion_hidden: int = 1024
+    text_hidden: int = 512
+    embedding: int = 512
+
+
+class TextMotionMatch(Evaluator):
+    """Guo et al.'s networks on words and kinematic features: all but the four contact labels of them, or ACMDM's
+    67 of root and joint positions."""
+
+    def __init__(
+        self,
+        widths: Widths,
+        normaliser: Normaliser,
+        *,
+        word: int,
+        pos: int = 0,
+        channels: str = ALL_BUT_CONTACTS,
+        max_frames: int = 196,
+    ):
+        super().__init__(normaliser, max_frames)
+        self.width = widths.embedding
+        self.reads = channels if channels == FIRST_67 else KINEMATIC
+        self.channels = acmdm67.CHANNELS if channels == FIRST_67 else len(normaliser.mean) - 4
+        self.movement_encoder = MovementEncoder(
+            self.channels, widths.movement_hidden, widths.movement
+        )
+        self.motion_encoder = MotionEncoder(widths.movement, widths.motion_hidden, widths.embedding)
+        self.text_encoder = TextEncoder(word, pos, widths.text_hidden, widths.embedding)
+
+    def inputs(
+        self, motions: Sequence[Tensor], converter: Converter, padded_to: int = 0
+    ) -> list[Tensor]:
+        if self.reads == FIRST_67:
+            return converter.acmdm_features(motions, padded_to)
+        return converter.kinematic_features(motions)
+
+    def encode_motions(self, features: Tensor, lengths: Tensor) -> Tensor:
+        movements = self.movement_encoder(features[..., : self.channels])
+        embedding: Tensor = self.motion_encoder(movements, lengths // UNIT)
+        return embedding
+
+    def encode_texts(self, words: Tensor, pos: Tensor | None, lengths: Tensor) -> Tensor:
+        embedding: Tensor = self.text_encoder(words, pos, lengths)
+        return embedding

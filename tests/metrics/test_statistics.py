@@ -46,6 +46,7 @@ def test_pairs_with_a_nan_are_left_out_and_unpaired_scores_refused():
     a = np.array([0.0, 0.0, np.nan])
     found = paired_bootstrap(a, np.array([1.0, np.nan, 1.0]), resamples=10)
     assert (found.pairs, found.difference) == (1, 1.0)
+    assert not found.better()  # one pair shows nothing
     with pytest.raises(InputError, match="not paired"):
         paired_bootstrap(a, a[:2])
     with pytest.raises(InputError, match="no pair"):

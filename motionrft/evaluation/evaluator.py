@@ -1,16 +1,22 @@
-"""What every judge does: motions and captions to points of one space, in batches that change nothing."""
+"""What every evaluator does: motions and captions to points of one space, in batches that change nothing."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.t2m import UNIT
+from motionrft.evaluation.convert import Converter
 from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import KINEMATIC
+from motionrft.text.features import TextCache
 
 # captions -> word vectors [B, L, D], part-of-speech one-hots [B, L, P] or None, lengths [B]
 Reader = Callable[[Sequence[str]], tuple[Tensor, Tensor | None, Tensor]]
@@ -19,15 +25,24 @@ Reader = Callable[[Sequence[str]], tuple[Tensor, Tensor | None, Tensor]]
 class Evaluator(nn.Module, ABC):
     """normaliser: statistics of the raw features it sees; max_frames: what longer padding is cut to.
 
-    reads: what those features are (`Converter.evaluator_input`); width: numbers an embedding has.
+    reads: which features those are; width: numbers an embedding has.
     """
 
-    reads: str
+    reads: str = KINEMATIC
     width: int
 
     def __init__(self, normaliser: Normaliser, max_frames: int):
         super().__init__()
         self.normaliser, self.max_frames = normaliser, max_frames
+
+    def inputs(
+        self, motions: Sequence[Tensor], converter: Converter, padded_to: int = 0
+    ) -> list[Tensor]:
+        """Raw features of the converter's representation -> the features this evaluator reads of the same
+        motions, raw. padded_to: frames that joints are padded to before features are extracted, where
+        the evaluator's features see their padding (ACMDM's); 0: none."""
+        del padded_to
+        return converter.kinematic_features(motions)
 
     @abstractmethod
     def encode_motions(self, features: Tensor, lengths: Tensor) -> Tensor:
@@ -38,8 +53,8 @@ class Evaluator(nn.Module, ABC):
         """What a `Reader` gives -> [B, width]."""
 
     def points(self, embeddings: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Embeddings as scores compare them. A judge whose embeddings are distributions takes their means,
-        or draws with `generator`; for the others they are points already."""
+        """Embeddings as scores compare them. An evaluator whose embeddings are distributions takes their
+        means, or draws with `generator`; for the others they are points already."""
         del generator
         return embeddings
 
@@ -101,3 +116,47 @@ class Evaluator(nn.Module, ABC):
             batch = self.normaliser.normalise(batch)
             result[rows] = self.encode_motions(batch.to(self.device), kept).cpu()
         return result
+
+
+class OfficialEvaluator(NamedTuple):
+    """A released evaluator: about: facts for the file's header (`build` and more); extra: tensors beside the network."""
+
+    evaluator: Evaluator
+    about: dict[str, Any]
+    extra: dict[str, Tensor]
+
+
+class EvaluatorKind(ABC):
+    """What a drop-in of `motionrft/evaluation/evaluators` provides."""
+
+    @abstractmethod
+    def build(self, arguments: dict[str, Any], normaliser: Normaliser) -> Evaluator:
+        """The network of `arguments`, the `build` section of an evaluator file."""
+
+    @abstractmethod
+    def read_official(
+        self, settings: dict[str, Any], features: str | Path, text: str | Path | None, where: str
+    ) -> OfficialEvaluator:
+        """The released evaluator whose files the `evaluator:` section `settings` names. Prints what was read.
+
+        features: feature store whose captions it will read; text: text cache, for evaluators that read one;
+        where: the configuration that errors name. A file that is missing or does not fit is an `InputError`.
+        """
+
+    def train(
+        self,
+        settings: dict[str, Any],
+        features: str | Path,
+        text: TextCache,
+        checkpoint: str | Path,
+        device: torch.device | str,
+        seed: int = 0,
+    ) -> tuple[Evaluator, dict[str, Any], pd.DataFrame]:
+        """The evaluator that `settings` describes, trained; its `about`, and the history. Resumes from `checkpoint`."""
+        del features, text, checkpoint, device, seed
+        raise InputError(
+            f"evaluator {settings.get('network')!r} cannot be trained here",
+            where="evaluator",
+            field="checkpoint",
+            fix="name the released file",
+        )

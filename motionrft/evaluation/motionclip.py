@@ -59,7 +59,9 @@ class MotionTower(nn.Module):
         query = self.query_token.expand(len(features), 1, -1)
         x = self.sequence_pos_encoder(torch.cat([query, self.embed_motion(features)], dim=1))
         padding = torch.arange(x.shape[1], device=x.device)[None] > lengths.to(x.device)[:, None]
-        return self.out(self.out_ln(self.transformer(x, src_key_padding_mask=padding)[:, 0]))
+        query = self.transformer(x, src_key_padding_mask=padding)[:, 0]
+        embedding: Tensor = self.out(self.out_ln(query))
+        return embedding
 
 
 class MotionCLIP(nn.Module):

@@ -9,16 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from motionrft.corpus.dataset import Batch, MotionDataset
+from motionrft.corpus.dataset import UNIT, Batch, MotionDataset
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.evaluator import (
-    SELF_TRAINED,
-    CacheReader,
-    TextMotionMatch,
-    Widths,
-    corpus_digest,
-)
-from motionrft.evaluation.evaluators.losses import infonce_loss, margin_loss
+from motionrft.evaluation.evaluator_file import SELF_TRAINED, corpus_digest
+from motionrft.evaluation.evaluators.t2m.losses import infonce_loss, margin_loss
+from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
+from motionrft.evaluation.readers import CacheReader
 from motionrft.metrics.generation import GROUP, r_precision
 from motionrft.text.features import TextCache
 from motionrft.training.loop import TrainSettings, fit
@@ -61,8 +57,8 @@ def train_evaluator(
         texts, motions = embed_batch(evaluator, reader, batch)
         if settings["loss"] == "margin":
             shift = int(torch.randint(1, len(batch), (), generator=generator, device=device))
-            pull, push = margin_loss(texts, motions, shift, settings["margin"])
-            return {"loss": pull + push, "positive": pull, "negative": push}
+            positive, negative = margin_loss(texts, motions, shift, settings["margin"])
+            return {"loss": positive + negative, "positive": positive, "negative": negative}
         return {"loss": infonce_loss(texts, motions, same_caption(batch.captions).to(device))}
 
     def validate(step: int) -> dict[str, float]:
@@ -101,8 +97,8 @@ def embed_batch(
     """Text and motion embeddings [B, E] of a training batch, differentiable."""
     words, pos, lengths = reader(batch.captions)
     texts = evaluator.encode_texts(words.to(batch.features.device), pos, lengths)
-    # the spare padding of `embed_motions`: training and judging see the same last token
-    spare = max(0, min(4, evaluator.max_frames - batch.features.shape[1]))
+    # the spare padding of `embed_motions`: training and scoring see the same last token
+    spare = max(0, min(UNIT, evaluator.max_frames - batch.features.shape[1]))
     features = torch.nn.functional.pad(batch.features, (0, 0, 0, spare))
     return texts, evaluator.encode_motions(features, batch.lengths)
 
