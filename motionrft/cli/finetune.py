@@ -63,8 +63,9 @@ def finetune(
     """
     from motionrft.device import pick_device
     from motionrft.finetune.loop import Training
+    from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
-    from motionrft.finetune.setup import Sources, prepare
+    from motionrft.finetune.setup import prepare
     from motionrft.training.distributed import process_group
 
     resolved = run.load()
@@ -73,14 +74,14 @@ def finetune(
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
         judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
-        job = prepare(
+        tuning = prepare(
             resolved, cell.backbone, cell.method, cell.seed, sources, own_device, judge_of
         )
         checkpoint = out / "checkpoint.pt"
-        training = Training(job.course, checkpoint)
+        training = Training(tuning, checkpoint)
         record = training.run()
         if writes:
-            write_results(out, job, training, record, method, str(own_device))
+            write_results(out, training, record, method)
             checkpoint.unlink(missing_ok=True)
 
 

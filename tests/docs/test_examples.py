@@ -25,7 +25,7 @@ from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.text.features import TextBatch
 from tests.docs import examples
-from tests.finetune.toy_course import course
+from tests.finetune.toy_run import toy_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,7 +107,7 @@ def test_a_backbone(added):
 
 def test_a_method(added, tmp_path):
     section = files.part("methods", "late", "test")
-    run = course(
+    run = toy_run(
         section, {"trajectories": 3, "validate_every": 0, "select": "last"}, sampler="ddim"
     )
     assert run.method.gap == 1  # ten of fifty, on five steps

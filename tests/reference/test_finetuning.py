@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from reference.case import read_cases
 from reference.families import finetuning
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "finetuning"
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return {case.name: case for case in read_cases(FIXTURES)}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import torch
 
 from motionrft.finetune.loop import Training
 
-from .toy_course import METHODS, course
+from .toy_run import METHODS, toy_run
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"updates": 6, "kl": 0.05, "batch_size": 6}
@@ -20,9 +20,9 @@ PROGRAM = """
 import sys, torch
 from motionrft.finetune.loop import Training
 from motionrft.training.distributed import process_group
-from tests.finetune.toy_course import METHODS, course
+from tests.finetune.toy_run import METHODS, toy_run
 with process_group(torch.device("cpu")) as (device, first):
-    run = course(METHODS[sys.argv[1]], {settings}, "flow")
+    run = toy_run(METHODS[sys.argv[1]], {settings}, "flow")
     record = Training(run, sys.argv[2]).run()
     loss = record[record["name"] == "loss"]["value"].to_numpy()
     if first:
@@ -50,7 +50,7 @@ def test_two_processes(tmp_path):
         for rank in range(2)
     ]
     assert [process.wait(timeout=120) for process in ranks] == [0, 0]
-    run = course(METHODS[method], SETTINGS, "flow")
+    run = toy_run(METHODS[method], SETTINGS, "flow")
     record = Training(run, tmp_path / "checkpoint").run()
     loss = torch.tensor(record[record["name"] == "loss"]["value"].to_numpy())
     found = torch.load(tmp_path / "parallel.pt", weights_only=True)

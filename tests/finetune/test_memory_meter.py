@@ -13,7 +13,8 @@ from motionrft.finetune.method import Method
 from motionrft.finetune.methods.draft import Draft
 from motionrft.finetune.methods.drtune import DRTune
 from motionrft.finetune.methods.easytune import EasyTune
-from reference.families.finetuning import RecordedNoise, Toy
+from motionrft.finetune.window import Window
+from reference.families.finetuning import RecordedNoise, Toy, drawn
 
 STEPS = (5, 10, 20, 40)
 
@@ -45,11 +46,10 @@ def peak(cases, steps: int, method: Method, activations: str) -> int:
     toy = longer(Toy(cases["flow_euler_tanh"]), steps)
     backbone = toy.backbone()
     objective = toy.objective(backbone)
-    objective.levels = [toy.levels["next"][0]] * (steps + 1)
+    walk = replace(toy.walk(backbone, activations), levels=[toy.levels["next"][0]] * (steps + 1))
     with SavedBytes(list(backbone.parameters())) as saved:
-        for group in method.events(toy.rollout(backbone, activations)):
-            for event in group:
-                event.pull(objective.score(event).gradient)
+        for sample in method.samples(walk):
+            sample.backward(objective.score(sample.z, sample.level, sample.weight).gradient)
     assert saved.held == 0
     return saved.peak
 
@@ -68,7 +68,7 @@ def one_step(cases) -> int:
 def test_easytune_is_flat_in_the_number_of_steps(cases, one_step):
     for variant in ("step", "chain"):
         for form in ("one_step", "noise_aware"):
-            make = lambda steps: EasyTune(steps, variant, {"kind": "all"}, form)  # noqa: B023, E731
+            make = lambda steps: EasyTune(steps, variant, Window("all"), form)  # noqa: B023, E731
             assert abs(slope(cases, make)) <= 0.01 * one_step
 
 
@@ -89,11 +89,7 @@ def test_draft_is_linear_and_flat_in_its_exact_form(cases, one_step):
 
 def test_drtune_grows_by_its_trained_steps_and_not_when_recomputed(cases, one_step):
     def make(steps: int) -> Method:
-        class Fixed(DRTune):
-            def draw(self, rng):
-                return set(range(self.steps)), self.steps - 1
-
-        return Fixed(steps, k=1, m=1)
+        return drawn(DRTune, stop=steps - 1, trained=range(steps))(steps, k=1, m=1)
 
     assert slope(cases, make) > 0.5 * one_step
     assert abs(slope(cases, make, "exact")) <= 0.01 * one_step
@@ -105,10 +101,8 @@ def test_micro_batches_lower_the_decode_and_reward_peak(cases):
     peaks = []
     for micro_batch in (0, 1):
         objective = toy.objective(backbone, micro_batch=micro_batch)
-        event = next(
-            iter(EasyTune(toy.steps, window={"kind": "all"}).events(toy.rollout(backbone)))
-        )[0]
+        sample = next(EasyTune(toy.steps, window=Window("all")).samples(toy.walk(backbone)))
         with SavedBytes([*backbone.parameters(), *toy.decode, toy.reward.E]) as saved:
-            objective.score(replace(event, z=event.z.detach()))
+            objective.score(sample.z.detach())
         peaks.append(saved.peak)
     assert peaks[1] <= peaks[0] / 2

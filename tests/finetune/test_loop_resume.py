@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from .toy_course import main
+from motionrft.errors import InputError
+from motionrft.finetune.loop import Training
 
-PROGRAM = [sys.executable, "-m", "tests.finetune.toy_course"]
+from .toy_run import METHODS, main, toy_run
+
+PROGRAM = [sys.executable, "-m", "tests.finetune.toy_run"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -51,28 +54,19 @@ def test_killed_three_times_equals_uninterrupted(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_one_clear_error(tmp_path):
-    from motionrft.errors import InputError
-    from motionrft.finetune.loop import Training
-
-    from .toy_course import METHODS, course
-
-    run = course(METHODS["draft"], {"updates": 2})
+    run = toy_run(METHODS["draft"], {"updates": 2})
     (tmp_path / "bad.pt").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(InputError, match="unreadable checkpoint"):
         Training(run, tmp_path / "bad.pt").run()
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
-    from motionrft.finetune.loop import Training
-
-    from .toy_course import METHODS, course
-
-    long = course(METHODS["draft"], {"updates": 6, "checkpoint_every": 1})
+    long = toy_run(METHODS["draft"], {"updates": 6, "checkpoint_every": 1})
     Training(long, tmp_path / "checkpoint").run()
     for settings in (
         {"updates": 6, "checkpoint_every": 1},
         {"updates": 6, "checkpoint_every": 1, "lr": 0.5},
     ):
-        training = Training(course(METHODS["draft"], settings), tmp_path / "checkpoint")
-        assert training._load() == ("lr" not in settings)
+        training = Training(toy_run(METHODS["draft"], settings), tmp_path / "checkpoint")
+        assert training.resume() == ("lr" not in settings)
         assert training.trajectory == (0 if "lr" in settings else 5)

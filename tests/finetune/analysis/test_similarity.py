@@ -1,10 +1,11 @@
-"""`analyse similarity` from files to a record, on every configured backbone."""
+"""Similarity of noised motions: of white data it is known; and from files to a record, on every backbone."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -12,12 +13,18 @@ import yaml
 from motionrft.backbones.io import build_backbone, save_backbone
 from motionrft.cli import main
 from motionrft.configuration import available, load_run
+from motionrft.corpus.dataset import Batch
 from motionrft.corpus.store import FeatureStore
+from motionrft.diffusion.sampler import Sampler
+from motionrft.diffusion.schedules import step_table
 from motionrft.files import read_table
-from motionrft.finetune.analysis.similarity import POINTS
+from motionrft.finetune.analysis.similarity import POINTS, noised_similarity
+from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.reward.files import save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from tests.evaluation.small_corpus import write_store, write_text
+
+from ..toy_run import MLD, Network, Reward, prompts
 
 DIMS = {"kinematic": 263, "joint": 66, "rotation": 135}
 REWARD = {
@@ -73,3 +80,47 @@ def test_every_backbone_has_its_similarity_recorded(files, tmp_path, name):
     last = noised[noised["step"].eq(noised["step"].max())]  # no noise is left: the motion itself
     assert float(last["noise"].max()) < 0.1
     assert float(last["value"].min()) > 0.95
+
+
+def test_noised_similarity_of_white_data_follows_the_signal():
+    table = step_table({**MLD, "steps": 30}, "epsilon")
+    network, reward = Network(), Reward()
+    network.to_features = lambda x, lengths: x
+    rows = 12
+    batch = prompts(0, rows)
+    features = torch.randn(rows, 600, 4, generator=torch.Generator().manual_seed(3))
+    lengths = torch.full((rows,), 600)
+    levels = reward_levels(table, reward.alphas, 500, rescale=True)
+
+    class WithM2M(Reward):
+        def forward(self, features, lengths, context, t):
+            return {"m2m": t.float()}
+
+    frame = noised_similarity(
+        network,
+        Sampler(network, table, 1.0),
+        WithM2M(),
+        levels,
+        Batch(features, lengths, [""] * rows, [""] * rows),
+        batch,
+    )
+    raw = (
+        frame[(frame["what"] == "noised") & (frame["name"] == "cosine")]
+        .groupby("step")["value"]
+        .mean()
+    )
+    assert len(raw) == 16
+    np.testing.assert_allclose(raw, [float(table.signal[i]) for i in raw.index], atol=0.02)
+    half = (
+        frame[(frame["what"] == "noised") & (frame["name"] == "half_cosine")]
+        .groupby("step")["value"]
+        .mean()
+    )
+    np.testing.assert_allclose(half, (1 + raw) / 2)
+    timesteps = (
+        frame[(frame["what"] == "noised") & (frame["name"] == "embedding")]
+        .groupby("step")["value"]
+        .mean()
+    )
+    assert list(timesteps) == [levels[i].t for i in timesteps.index]
+    assert (frame[frame["what"] == "one_step"]["step"] < 30).all()

@@ -14,10 +14,11 @@ from motionrft.cli import main
 from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
 from motionrft.files import read_json, read_table
-from motionrft.finetune.cost import wide
 from motionrft.finetune.loop import Training
-from motionrft.finetune.reward_hacking import JUDGES
-from motionrft.finetune.setup import Sources, prepare
+from motionrft.finetune.prompt_data import Sources
+from motionrft.finetune.reward_hacking import INDEPENDENT
+from motionrft.finetune.setup import prepare
+from motionrft.metrics.training_record import wide
 from motionrft.reward.files import save_branch, save_network
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
@@ -131,7 +132,7 @@ def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method)
         files, method, "finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=2"
     )
     before = {name: tensor.clone() for name, tensor in job.backbone.state_dict().items()}
-    record = Training(job.course, tmp_path / "checkpoint").run()
+    record = Training(job, tmp_path / "checkpoint").run()
     assert list(wide(record)["update"]) == [1, 2]
     wanted = (
         {"semantic", "m2m", "preference", "authenticity"} if method == "motionrft" else {"semantic"}
@@ -141,7 +142,7 @@ def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method)
     assert any(
         not torch.equal(before[name], tensor) for name, tensor in job.backbone.state_dict().items()
     )
-    reward = job.course.objective().reward
+    reward = job.reward
     assert not any(
         parameter.requires_grad or parameter.grad is not None for parameter in reward.parameters()
     )
@@ -177,10 +178,10 @@ def test_all_rows_start_from_the_same_judgement_and_repeat_themselves(files, tmp
     firsts, ends = [], []
     for number, method in enumerate(("easytune", "draft-10", "draft-10")):
         job = prepared(files, method, "finetune.updates=2")
-        record = Training(job.course, tmp_path / str(number)).run()
+        record = Training(job, tmp_path / str(number)).run()
         first = record[(record["update"] == 0) & record["name"].str.startswith("val/")]
         firsts.append(first["value"].tolist())
-        ends.append(torch.cat([parameter.flatten() for parameter in job.course.trained]))
+        ends.append(torch.cat([parameter.flatten() for parameter in job.trained]))
     assert firsts[0] == firsts[1] == firsts[2]
     assert torch.equal(ends[1], ends[2])
     assert not torch.equal(ends[0], ends[1])
@@ -190,7 +191,7 @@ def test_the_self_refined_reward_trains_and_the_common_one_validates(files, tmp_
     first = {}
     for method in ("easytune", "easytune-spl"):
         job = prepared(files, method, "finetune.updates=1")
-        record = wide(Training(job.course, tmp_path / method).run())
+        record = wide(Training(job, tmp_path / method).run())
         first[method] = record["val/reward"][0], record["reward/semantic"][1]
     assert first["easytune"][0] == first["easytune-spl"][0]
     assert first["easytune"][1] != first["easytune-spl"][1]
@@ -220,8 +221,8 @@ def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
     def run(number: int, *changes: str):
         few = ("finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=2")
         job = prepared(files, "easytune", *few, *changes)
-        record = Training(job.course, tmp_path / str(number)).run()
-        return torch.cat([p.flatten() for p in job.course.trained]), record[
+        record = Training(job, tmp_path / str(number)).run()
+        return torch.cat([p.flatten() for p in job.trained]), record[
             record["name"] == "peak_bytes"
         ]["value"].max()
 
@@ -265,7 +266,7 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     backbone, _ = load_backbone(files / "mdm.safetensors")
     judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"))
     numbers = judge_of(backbone)()
-    assert set(JUDGES) <= set(numbers)
+    assert set(INDEPENDENT) <= set(numbers)
 
 
 def test_mistakes_are_one_clear_line(files, tmp_path, capsys):

@@ -1,6 +1,6 @@
 """A whole fine-tuning run on a closed-form backbone and reward; also a program that tests can kill.
 
-python toy_course.py CHECKPOINT OUT METHOD [DELAY]
+python -m tests.finetune.toy_run CHECKPOINT OUT METHOD [DELAY]
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import step_table
-from motionrft.finetune.batch import Material, noise_seeds
+from motionrft.finetune import released
+from motionrft.finetune.batch import PromptBatch, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.loop import Course, Training
-from motionrft.finetune.method import read_method
-from motionrft.finetune.objective import Objective, Prompts
-from motionrft.finetune.reward_timestep import reward_levels
+from motionrft.finetune.loop import Training
+from motionrft.finetune.method_options import read_method
 from motionrft.finetune.settings import Settings
+from motionrft.finetune.setup import FineTuning
 from motionrft.text.features import TextBatch
 
 DIM, FRAMES, WIDTH = 4, 6, 8
@@ -36,6 +36,18 @@ SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"kind": "ddpm", "steps": 5, "schedule": {"beta_schedule": "squaredcos_cap_v2"}},
     ),
     "flow": ("velocity", {"kind": "flow", "steps": 5}),
+}
+# MLD's sampler
+MLD = {
+    "kind": "ddim",
+    "steps": 50,
+    "schedule": {
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "steps_offset": 1,
+        "set_alpha_to_one": False,
+    },
 }
 
 
@@ -107,12 +119,12 @@ class Reward(nn.Module):
         return text.pooled @ self.map.T
 
     def forward(
-        self, features: Tensor, lengths: Tensor, ctx: Tensor, t: Tensor | None
+        self, features: Tensor, lengths: Tensor, context: Tensor, t: Tensor | None
     ) -> dict[str, Tensor]:
         assert t is not None
         self.seen.append(t)
         mean = features.sum(1) / lengths[:, None]
-        near = -(mean - ctx).square().mean(1)
+        near = -(mean - context).square().mean(1)
         size = -0.01 * features.square().mean((1, 2)) * (1 + t.to(features) / 1000)
         total = near + size
         if len(self.seen) == self.poison:
@@ -120,7 +132,7 @@ class Reward(nn.Module):
         return {"near": near, "size": size, "total": total}
 
 
-def material(k: int, rows: int = 6) -> Material:
+def prompts(k: int, rows: int = 6) -> PromptBatch:
     generator = torch.Generator().manual_seed(100 + k)
     nothing = torch.zeros(rows, 1, 1)
     text = TextBatch(
@@ -132,47 +144,40 @@ def material(k: int, rows: int = 6) -> Material:
     lengths = torch.randint(3, FRAMES + 1, (rows,), generator=generator)
     condition = Condition(text, lengths, torch.zeros(rows, dtype=torch.bool))
     references = torch.randn(rows, FRAMES, DIM, generator=generator)
-    return Material(
-        condition,
-        Prompts(text, references, lengths),
-        noise_seeds(3, k, rows),
-        (FRAMES, DIM),
-        FRAMES,
-        torch.device("cpu"),
-    )
+    return PromptBatch(condition, text, references, noise_seeds(3, k, rows), (FRAMES, DIM), FRAMES)
 
 
-def course(
+def toy_run(
     method: dict[str, Any],
     settings: dict[str, Any],
     sampler: str = "ddim",
     dropout: float = 0.0,
     guidance: float = 2.0,
-) -> Course:
+) -> FineTuning:
     torch.set_default_dtype(torch.float32)
     prediction, table_settings = SAMPLERS[sampler]
     network, reward = Network(dropout), Reward()
     network.prediction = prediction
-    network.eval().requires_grad_(False)
+    network.requires_grad_(False)
     reward.eval().requires_grad_(False)
     trained = network.trainable()
     for parameter in trained:
         parameter.requires_grad_(True)
     read = Settings.read({"batch_size": 6, "lr": 0.01, "validate_prompts": 4, **settings})
-    if read.train_dropout:
-        network.train()
+    hooks = released.hooks(read)
+    hooks.network_mode(network, trained)
     table = step_table(table_settings, prediction)
-    walker = MeteredSampler(network, table, guidance, Meter(), read.precision)
-    levels = reward_levels(table, reward.alphas, reward.max_t, matching=read.levels, rescale=True)
-    return Course(
-        walker,
+    return FineTuning(
+        network,
+        MeteredSampler(network, table, guidance, Meter(), read.precision),
+        reward,
+        hooks.levels(table, reward.alphas, reward.max_t, True),
         read_method(method, len(table), "one_step"),
-        lambda: Objective(network, reward, levels, read.loss, read.micro_batch),
-        material,
+        prompts,
         trained,
         read,
         seed=3,
-        permanent=[*network.parameters(), *reward.parameters()],
+        hooks=hooks,
     )
 
 
@@ -195,7 +200,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 def main(checkpoint: str, out: str, method: str, delay: float = 0.0) -> None:
     torch.set_num_threads(1)
-    run = course(
+    run = toy_run(
         METHODS[method],
         {
             "trajectories": 24,
@@ -208,14 +213,13 @@ def main(checkpoint: str, out: str, method: str, delay: float = 0.0) -> None:
         dropout=0.2,
     )
     run.validation = lambda: {"mean": float(sum(p.detach().sum() for p in run.trained))}
-    material_of = run.material
 
-    def slowly(k: int) -> Material:
+    def slowly(k: int) -> PromptBatch:
         time.sleep(delay)
         print("trajectory", k, flush=True)
-        return material_of(k)
+        return prompts(k)
 
-    run.material = slowly
+    run.batch = slowly
     record = Training(run, checkpoint).run()
     values = record[~record["name"].isin(["wall_s", "peak_bytes"])]["value"]
     torch.save([*[p.detach() for p in run.trained], torch.tensor(values.to_numpy())], out)

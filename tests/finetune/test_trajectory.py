@@ -7,23 +7,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from motionrft.finetune.method import Event
+from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.methods.alignprop import AlignProp
 from motionrft.finetune.methods.draft import Draft
 from motionrft.finetune.methods.drtune import DRTune
 from motionrft.finetune.methods.easytune import EasyTune
 from motionrft.finetune.methods.refl import Refl
 from motionrft.finetune.settings import Optimisation
-from motionrft.finetune.trajectory import Plan, follow
-from reference.families.finetuning import RecordedNoise, Toy, run_sequence
+from motionrft.finetune.window import Window
+from reference.families.finetuning import RecordedNoise, Toy, drawn, run_sequence
 
 
-def one(plan: Plan):
-    def events(rollout):
-        point = follow(rollout, plan)
-        return [Event(point.z, None, plan.last, point.pull)]
-
-    return events
+def drtune(toy, trained, stop):
+    return drawn(DRTune, trained=trained, stop=stop)(toy.steps, k=1, m=1)
 
 
 def close(a, b, tolerance=1e-12):
@@ -33,27 +29,27 @@ def close(a, b, tolerance=1e-12):
 
 def test_refl_is_the_one_step_easytune_gradient(toy, gradient):
     for t in range(toy.steps):
-        easytune = EasyTune(toy.steps, window={"kind": "listed", "listed": [t]}, form="one_step")
-        close(gradient(toy, easytune), gradient(toy, one(Refl(toy.steps, m=1).plan(t))), 0.0)
+        easytune = EasyTune(toy.steps, window=Window("listed", listed=[t]), form="one_step")
+        refl = drawn(Refl, stop=t)(toy.steps, m=1)
+        close(gradient(toy, easytune), gradient(toy, refl), 0.0)
 
 
 def test_alignprop_with_one_cut_is_draft(toy, gradient):
     for cut in range(toy.steps):
-        alignprop = one(AlignProp(toy.steps).plan(range(cut, toy.steps)))
+        alignprop = drawn(AlignProp, live=range(cut, toy.steps))(toy.steps)
         close(gradient(toy, alignprop), gradient(toy, Draft(toy.steps, k=toy.steps - cut)), 0.0)
 
 
 def test_draft_1_is_the_noise_aware_easytune_gradient_of_the_last_step(toy, gradient):
     toy.levels["next"][-1] = replace(toy.levels["next"][-1], t=0.0)
-    easytune = EasyTune(toy.steps, window={"kind": "last", "k": 1}, form="noise_aware")
+    easytune = EasyTune(toy.steps, window=Window("last", 1), form="noise_aware")
     close(gradient(toy, easytune), gradient(toy, Draft(toy.steps, k=1)))
 
 
 def test_drtune_over_the_whole_trajectory_differs_from_draft_only_by_the_cut(toy, gradient):
-    cut = gradient(toy, one(DRTune(toy.steps, k=1, m=1).plan(range(toy.steps), None)))
-    uncut = gradient(
-        toy, one(replace(DRTune(toy.steps, k=1, m=1).plan(range(toy.steps), None), cut_input=False))
-    )
+    T = toy.steps
+    cut = gradient(toy, lambda walk: [walk.run(T - 1, range(T), cut_input=True)])
+    uncut = gradient(toy, lambda walk: [walk.run(T - 1, range(T))])
     close(uncut, gradient(toy, Draft(toy.steps, k=toy.steps)), 0.0)
     assert (cut - uncut).abs().max() > 1e-6 * uncut.abs().max()
 
@@ -85,7 +81,7 @@ def test_with_one_step_every_method_is_the_same(cases, gradient):
 @pytest.mark.parametrize("form", ["one_step", "noise_aware"])
 def test_step_and_chain_agree_when_nothing_moves(toy, form):
     still = Optimisation(lr=0.0)
-    window = {"kind": "all"}
+    window = Window("all")
     step = run_sequence(toy, EasyTune(toy.steps, "step", window, form), toy.backbone(), still)
     chain = run_sequence(toy, EasyTune(toy.steps, "chain", window, form), toy.backbone(), still)
     for a, b in zip(step[:3], chain[:3], strict=True):
@@ -93,12 +89,11 @@ def test_step_and_chain_agree_when_nothing_moves(toy, form):
 
 
 def test_the_sum_of_chain_gradients_is_the_single_update(toy, gradient):
-    window = {"kind": "all"}
+    window = Window("all")
     single = EasyTune(toy.steps, window=window, single_update=True)
     close(gradient(toy, single), gradient(toy, EasyTune(toy.steps, "chain", window)))
-    assert [
-        event.update for group in single.events(toy.rollout(toy.backbone())) for event in group
-    ] == [False] * (toy.steps - 1) + [True]
+    updates = [sample.update for sample in single.samples(toy.walk(toy.backbone()))]
+    assert updates == [False] * (toy.steps - 1) + [True]
 
 
 @pytest.mark.parametrize("activations", ["checkpoint", "exact"])
@@ -108,50 +103,35 @@ def test_memory_saving_forms_are_exact(toy, gradient, activations):
         Draft(T, k=T),
         AlignProp(T, rule="uniform"),
         Refl(T, m=2),
-        one(DRTune(T, k=2, m=2).plan({0, T - 2}, T - 2)),
-        EasyTune(T, "step", {"kind": "all"}, "noise_aware"),
-        EasyTune(T, "chain", {"kind": "all"}, "noise_aware"),
+        drtune(toy, {0, T - 2}, T - 2),
+        EasyTune(T, "step", Window("all"), "noise_aware"),
+        EasyTune(T, "chain", Window("all"), "noise_aware"),
     ):
         close(gradient(toy, method, activations), gradient(toy, method))
 
 
-def test_the_chain_in_exact_form_scores_the_whole_trajectory_at_once(toy):
-    method = EasyTune(toy.steps, "chain", {"kind": "all"})
-    groups = list(method.events(toy.rollout(toy.backbone(), "exact")))
-    assert [len(group) for group in groups] == [toy.steps]
-
-
 def test_draft_lv_averages_its_terms(cases, gradient):
     toy = Toy(cases["ddim_eps_tanh"])
-    events = [
-        event
-        for group in Draft(toy.steps, k=1, lv=2).events(toy.rollout(toy.backbone()))
-        for event in group
-    ]
-    assert [event.weight for event in events] == [1 / 3] * 3
-    assert [event.update for event in events] == [False, False, True]
+    samples = list(Draft(toy.steps, k=1, lv=2).samples(toy.walk(toy.backbone())))
+    assert [sample.weight for sample in samples] == [1 / 3] * 3
+    assert [sample.update for sample in samples] == [False, False, True]
 
 
 def test_kl_adds_its_own_gradient_in_every_form(toy, gradient):
-    """The anchor at the model's own outputs shifted by a constant: its gradient is known by autograd."""
-    from motionrft.finetune.method import Anchor
-
+    """Towards the model's own outputs shifted by a constant: its gradient is known by autograd."""
     backbone = toy.backbone()
-    reference = toy.backbone()
-    plain = toy.rollout(reference).sampler
+    plain = toy.walk(toy.backbone()).sampler
     shift = 0.3
 
-    def anchored(rollout):
-        anchor = Anchor(0.7, lambda i, x, condition: plain.output(i, x, condition).detach() - shift)
-        return EasyTune(toy.steps, window={"kind": "last", "k": 2}).events(
-            replace(rollout, anchor=anchor)
-        )
+    def penalised(walk):
+        kl = KLPenalty(0.7, lambda i, x, condition: plain.output(i, x, condition).detach() - shift)
+        return EasyTune(toy.steps, window=Window("last", 2)).samples(replace(walk, kl=kl))
 
-    expected = gradient(toy, EasyTune(toy.steps, window={"kind": "last", "k": 2}))
-    rollout = toy.rollout(backbone)
-    for step in list(rollout.sampler.walk(toy.condition, toy.noise, live=()))[-2:]:
-        output = rollout.sampler.output(step.i, step.x.detach(), toy.condition)
+    expected = gradient(toy, EasyTune(toy.steps, window=Window("last", 2)))
+    sampler = toy.walk(backbone).sampler
+    for step in list(sampler.walk(toy.condition, toy.noise, live=()))[-2:]:
+        output = sampler.output(step.i, step.x.detach(), toy.condition)
         (0.7 * (2 * shift * (output - output.detach()) + shift**2)).mean().backward()
     extra = torch.cat([parameter.grad.flatten() for parameter in backbone.parameters()])
     for activations in ("plain", "checkpoint", "exact"):
-        close(gradient(toy, anchored, activations), expected + extra, 1e-11)
+        close(gradient(toy, penalised, activations), expected + extra, 1e-11)
