@@ -48,15 +48,17 @@ def analyse(
     """
     from motionrft.device import pick_device
     from motionrft.files import provenance, write_table
-    from motionrft.finetune.analysis.run import ANALYSE
-    from motionrft.finetune.setup import Sources
+    from motionrft.finetune.analysis import analysis
+    from motionrft.finetune.prompt_data import Sources
+    from motionrft.finetune.setup import prepare, without_validation
 
     resolved = run.load()
     for section, name in (("backbones", cell.backbone), ("methods", cell.method)):
         named(resolved, section, name, run.config)
     chosen = pick_device(device)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
-    frame = ANALYSE[what](resolved, cell.backbone, cell.method, cell.seed, sources, chosen, rows)
+    make, single = analysis(what), without_validation(resolved, cell.method, rows)
+    frame = make(prepare(single, cell.backbone, cell.method, cell.seed, sources, chosen))
     about = {
         "what": what,
         "backbone": cell.backbone,

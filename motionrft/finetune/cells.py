@@ -44,9 +44,9 @@ def _check_steps(
 
 def check_weights(run: dict[str, Any], where: str | Path) -> None:
     """Every weight, the run's and its methods', is of a term that this run's reward has."""
-    stages = run["reward"]["stages"]
-    scored = ["semantic", "m2m", *(name for name, stage in stages.items() if "data" in stage)]
-    known = [*scored, *drop_ins.names("motionrft.reward.terms")]
+    # the term of a stage bears the stage's name
+    left_out = set(drop_ins.names("motionrft.reward.stages")) - set(run["reward"]["stages"])
+    known = [name for name in drop_ins.names("motionrft.reward.terms") if name not in left_out]
     sections = {"reward.weights": run["reward"]["weights"]}
     for name, method in run["methods"].items():
         sections[f"methods.{name}.reward_weights"] = method.get("reward_weights", {})

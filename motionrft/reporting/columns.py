@@ -66,7 +66,7 @@ AUTHENTICITY = (
     Column("balanced_accuracy", "Balanced acc. (%)", 1, 2, "", 100.0),
     Column("auroc", "AUROC", 1, 3),
 )
-# the terms of the reward that the paper has, in its order
+# the terms of the reward that the paper has, as config/reward orders their weights
 VALUES = (
     Column("semantic", "cos(text, motion)", 1, 3),
     Column("m2m", "cos(reference, motion)", 1, 3),

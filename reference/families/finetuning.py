@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,17 +18,19 @@ from torch import Tensor, nn
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.table import StepTable
-from motionrft.finetune.method import Event, Method, Rollout
+from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.method import Method
 from motionrft.finetune.methods.alignprop import AlignProp
 from motionrft.finetune.methods.draft import Draft
 from motionrft.finetune.methods.drtune import DRTune
 from motionrft.finetune.methods.easytune import EasyTune
 from motionrft.finetune.methods.refl import Refl
-from motionrft.finetune.objective import Objective, Prompts
+from motionrft.finetune.objective import Objective
 from motionrft.finetune.optimizer import Updater
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import ACTIVATIONS, Loss, Optimisation
-from motionrft.finetune.trajectory import Plan, Point, follow
+from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.window import Window
 from motionrft.text.features import TextBatch
 from reference.case import Case
 
@@ -70,7 +73,7 @@ class ClosedForm(Backbone):
         raise TypeError("the recorded decoder has no inverse")
 
     def pretrain_loss(
-        self, batch: Any, text: TextBatch, stage: str, generator: torch.Generator
+        self, batch: Any, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         raise TypeError("a closed form is not trained")
 
@@ -78,9 +81,13 @@ class ClosedForm(Backbone):
         w, tau = self.weights, t[:, None]
         c = torch.where(condition.drop[:, None], self.null, condition.text.pooled)
         if "W" in w:
-            return x @ w["W"].T + (c @ w["S"].T) * x + c @ w["U"].T + w["b"] + tau * w["v"]
+            linear: Tensor = (
+                x @ w["W"].T + (c @ w["S"].T) * x + c @ w["U"].T + w["b"] + tau * w["v"]
+            )
+            return linear
         hidden = torch.tanh(x @ w["W1"].T + c @ w["U"].T + tau * w["v"] + w["b1"])
-        return hidden @ w["W2"].T + w["b2"]
+        output: Tensor = hidden @ w["W2"].T + w["b2"]
+        return output
 
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         matrix, offset = self.decode
@@ -97,16 +104,22 @@ class QuadraticReward:
     alphas: Tensor = field(default_factory=lambda: torch.ones(1))
     max_t: int = 1
 
+    def parameters(self) -> Iterator[nn.Parameter]:
+        yield from ()
+
+    def buffers(self) -> Iterator[Tensor]:
+        yield from (self.E, self.H, self.q)
+
     def context(
         self, text: TextBatch, references: Tensor | None, lengths: Tensor, representation: str
     ) -> Tensor:
         return text.pooled
 
     def __call__(
-        self, features: Tensor, lengths: Tensor, ctx: Tensor, t: Tensor | None
+        self, features: Tensor, lengths: Tensor, context: Tensor, t: Tensor | None
     ) -> dict[str, Tensor]:
         rho = torch.zeros(len(features)) if t is None else t
-        residual = features @ self.E.T - ctx @ self.H.T - rho.to(features)[:, None] * self.q
+        residual = features @ self.E.T - context @ self.H.T - rho.to(features)[:, None] * self.q
         return {"total": -0.5 * residual.square().sum(1)}
 
 
@@ -153,7 +166,14 @@ class Toy:
         )
         lengths = torch.ones(len(cond), dtype=torch.long)
         self.condition = Condition(text, lengths, torch.zeros(len(cond), dtype=torch.bool))
-        self.prompts = Prompts(text, None, lengths)
+        self.batch = PromptBatch(
+            self.condition,
+            text,
+            None,
+            range(len(cond)),
+            tuple(case.input("in/x_init").shape[1:]),
+            1,
+        )
         noises = [case.input("in/noise")]
         if "in/lv_noise" in case.tensors:
             noises.append(case.input("in/lv_noise"))
@@ -177,24 +197,23 @@ class Toy:
     def backbone(self) -> ClosedForm:
         return ClosedForm(self.parameters, self.null, self.decode, self.scale).double()
 
-    def rollout(self, backbone: ClosedForm, activations: str = "plain") -> Rollout:
+    def walk(self, backbone: ClosedForm, activations: str = "plain", levels: str = "next") -> Walk:
         sampler = RecordingSampler(backbone, self.table, self.guidance)
-        return Rollout(
-            sampler, self.condition, self.noise, random.Random(0), activations=activations
+        return Walk(
+            sampler,
+            self.condition,
+            self.noise,
+            self.levels[levels],
+            random.Random(0),
+            activations=activations,
         )
 
     def objective(
-        self,
-        backbone: ClosedForm,
-        levels: str = "next",
-        loss: Loss | None = None,
-        micro_batch: int = 0,
+        self, backbone: ClosedForm, loss: Loss | None = None, micro_batch: int = 0
     ) -> Objective:
-        objective = Objective(
-            backbone, self.reward, self.levels[levels], loss or self.loss, micro_batch
+        return Objective(
+            backbone, self.reward, self.batch, loss or self.loss, micro_batch=micro_batch
         )
-        objective.begin(self.prompts)
-        return objective
 
 
 def check(case: Case, cases: dict[str, Case]) -> None:
@@ -212,64 +231,57 @@ def check(case: Case, cases: dict[str, Case]) -> None:
 
 
 def _trajectory(case: Case, toy: Toy) -> None:
-    rollout = toy.rollout(toy.backbone())
+    sampler = toy.walk(toy.backbone()).sampler
     with torch.no_grad():
-        steps = list(rollout.sampler.walk(toy.condition, toy.noise))
+        steps = list(sampler.walk(toy.condition, toy.noise))
     _compare(case, "in/traj.x", torch.stack([*(step.x for step in steps), steps[-1].next]))
     _compare(case, "in/traj.o", torch.stack([step.output for step in steps]))
     _compare(case, "in/traj.x0hat", torch.stack([step.clean for step in steps]))
 
 
-def scored_events(
-    toy: Toy, name: str, entry: dict[str, Any], rollout: Rollout
-) -> tuple[list[Event], str, Loss]:
-    """The events whose gradients an entry adds up, which levels it uses, and its loss."""
+def drawn(kind: type[Method], **results: Any) -> Callable[..., Method]:
+    """The method whose draws, by the name of the function that makes them, are these results."""
+    functions = {name: (lambda *_, result=result: result) for name, result in results.items()}
+    return type(f"Drawn{kind.__name__}", (kind,), functions)
+
+
+def scored_samples(toy: Toy, name: str, entry: dict[str, Any], walk: Walk) -> list[Sample]:
+    """The samples whose gradients an entry adds up."""
     T, kind = toy.steps, entry["method"]
-
-    def one(plan: Plan) -> list[Event]:
-        point: Point = follow(rollout, plan)
-        return [Event(point.z, None, plan.last, point.pull)]
-
     if kind == "DRaFT-K":
-        return one(Draft(T, k=entry["K"]).plan()), "next", toy.loss
+        return list(Draft(T, k=entry["K"]).samples(walk))
     if kind.startswith("DRaFT-LV"):
         term = int(re.findall(r"\d+", entry["noise"])[0])
-        events = [event for group in Draft(T, k=1, lv=term + 1).events(rollout) for event in group]
-        event = events[1 + term]
-        return [Event(event.z, None, event.step, event.pull)], "next", toy.loss
+        return [replace(list(Draft(T, k=1, lv=term + 1).samples(walk))[1 + term], weight=1.0)]
     if kind.startswith("AlignProp"):
         live = entry["mask"] if "mask" in entry else range(entry["cut"], T)
-        return one(AlignProp(T).plan(live)), "next", toy.loss
+        return list(drawn(AlignProp, live=live)(T).samples(walk))
     if kind.startswith("ReFL"):
-        hinge = Loss(entry["scale"], entry["margin"]) if "margin" in entry else toy.loss
-        return one(Refl(T, m=1).plan(entry["t"])), "next", hinge
+        return list(drawn(Refl, stop=entry["t"])(T, m=1).samples(walk))
     if kind.startswith("DRTune"):
-        return (
-            one(DRTune(T, k=1, m=1).plan(entry["t_train"], entry.get("t_stop"))),
-            "next",
-            toy.loss,
-        )
+        if "t_stop" not in entry:  # the whole trajectory: no draw of the method's has no early stop
+            return [walk.run(T - 1, entry["t_train"], cut_input=True)]
+        draws = drawn(DRTune, stop=entry["t_stop"], trained=entry["t_train"])
+        return list(draws(T, k=1, m=1).samples(walk))
     if kind.startswith("EasyTune"):
         form = "one_step" if "_x0_" in name else "noise_aware"
-        method = EasyTune(T, window={"kind": "all"}, form=form)
-        events = [event for group in method.events(rollout) for event in group]
-        wanted = [event for event in events if entry.get("step", event.step) == event.step]
-        return wanted, "tcur" if "_tcur_" in name else "next", toy.loss
+        samples = list(EasyTune(T, window=Window("all"), form=form).samples(walk))
+        return [sample for sample in samples if entry.get("step", sample.step) == sample.step]
     raise ValueError(f"unknown method {kind!r}")
 
 
 def _gradient(toy: Toy, name: str, entry: dict[str, Any], activations: str) -> dict[str, Tensor]:
     backbone = toy.backbone()
-    events, levels, loss = scored_events(toy, name, entry, toy.rollout(backbone, activations))
+    walk = toy.walk(backbone, activations, "tcur" if "_tcur_" in name else "next")
+    loss = Loss(entry["scale"], entry["margin"]) if "margin" in entry else toy.loss
     # micro-batches of two beside the whole batch: the sum must be the same
-    objective = toy.objective(
-        backbone, levels, loss, micro_batch=0 if activations == "plain" else 2
-    )
+    objective = toy.objective(backbone, loss, micro_batch=0 if activations == "plain" else 2)
     total = 0.0
-    for event in events:
-        scored = objective.score(event)
-        event.pull(scored.gradient)
-        total += scored.loss
+    for sample in scored_samples(toy, name, entry, walk):
+        score = objective.score(sample.z, sample.level, sample.weight)
+        assert score.gradient is not None
+        sample.backward(score.gradient)
+        total += score.loss
     gradients = {
         f"grad.{parameter}": torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
         for parameter, tensor in backbone.weights.items()
@@ -279,7 +291,7 @@ def _gradient(toy: Toy, name: str, entry: dict[str, Any], activations: str) -> d
 
 def _sequence(toy: Toy, name: str, entry: dict[str, Any], activations: str) -> dict[str, Tensor]:
     form = "one_step" if entry["mode"] == "x0" else "noise_aware"
-    window = {"kind": "listed", "listed": entry["window"]}
+    window = Window("listed", listed=entry["window"])
     how = Optimisation(
         lr=entry["lr"], optimizer=entry["optimizer"], clip=entry["clip"] or 0.0, explosion=0.0
     )
@@ -299,8 +311,7 @@ def run_sequence(
     toy: Toy, method: Method, backbone: ClosedForm, how: Optimisation, activations: str = "plain"
 ) -> tuple[list[float], list[float], Tensor, list[Tensor]]:
     """One trajectory with its updates: rewards, norms before clipping, the final sample, the weights."""
-    rollout = toy.rollout(backbone, activations)
-    objective = toy.objective(backbone)
+    walk, objective = toy.walk(backbone, activations), toy.objective(backbone)
     updater = Updater(
         list(backbone.parameters()),
         how,
@@ -308,21 +319,22 @@ def run_sequence(
         chain=method.chain,
     )
     rewards, norms = [], []
-    for group in method.events(rollout):
-        for event in group:
-            scored = objective.score(event)
-            event.pull(scored.gradient)
-            rewards.append(scored.rewards["total"])
-            norms.append(updater.apply().norm)
-    return rewards, norms, _final(rollout, toy), updater.weights()
+    for sample in method.samples(walk):
+        score = objective.score(sample.z, sample.level, sample.weight)
+        assert score.gradient is not None
+        sample.backward(score.gradient)
+        rewards.append(score.means()["total"])
+        norms.append(updater.step())
+    return rewards, norms, _final(walk.sampler, toy), updater.weights()
 
 
-def _final(rollout: Rollout, toy: Toy) -> Tensor:
+def _final(sampler: Sampler, toy: Toy) -> Tensor:
     """The sampler's own final sample: its last step's result, walked on where the window ended earlier."""
-    i, x, output = rollout.sampler.last  # type: ignore[attr-defined]
+    assert isinstance(sampler, RecordingSampler)
+    i, x, output = sampler.last
     x = toy.table.advance(i, x, output, toy.noise(i))
     with torch.no_grad():
-        for step in rollout.sampler.walk(toy.condition, toy.noise, start=i + 1, x=x):
+        for step in sampler.walk(toy.condition, toy.noise, start=i + 1, x=x):
             x = step.next
     return x
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -33,24 +34,26 @@ def _swing_arms(pose: Pose, cycle: float, phase: float, amplitude: float, elbow:
         pose.arms[side].elbow = elbow + 0.2 * amplitude * (1 - sign * swing)
 
 
-def _gait(
-    draw: Draw,
-    pose: Pose,
-    speed: float,
-    direction: float,
-    curve: float,
-    *,
-    cycle: float,
-    duty: float,
-    lift: float,
-    swing: float,
-    elbow: float,
+@dataclass(frozen=True)
+class Gait:
+    """Steps of `cycle` frames; a foot stands for the share `duty` of them and rises by `lift` metres between; the
+    arms swing by `swing` radians, bent by `elbow`."""
+
+    cycle: float
+    duty: float
+    lift: float
+    swing: float
+    elbow: float
+
+
+def _walk(
+    draw: Draw, pose: Pose, gait: Gait, speed: float, direction: float = 0.0, curve: float = 0.0
 ) -> None:
     phase = draw.rng.uniform()
     _travel(draw, pose, speed, direction, curve)
-    walk_feet(pose, draw.size, cycle, duty, lift, phase)
-    _swing_arms(pose, cycle, phase, swing, elbow)
-    beat = 2 * np.pi * (np.arange(draw.frames) / cycle + phase)
+    walk_feet(pose, draw.size, gait.cycle, gait.duty, gait.lift, phase)
+    _swing_arms(pose, gait.cycle, phase, gait.swing, gait.elbow)
+    beat = 2 * np.pi * (np.arange(draw.frames) / gait.cycle + phase)
     pose.roll = 0.03 * np.sin(beat)
     pose.twist = 0.08 * np.sin(beat)
 
@@ -60,18 +63,8 @@ def walk(draw: Draw, pose: Pose) -> list[str]:
     bend = int(draw.rng.integers(3)) if not backward else 0
     curve = (0.0, 1.0, -1.0)[bend] * draw.rng.uniform(1.0, 2.0)
     speed = (0.7 if backward else 1.0) * draw.tempo * draw.rng.uniform(0.9, 1.1)
-    _gait(
-        draw,
-        pose,
-        speed,
-        np.pi if backward else 0.0,
-        curve,
-        cycle=22 / draw.tempo,
-        duty=0.62,
-        lift=0.1,
-        swing=0.35,
-        elbow=0.3,
-    )
+    gait = Gait(cycle=22 / draw.tempo, duty=0.62, lift=0.1, swing=0.35, elbow=0.3)
+    _walk(draw, pose, gait, speed, np.pi if backward else 0.0, curve)
     where = (
         "backward"
         if backward
@@ -84,18 +77,8 @@ def run(draw: Draw, pose: Pose) -> list[str]:
     bend = int(draw.rng.integers(3))
     curve = (0.0, 1.0, -1.0)[bend] * draw.rng.uniform(1.0, 2.0)
     tempo = draw.tempo
-    _gait(
-        draw,
-        pose,
-        2.2 * tempo,
-        0.0,
-        curve,
-        cycle=14 / tempo,
-        duty=0.4,
-        lift=0.22,
-        swing=0.8,
-        elbow=1.4,
-    )
+    gait = Gait(cycle=14 / tempo, duty=0.4, lift=0.22, swing=0.8, elbow=1.4)
+    _walk(draw, pose, gait, 2.2 * tempo, curve=curve)
     pose.pitch = pose.pitch + 0.2
     where = ("forward", "in a curve to the left", "in a curve to the right")[bend]
     return [f"runs {where} {draw.adverb}", f"jogs {where} {draw.adverb}", f"is running {where}"]
@@ -103,18 +86,8 @@ def run(draw: Draw, pose: Pose) -> list[str]:
 
 def sidestep(draw: Draw, pose: Pose) -> list[str]:
     side = draw.side()
-    _gait(
-        draw,
-        pose,
-        0.55 * draw.tempo,
-        SIDES[side] * np.pi / 2,
-        0.0,
-        cycle=20 / draw.tempo,
-        duty=0.6,
-        lift=0.07,
-        swing=0.05,
-        elbow=0.3,
-    )
+    gait = Gait(cycle=20 / draw.tempo, duty=0.6, lift=0.07, swing=0.05, elbow=0.3)
+    _walk(draw, pose, gait, 0.55 * draw.tempo, SIDES[side] * np.pi / 2)
     return [
         f"steps sideways to the {side} {draw.adverb}",
         f"moves {draw.adverb} to the {side} with side steps",
