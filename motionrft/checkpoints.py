@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from motionrft import plain_pickle
+from motionrft.contents import refuse_stand_in
 from motionrft.errors import InputError
 from motionrft.files import atomic
 
-# what the unpickler raises on bytes that are no pickle, beside the error made for it
-UNREADABLE = (
-    pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError,
-)  # fmt: skip
+# where training tools keep the weights inside of what they save
+NESTS = ("state_dict", "model_state_dict", "model", "module", "network")
 
 
 @dataclass(frozen=True)
@@ -39,19 +37,16 @@ class LoadReport:
 
 
 def read_plain(path: str | Path, source: str = "the official file") -> Any:
-    """What a `torch.save` file holds, on the CPU: tensors, numbers, plain containers and arrays.
+    """What a `torch.save` file holds, on the CPU: tensors, numbers, plain containers and arrays (`plain_pickle.load`).
 
     source: where the file comes from, for the error of one that is absent, cut short or holds code.
     """
-    if not Path(path).is_file():
-        raise InputError("no such file", where=path, fix=f"get {source}")
+    refuse_stand_in(path, fix=f"get {source}")
     try:
-        with torch.serialization.safe_globals(_plain_arrays()):
-            return torch.load(path, weights_only=True, map_location="cpu")
-    except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return plain_pickle.load(path)
+    except plain_pickle.UNREADABLE as error:
         raise InputError(
-            f"not a checkpoint of plain tensors ({reason[:120]})",
+            f"not a checkpoint of plain tensors ({plain_pickle.reason(error)})",
             where=path,
             fix=f"get {source} again; files that run code when opened are refused",
         ) from None
@@ -62,17 +57,52 @@ def read_checkpoint(
 ) -> dict[str, Any]:
     """The dictionary in a `torch.save` file, or the first of its `sections` that exists.
 
-    flat: where none of them exists, the file itself is what they would hold.
+    flat: where none of them exists, the file itself is what they would hold. Weights that lie bare in the file are
+    taken for the section; with `flat`, or for a section of `NESTS`, so are those under another of these names.
     """
     content = read_plain(path, source)
-    if isinstance(content, dict) and sections:
-        whole = content if flat else None
-        content = next((content[name] for name in sections if name in content), whole)
-    if not isinstance(content, dict):
+    section = _section(content, sections, flat)
+    if not isinstance(section, dict):
         part = " or ".join(sections)
         problem = "no such part" if part else "no dictionary"
-        raise InputError(problem, where=path, field=part, fix=f"use {source}")
-    return content
+        kind = content if isinstance(content, dict) else [f"a {type(content).__name__}"]
+        holds = ", ".join(map(str, kind))[:200] or "nothing"
+        raise InputError(
+            f"{problem}; the file holds {holds}", where=path, field=part, fix=f"use {source}"
+        )
+    strange = [name for name, entry in section.items() if isinstance(entry, plain_pickle.Inert)]
+    if strange and not _holds_tensors(section):
+        kind_of = type(section[strange[0]]).__name__
+        raise InputError(
+            f"not a checkpoint of plain tensors ({strange[0]} is a {kind_of})",
+            where=path,
+            fix=f"use {source}",
+        )
+    return section
+
+
+def _section(content: Any, sections: tuple[str, ...], flat: bool) -> Any:
+    """The part of a file that `read_checkpoint` is asked for, or None."""
+    if not isinstance(content, dict) or not sections:
+        return content
+    for name in sections:
+        if name in content:
+            return _bare(content[name])
+    if (flat or set(sections) & set(NESTS)) and not _holds_tensors(content):
+        for name in NESTS:
+            if _holds_tensors(content.get(name)):
+                return _bare(content[name])
+    return content if flat or _holds_tensors(content) else None
+
+
+def _holds_tensors(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(entry, Tensor) for entry in value.values())
+
+
+def _bare(weights: Any) -> Any:
+    """Without the name of the attribute under which Lightning's module holds the network."""
+    owned = isinstance(weights, dict) and all(str(name).startswith("model.") for name in weights)
+    return {name.removeprefix("model."): weights[name] for name in weights} if owned else weights
 
 
 def write_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -132,11 +162,16 @@ def check_tensors(
     if missing or unexpected:
         name = (missing + unexpected)[0]
         raise InputError(
-            f"{len(missing)} tensors missing from the file, {len(unexpected)} unknown to the model",
+            f"{len(missing)} tensors missing from the file{_listed(missing)}, "
+            f"{len(unexpected)} unknown to the model{_listed(unexpected)}",
             where=where,
             field=prefix + name,
             fix=fix,
         )
+
+
+def _listed(names: list[str]) -> str:
+    return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
 
 
 def require_tensors(
@@ -146,11 +181,3 @@ def require_tensors(
     for name in names:
         if name not in state:
             raise InputError("tensor missing", where=where, field=name, fix=f"use {source}")
-
-
-def _plain_arrays() -> list[Any]:
-    """What a pickled numpy array of numbers refers to, under its names of numpy 1 and 2: data, no code."""
-    rebuild = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-    kinds = [type(np.dtype(name)) for name in ("f4", "f8", "f2", "i4", "i8", "u1", "?")]
-    names = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
-    return [np.ndarray, np.dtype, *kinds, *((rebuild, name) for name in names)]

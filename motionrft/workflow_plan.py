@@ -127,7 +127,7 @@ class Plan:
     def text_of_backbone(self, wildcards: Wildcards) -> str:
         return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
 
-    def made_encoder(self, wildcards: Wildcards) -> list[str]:
+    def synthetic_encoder(self, wildcards: Wildcards) -> list[str]:
         """The directory of an encoder that the run makes; one with a source elsewhere has none."""
         entry = self.run["text"][wildcards.encoder]
         elsewhere = {"source", "sources"} & set(entry)

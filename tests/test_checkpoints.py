@@ -17,7 +17,10 @@ def test_what_was_written_is_read(tmp_path):
     write_checkpoint(path, {"state_dict": {"weight": torch.ones(2)}, "epoch": 3})
     assert read_checkpoint(path)["epoch"] == 3
     assert torch.equal(read_checkpoint(path, "ema", "state_dict")["weight"], torch.ones(2))
-    with pytest.raises(InputError, match=r"model\.pt: ema: no such part\. Fix: use the release"):
+    with pytest.raises(
+        InputError,
+        match=r"model\.pt: ema: no such part; the file holds state_dict, epoch\. Fix: use the release",
+    ):
         read_checkpoint(path, "ema", source="the release")
 
 

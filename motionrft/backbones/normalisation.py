@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from motionrft.contents import read_statistics
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 
@@ -48,12 +48,12 @@ class NetworkNormalisation(nn.Module):
             paths = [folder / place.format(name) for name in ("mean", "std")]
             if all(path.is_file() for path in paths):
                 self.mean.copy_(self._read(paths[0]))
-                self.std.copy_(self._read(paths[1]))
+                self.std.copy_(self._read(paths[1], deviation=True))
                 return f"normalised by {paths[0]} and {paths[1].name}"
         return "no mean.npy and std.npy beside it: normalised by the corpus's statistics"
 
-    def _read(self, path: Path) -> Tensor:
-        values = torch.from_numpy(np.load(path, allow_pickle=False)).float()
+    def _read(self, path: Path, *, deviation: bool = False) -> Tensor:
+        values = torch.from_numpy(read_statistics(path, deviation=deviation)).float()
         if values.shape != self.mean.shape:
             raise InputError(
                 f"shape {tuple(values.shape)}, the network has {tuple(self.mean.shape)}",

@@ -94,18 +94,16 @@ def judge_factory(
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
     """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
     None without an evaluator."""
-    from dataclasses import replace
-
-    from motionrft.evaluation.protocol import PROTOCOLS, MultiModalityPlan
-    from motionrft.evaluation.scorer import Judge
+    from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
+    from motionrft.evaluation.scorer import Scorer
     from motionrft.text.features import TextCache
 
     if judge.evaluator is None:
         return None
     text = TextCache(files.text)
     evaluator_text = TextCache(judge.evaluator_text) if judge.evaluator_text else text
-    rules = replace(PROTOCOLS["sound"], multimodality=MultiModalityPlan(texts=0))
-    scorer = Judge(
+    rules = Protocol(multimodality=MultiModalityPlan(texts=0))
+    scorer = Scorer(
         files.features, judge.evaluator, evaluator_text, rules, split="val", device=device
     )
     real = scorer.score_real(0).metrics["Diversity"]

@@ -19,7 +19,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from motionrft.contents import read_array, refuse_stand_in
 from motionrft.errors import InputError
+from motionrft.plain_pickle import UNREADABLE
 
 POS = (
     *("VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV"),
@@ -60,7 +62,7 @@ class WordTable:
     words: list[str]
     vectors: Tensor
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.words) != len(self.vectors) or "unk" not in self.words:
             raise InputError(
                 f"{len(self.words)} words for {len(self.vectors)} vectors, 'unk' needed",
@@ -89,18 +91,19 @@ class WordTable:
         return self.vectors[rows].float(), one_hot, lengths
 
 
-class _Plain(pickle.Unpickler):
-    """Lists, dictionaries, strings and numbers only: a foreign pickle must not run code."""
+class _PlainUnpickler(pickle.Unpickler):
+    """Lists, dictionaries, strings and numbers only: a downloaded pickle must not run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"holds a {module}.{name}")
 
 
 def _unpickle(path: Path) -> Any:
+    refuse_stand_in(path, fix=f"get it from {SOURCE}")
     try:
         with open(path, "rb") as file:
-            return _Plain(file).load()
-    except (pickle.UnpicklingError, EOFError) as error:
+            return _PlainUnpickler(file).load()
+    except (*UNREADABLE, RecursionError) as error:
         raise InputError(
             f"not a plain word list ({error})", where=path, fix=f"use the file of {SOURCE}"
         ) from None
@@ -113,9 +116,32 @@ def read_glove(folder: str | Path, prefix: str = PREFIX) -> WordTable:
     for path in paths:
         if not path.is_file():
             raise InputError("no such file", where=path, fix=f"get it from {SOURCE}")
-    vectors = torch.from_numpy(np.load(paths[0], allow_pickle=False).astype(np.float32))
+    vectors = torch.from_numpy(read_array(paths[0], f"get it from {SOURCE}").astype(np.float32))
     words, index = _unpickle(paths[1]), _unpickle(paths[2])
-    return WordTable(list(words), vectors[[int(index[word]) for word in words]])
+    try:
+        return WordTable(list(words), vectors[[int(index[word]) for word in words]])
+    except (TypeError, LookupError, ValueError) as error:
+        raise InputError(
+            f"words, indices and vectors do not fit ({error})",
+            where=folder,
+            field="glove",
+            fix=f"use the three files of {SOURCE}",
+        ) from None
+
+
+def table_tensors(table: WordTable) -> dict[str, Tensor]:
+    """A word table as tensors of an evaluator file."""
+    text = "\n".join(table.words).encode("utf-8")
+    return {
+        "words.vectors": table.vectors,
+        "words.text": torch.frombuffer(bytearray(text), dtype=torch.uint8),
+    }
+
+
+def table_of(tensors: dict[str, Tensor]) -> WordTable:
+    """The word table in the tensors of an evaluator file."""
+    words = bytes(tensors["words.text"].numpy()).decode("utf-8").split("\n")
+    return WordTable(words, tensors["words.vectors"])
 
 
 def caption_tokens(clips: pd.DataFrame) -> dict[str, list[str]]:

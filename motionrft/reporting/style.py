@@ -43,13 +43,13 @@ RC: dict[str, Any] = {
 
 
 def pyplot() -> Any:
-    """matplotlib.pyplot without a display, in the suite's style."""
+    """matplotlib.pyplot without a display, in the suite's style, whatever the user's own matplotlibrc says."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    plt.style.use(RC)
+    plt.style.use(["default", RC])
     return plt
 
 

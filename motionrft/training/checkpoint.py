@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionrft.checkpoints import UNREADABLE
 from motionrft.errors import InputError
 from motionrft.files import atomic, digest
+from motionrft.plain_pickle import UNREADABLE
 from motionrft.training.distributed import rank
 
 LOG = logging.getLogger(__name__)

@@ -18,8 +18,10 @@ from motionrft.motion.rotation import matrix_from_6d, matrix_to_6d
 from motionrft.motion.rotation135 import forward_kinematics
 from motionrft.motion.skeleton import SMPL_22
 from motionrft.text.features import TextBatch
-from reference.case import UNIT, Case, guided, rounding
-from reference.families.flow import Taped, euler_path
+from reference.case import Case
+from reference.euler import euler_path
+from reference.noise import RecordedNoise
+from reference.tolerance import UNIT, guided, rounding
 
 FAMILY = "backbones_flow"
 # slerp of nearly equal rotations takes arccos near one, where a rounding of 6e-8 becomes its root, 2.4e-4; the
@@ -145,7 +147,7 @@ def check_generation(case: Case, backbone: HYMotion, condition: Condition) -> No
     within = rounding(backbone, guided(scale))
     path = euler_path(case, sampler, shared, noise, within)
     case.compare("io/gen_traj", path, **within)
-    trimmed = sampler.sample(shared, Taped(noise[:, :longest]))
+    trimmed = sampler.sample(shared, RecordedNoise(noise[:, :longest]))
     case.compare("without padding", trimmed, expected=path[-1][:, :longest], **within)
 
     raw = backbone.denormalise(path[-1][:, :longest])
@@ -195,7 +197,10 @@ def check_fine_tuning(case: Case, backbone: HYMotion, condition: Condition, x: T
     noise, steps = case.input("io/rft_noise"), int(case.meta["steps"])
     longest, scale = int(condition.lengths.max()), float(case.meta["cfg_scale"])
     sampler = Sampler(backbone, flow_euler(steps), scale)
-    final, within = sampler.sample(condition, Taped(noise)), rounding(backbone, guided(scale))
+    final, within = (
+        sampler.sample(condition, RecordedNoise(noise)),
+        rounding(backbone, guided(scale)),
+    )
     case.compare("io/rft_eval_latent_denorm", backbone.denormalise(final[:, :longest]), **within)
 
     lora = case.meta["lora"]
@@ -214,13 +219,18 @@ def check_fine_tuning(case: Case, backbone: HYMotion, condition: Condition, x: T
 
     count = int(case.input("io/rft_train_k"))
     start = noise
-    for step in sampler.walk(condition, Taped(noise), stop=count):
+    for step in sampler.walk(condition, RecordedNoise(noise), stop=count):
         start = step.next
     with torch.enable_grad():
         jump = next(
             iter(
                 sampler.walk(
-                    condition, Taped(noise), start=count, stop=count + 1, x=start, live={count}
+                    condition,
+                    RecordedNoise(noise),
+                    start=count,
+                    stop=count + 1,
+                    x=start,
+                    live={count},
                 )
             )
         )

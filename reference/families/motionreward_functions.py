@@ -33,8 +33,9 @@ from motionrft.reward.noise_schedule import add_noise, cumulative_alphas
 from motionrft.reward.released import ReleasedNoiseLaw, padded_item, spl_softmax_loss
 from motionrft.reward.self_refinement import mine, spl_loss
 from motionrft.training.schedule import learning_rate
-from reference.case import Case, phase_tolerance
+from reference.case import Case
 from reference.families.motionreward_small import representation, tolerance
+from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"
 SPL_K, SPL_CONFIDENT = 10, 0.8

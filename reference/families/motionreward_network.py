@@ -20,13 +20,14 @@ from motionrft.reward.official import official_name
 from motionrft.reward.released import Reconstruction
 from motionrft.reward.semantic_objective import Embedding, SemanticLoss, Target, alignment_terms
 from motionrft.text.features import TextBatch
-from reference.case import Case, phase_tolerance
+from reference.case import Case
 from reference.families.motionreward_small import (
     build,
     build_branch,
     representation,
     tolerance,
 )
+from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"
 GRADIENT = {"atol": 1e-5, "rtol": 3e-4}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 from small_flow_models import condition, hymotion, motions, normaliser, texts
 
 from motionrft.backbones.base import Condition
-from motionrft.backbones.hymotion.cache import TextStreamCache
 from motionrft.backbones.hymotion.frame_rate import Clock
 from motionrft.backbones.hymotion.model import HYMotion
 from motionrft.backbones.hymotion.smoothing import continuous, smooth, smooth_translation
@@ -150,41 +148,44 @@ def test_null_text_keeps_the_token_count():
     assert_same(guided, null + 3 * (conditional - null))
 
 
+def reads_of(backbone) -> list[int]:
+    """Rows of the text stream's calls, filled as they come."""
+    calls: list[int] = []
+    backbone.motion_transformer.text_refiner.register_forward_hook(
+        lambda _m, inputs, _o: calls.append(len(inputs[0]))
+    )
+    return calls
+
+
 @pytest.mark.usefixtures("float64")
-def test_the_kept_text_stream_changes_nothing():
-    backbone, x, both = hymotion(), torch.randn(3, 16, 135), condition([16, 12, 8])
-    t = torch.tensor(0.5).expand(3)
-    fresh = backbone.guided(x, t, both, 3.0).detach()  # with gradient: nothing is kept
-    assert backbone.streams.hits == backbone.streams.misses == 0
+def test_equal_captions_are_read_once_and_nothing_changes():
+    backbone, x = hymotion(), torch.randn(4, 16, 135)
+    text = texts(4).select(torch.tensor([0, 1, 0, 2]))
+    four = Condition(text, torch.tensor([16, 12, 8, 8]), torch.zeros(4, dtype=torch.bool))
+    t, calls = torch.tensor(0.5).expand(4), reads_of(backbone)
+    with_gradient = backbone.guided(x, t, four, 3.0).detach()
     with torch.no_grad():
-        first = backbone.guided(x, t, both, 3.0)
-        known = backbone.streams.misses
-        second = backbone.guided(x, t, both, 3.0)
-        # another batch, other neighbours and more padding: the same captions are known
-        index = torch.tensor([2, 0])
-        wider = TextBatch.cat([both.text, texts(1, tokens=9)]).select(index)
-        part = Condition(wider, both.lengths[index], both.drop[index])
-        third = backbone.guided(x[index], t[:2], part, 3.0)
-    assert known == 6
-    assert backbone.streams.misses == known
-    assert backbone.streams.hits == 6 + 4
-    for result in (first, second):
-        assert_same(result, fresh)
-    assert_same(third, fresh[index])
+        times_of_their_own = backbone.guided(x, t.clone(), four, 3.0)
+        read_once = backbone.guided(x, t, four, 3.0)
+    # three captions of as many lengths, and each length without a caption
+    assert calls == [8, 8, 6]
+    assert_same(times_of_their_own, with_gradient)
+    assert_same(read_once, with_gradient)
 
 
-def test_null_rows_of_one_length_are_computed_once():
+def test_dropped_rows_of_one_length_are_read_once():
     backbone, x = hymotion(), torch.randn(4, 8, 135)
     text = texts(1).expand(4)
     text = TextBatch(torch.randn(4, 10), torch.randn(4, 5, 6), text.mask, text.eos)
     four = Condition(text, torch.full((4,), 8), torch.zeros(4, dtype=torch.bool))
+    calls = reads_of(backbone)
     with torch.no_grad():
         backbone.guided(x, torch.tensor(0.1).expand(4), four, 2.0)
-    assert backbone.streams.misses == 4 + 1
+    assert calls == [4 + 1]
 
 
 @pytest.mark.usefixtures("float64")
-def test_changed_weights_empty_the_cache():
+def test_changed_weights_are_read_again():
     backbone, x, both = hymotion(), torch.randn(2, 16, 135), condition([16, 12])
     t = torch.tensor(0.5).expand(2)
     with torch.no_grad():
@@ -196,23 +197,6 @@ def test_changed_weights_empty_the_cache():
         after = backbone.predict(x, t, both)
     assert not torch.allclose(before, after)
     assert_same(after, backbone.predict(x, t, both).detach())
-
-
-@pytest.mark.usefixtures("float64")
-def test_the_cache_stays_within_its_limit():
-    backbone, x = hymotion(), torch.randn(2, 16, 135)
-    backbone.streams = TextStreamCache(limit=20_000)
-    reference = hymotion()
-    for index in range(6):
-        both = Condition(
-            texts(2, seed=index), torch.tensor([16, 16]), torch.zeros(2, dtype=torch.bool)
-        )
-        t = torch.tensor(index / 6).expand(2)
-        with torch.no_grad():
-            result = backbone.predict(x, t, both)
-        assert_same(result, reference.predict(x, t, both))
-        assert sum(bank.size for bank in backbone.streams._banks.values()) <= 40_000
-    assert copy.deepcopy(backbone).streams._banks == {}
 
 
 def test_clock_keeps_the_duration():

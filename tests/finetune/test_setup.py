@@ -235,8 +235,8 @@ def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
 def test_the_judge_watches_the_validation_split(files, tmp_path):
     from motionrft.cli.finetune import JudgeFiles, judge_factory
     from motionrft.cli.options import CellFiles
-    from motionrft.evaluation.evaluators.evaluator import save_evaluator
-    from motionrft.evaluation.evaluators.train import train_evaluator
+    from motionrft.evaluation.evaluator_file import save_evaluator
+    from motionrft.evaluation.evaluators.t2m.training import train_evaluator
     from motionrft.text.features import TextCache
 
     widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")

@@ -24,6 +24,7 @@ from motionrft.checkpoints import (
     split_ignored,
     write_checkpoint,
 )
+from motionrft.contents import read_array, read_statistics
 from motionrft.errors import InputError
 from motionrft.files import atomic
 
@@ -59,10 +60,10 @@ def load(backbone: ACMDM, path: Path) -> LoadReport:
         matched += load_into(backbone.autoencoder, weights, encoder, "autoencoder.")
         channels = len(backbone.latent_mean)
         backbone.latent_mean.copy_(_statistic(folder / POST_MEAN, channels))
-        backbone.latent_std.copy_(_statistic(folder / POST_STD, channels))
+        backbone.latent_std.copy_(_statistic(folder / POST_STD, channels, deviation=True))
         matched += ["latent_mean", "latent_std"]
     if (root / MEAN).exists():
-        mean, std = _statistic(root / MEAN, 3), _statistic(root / STD, 3)
+        mean, std = _statistic(root / MEAN, 3), _statistic(root / STD, 3, deviation=True)
         note = f"joints normalised by {root / MEAN} and {STD}"
     else:
         mean, std = torch.tensor(SHIPPED_MEAN), torch.tensor(SHIPPED_STD)
@@ -113,14 +114,11 @@ def _by_axis(values: Tensor) -> Tensor:
     return table[0] if bool((table == table[0]).all()) else table
 
 
-def _statistic(path: Path, channels: int) -> Tensor:
+def _statistic(path: Path, channels: int, *, deviation: bool = False) -> Tensor:
     """[channels], or for joints [22, channels]."""
-    try:
-        value = torch.from_numpy(np.load(path, allow_pickle=False)).float()
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(
-            f"missing or corrupted ({error})", where=path, fix="take it from the official archive"
-        ) from None
+    array = read_array(path, "take it from the official archive")
+    read_statistics(path, deviation=deviation)
+    value = torch.from_numpy(array).float()
     if value.shape not in ((channels,), (JOINTS, channels)):
         raise InputError(
             f"shape {tuple(value.shape)}, expected ({channels},)",

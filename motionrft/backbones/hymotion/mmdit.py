@@ -2,13 +2,12 @@
 
 Text queries never see motion. The text stream is therefore computed first and by itself (`read`): it yields
 every block's text keys and values, which the motion stream (`forward`) attends to. This is the official
-joint attention, at a fraction of its cost, and the text half can be kept for a (time, caption) pair.
+joint attention, at a fraction of its cost, and the text half is the same for equal captions at equal times.
 Parameter names are the official ones (`hymotion/network/hymotion_mmdit.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,14 +43,9 @@ class TextStream:
     values: Tensor
     mask: Tensor
 
-    @staticmethod
-    def cat(parts: Sequence[TextStream]) -> TextStream:
-        """Batches one after another; all must have the same number of tokens."""
+    def select(self, index: Tensor) -> TextStream:
         return TextStream(
-            torch.cat([part.adapter for part in parts]),
-            torch.cat([part.keys for part in parts]),
-            torch.cat([part.values for part in parts]),
-            torch.cat([part.mask for part in parts]),
+            self.adapter[index], self.keys[index], self.values[index], self.mask[index]
         )
 
 

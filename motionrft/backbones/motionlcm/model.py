@@ -158,7 +158,7 @@ class MotionLCM(MLD):
         condition: Condition,
     ) -> Tensor:
         """One DDIM step of the teacher, x0 and epsilon both extrapolated: o_c + w (o_c - o_u)."""
-        both = condition.doubled()
+        both = condition.doubled
         epsilon = teacher(torch.cat([x, x]), torch.cat([start, start]), self.text_features(both))
         conditional, unconditional = epsilon.chunk(2)
         guided = conditional + w[:, None, None] * (conditional - unconditional)

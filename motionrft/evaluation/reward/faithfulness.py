@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluators.embedding import Evaluator
+from motionrft.evaluation.evaluator import Evaluator
 from motionrft.motion.realism import realism
 from motionrft.motion.representation import KINEMATIC
 from motionrft.reward.data.corruptions import GRADES, KINDS, corrupt

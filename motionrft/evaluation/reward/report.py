@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluators.embedding import Evaluator
-from motionrft.evaluation.evaluators.evaluator import load_evaluator
+from motionrft.evaluation.evaluator import Evaluator
+from motionrft.evaluation.evaluator_file import load_evaluator
 from motionrft.evaluation.reward.faithfulness import faithfulness
 from motionrft.evaluation.reward.scores import (
     COLUMNS,
