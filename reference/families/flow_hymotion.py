@@ -9,6 +9,7 @@ from motionrft.backbones.base import Condition
 from motionrft.backbones.hymotion.frame_rate import DATA_FPS, Clock
 from motionrft.backbones.hymotion.mmdit import DoubleBlock, MMDiT
 from motionrft.backbones.hymotion.model import ROTATION, HYMotion
+from motionrft.backbones.hymotion.options import HYMotionOptions
 from motionrft.backbones.hymotion.smoothing import RADIUS, smooth_rotations, smooth_translation
 from motionrft.backbones.lora import LoraSettings, adapters, inject, load_state
 from motionrft.diffusion.sampler import Sampler
@@ -57,20 +58,21 @@ def check(case: Case, cases: dict[str, Case]) -> None:
 def backbone_of(case: Case) -> HYMotion:
     """The recorded network at the data's own frame rate: recorded lengths count model frames."""
     args, weights = case.meta["network_args"], case.inputs("weights/")
-    transformer = MMDiT(
-        dim=args["input_dim"],
+    options = HYMotionOptions(
         width=args["feat_dim"],
         heads=args["num_heads"],
         layers=args["num_layers"],
-        tokens=args["ctxt_input_dim"],
-        sentence=args["vtxt_input_dim"],
-        band=case.meta["narrowband_window"],
-        text_offset=case.meta["train_frames"],
         mlp_ratio=args["mlp_ratio"],
+        train_frames=case.meta["train_frames"],
+        fps=DATA_FPS,
+        band=case.meta["narrowband_window"] / DATA_FPS,
         time_factor=args["time_factor"],
     )
     mean, std = case.input("io/pipe_mean"), case.input("io/pipe_std")
     widths = {"pooled": args["vtxt_input_dim"], "tokens": args["ctxt_input_dim"]}
+    transformer = MMDiT(
+        options, dim=args["input_dim"], tokens=widths["tokens"], sentence=widths["pooled"]
+    )
     normaliser = Normaliser(mean[:ROTATION], std[:ROTATION])
     backbone = HYMotion(transformer, widths, normaliser, Clock(DATA_FPS), drop=0.1)
     backbone.load_state_dict({**weights, "mean": mean, "std": std})

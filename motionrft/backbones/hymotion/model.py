@@ -83,16 +83,10 @@ class HYMotion(Backbone):
             )
         options = read_options(HYMotionOptions, network, field="network")
         transformer = MMDiT(
+            options,
             dim=FULL if options.joints else ROTATION,
-            width=options.width,
-            heads=options.heads,
-            layers=options.layers,
             tokens=text["tokens"],
             sentence=text["pooled"],
-            band=round(options.band * options.fps),
-            text_offset=options.train_frames,
-            mlp_ratio=options.mlp_ratio,
-            time_factor=options.time_factor,
         )
         return cls(transformer, text, normaliser, Clock(options.fps), options.drop, options.clean)
 
