@@ -25,7 +25,6 @@ AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "f
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline")
 COMMENTS = ("source", "open")
-ANALYSES = ("gradients", "similarity", "memory")
 LAYERS = ("backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
@@ -38,6 +37,11 @@ def use_this_python(checkout: str) -> None:
         part for part in (str(checkout), os.environ.get("PYTHONPATH")) if part
     )
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+
+def analyses() -> list[str]:
+    """Every analysis of single denoising steps."""
+    return drop_ins.names("motionrft.finetune.analysis")
 
 
 @dataclass(frozen=True)
@@ -230,7 +234,7 @@ class Plan:
         return [
             f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"
             for backbone in asked.get("backbones", list(cells)[:1])
-            for what in ANALYSES
+            for what in analyses()
             for method in cells.get(backbone, [])[: None if what in asked["every_method"] else 1]
         ]
 
