@@ -1,4 +1,4 @@
-"""The shipped configurations: official sizes, agreement of sampler and reward form, both feature widths."""
+"""Configured sizes of MDM and MotionDiffuse: official parameter counts, both corpora, reward forms."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from motionrft.diffusion.schedules import step_table
 from motionrft.motion.normaliser import Normaliser
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "backbones"
+
+
 # trainable parameters of the official networks, 263 and 251 features (HumanML3D, KIT)
 OFFICIAL = {
     "mdm": ({"pooled": 512, "tokens": 512}, 17_880_327, 17_868_027),

@@ -7,8 +7,43 @@ import torch
 
 from motionrft.errors import InputError
 from motionrft.training.loop import TrainSettings, fit
-from tests.backbones.small_latent_models import condition, make, motions, texts
+from tests.backbones.small_latent_models import (
+    condition,
+    make,
+    motions,
+    texts,
+)
 from tests.same import assert_same
+
+LENGTHS = [24, 12, 7]
+
+
+def calls_of(module) -> list[int]:
+    """Batch sizes of the module's calls, filled as they come."""
+    calls: list[int] = []
+    module.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
+    return calls
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_consistency_model_embeds_guidance_in_one_call():
+    backbone = make("motionlcm")
+    prompts, x = condition(LENGTHS), torch.randn(3, 1, 16)
+    t = torch.tensor([10, 500, 900])
+    calls = calls_of(backbone.denoiser)
+    guided = backbone.guided(x, t, prompts, 7.5)
+    assert calls == [3]
+    w = torch.full((3,), 6.5)
+    assert_same(guided, backbone.denoiser(x, t, prompts.text.pooled, w))
+    unguided = backbone.predict(x, t, prompts)
+    assert_same(unguided, backbone.guided(x, t, prompts, 1.0))
+    assert not torch.allclose(guided, unguided, atol=1e-3)
+
+
+def test_a_consistency_model_needs_a_guidance_embedding():
+    with pytest.raises(InputError, match="guidance_width"):
+        make("motionlcm", guidance_width=None)
+
 
 PAIRS = [("mld", "motionlcm"), ("mldpp", "motionlcm-v2")]
 

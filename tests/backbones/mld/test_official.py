@@ -15,12 +15,16 @@ from motionrft.motion.normaliser import Normaliser
 from tests.backbones.small_latent_models import DIM, KINDS, make
 
 OFFICIAL = json.loads((Path(__file__).parent / "official_latent_shapes.json").read_text())
+
+
 PARAMETERS = {
     "mld": (18_032_135, 8_221_184),
     "mldpp": (18_056_487, 8_237_856),
     "motionlcm-4step": (18_032_135, 8_417_792),
     "motionlcm-v2": (18_056_487, 8_434_464),
 }
+
+
 LAYOUT = {
     "mld": "mld_v1",
     "mldpp": "mldpp",

@@ -1,4 +1,4 @@
-"""The verify family of MDM and MotionDiffuse: all recorded numbers pass, and a changed number fails."""
+"""The family of MDM and MotionDiffuse: all recorded numbers pass, and a changed number fails."""
 
 from __future__ import annotations
 
