@@ -24,14 +24,10 @@ from motionrft.backbones.generate import generate
 from motionrft.backbones.io import build_backbone
 from motionrft.configuration import load_run
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluators.evaluator import (
-    TextMotionMatch,
-    Widths,
-    corpus_digest,
-    save_evaluator,
-)
-from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.scorer import Judge
+from motionrft.evaluation.evaluator_file import corpus_digest, save_evaluator
+from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import protocol
 from motionrft.files import write_table, write_tensors
 from motionrft.motion.representation import representation
 from motionrft.text.features import TextBatch, TextCache, write_cache
@@ -41,7 +37,7 @@ STAGES = {
     "draws, captions": ("draw", "prompts"),
     "reading real motions": ("real",),
     "sampling": ("source",),
-    "features from generated motions": ("evaluator_input",),
+    "features from generated motions": ("inputs",),
     "embedding real and generated motions": ("embed_motions",),
     "R-Precision, FID, retrieval, …": ("score_embeddings",),
     "joints": ("joints",),
@@ -120,7 +116,7 @@ def main() -> None:
         )
         began = time.process_time()
         rules = protocol("sound", multimodality={"texts": 0})
-        judge = Judge(store, model, text, rules)
+        scorer = Scorer(store, model, text, rules)
         opening = time.process_time() - began
         settings = load_run("config/toy.yaml")["backbones"]["mdm"]
         backbone = build_backbone(
@@ -139,11 +135,11 @@ def main() -> None:
                 text,
             )
             # the rest: the recorded motions, so that all later stages see all clips
-            return made + judge.real(judge.draw(0))[count : len(captions)]
+            return made + scorer.real(scorer.draw(0))[count : len(captions)]
 
         profile = cProfile.Profile(time.process_time)
-        profile.runcall(judge.score, source, "kinematic", "bench", 0)
-    report(profile, opening, options, len(judge.data))
+        profile.runcall(scorer.score, source, "kinematic", "bench", 0)
+    report(profile, opening, options, len(scorer.data))
 
 
 def report(

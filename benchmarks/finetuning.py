@@ -21,19 +21,19 @@ from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import build_backbone
 from motionrft.configuration import load_run
 from motionrft.diffusion.schedules import step_table
-from motionrft.finetune.batch import Material, noise_seeds
+from motionrft.finetune import released
+from motionrft.finetune.batch import PromptBatch, noise_seeds
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.loop import Course, Training
-from motionrft.finetune.method import read_method
-from motionrft.finetune.objective import Objective, Prompts
-from motionrft.finetune.reward_timestep import reward_levels
+from motionrft.finetune.loop import Training
+from motionrft.finetune.method_options import read_method
+from motionrft.finetune.method_reward import weighted
 from motionrft.finetune.settings import Settings
-from motionrft.finetune.setup import open_weights, weighted
+from motionrft.finetune.setup import FineTuning, in_motion_space, open_weights
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.files import new_branch
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.stages import load
 from motionrft.text.features import TextBatch
 
 TEXT = {"pooled": 768, "tokens": 1024}
@@ -63,12 +63,12 @@ def models(run: dict[str, Any]) -> tuple[Backbone, MotionReward]:
     network = RewardNetwork(NetworkSettings.read(section["network"], dims, TEXT["tokens"])).eval()
     adapters = LoraSettings(**section["lora"])
     branches = {
-        task: new_branch(network, task, adapters) for task in ("preference", "authenticity")
+        task: load(task).new_branch(network, adapters) for task in ("preference", "authenticity")
     }
     return backbone, MotionReward(network, branches, section["weights"])
 
 
-def material(backbone: Backbone, rows: int, frames: int) -> Material:
+def prompts(backbone: Backbone, rows: int, frames: int) -> PromptBatch:
     generator = torch.Generator().manual_seed(1)
     lengths = torch.full((rows,), frames)
     text = TextBatch(
@@ -79,15 +79,15 @@ def material(backbone: Backbone, rows: int, frames: int) -> Material:
     )
     condition = Condition.of(text, text.select(slice(0, 1)), lengths)
     references = torch.randn(rows, frames, 263, generator=generator)
-    return Material(
-        condition, Prompts(text, references, lengths), noise_seeds(0, 0, rows), backbone.sample_shape(frames),
-        backbone.width(backbone.max_frames), torch.device("cpu"),
+    return PromptBatch(
+        condition, text, references, noise_seeds(0, 0, rows), backbone.sample_shape(frames),
+        backbone.width(backbone.max_frames),
     )  # fmt: skip
 
 
-def course(
+def prepared(
     run: dict[str, Any], row: str, rows: int, frames: int, changes: dict[str, Any]
-) -> Course:
+) -> FineTuning:
     """One trajectory of a row, ready to run."""
     backbone, reward = models(run)
     section = run["methods"][row]
@@ -96,25 +96,23 @@ def course(
         share = -changes.pop("micro_batch") / PAPER_BATCH
         changes["micro_batch"] = max(int(rows * share), 1)
     settings = Settings.read({"trajectories": 1, "batch_size": rows, **changes})
+    hooks = released.hooks(settings)
     trained, _ = open_weights(backbone, settings, 0)
-    if settings.reward_state == "official":
-        reward.requires_grad_(True)
-        torch.nn.Module.train(reward, True)
+    hooks.network_mode(backbone, trained)
+    hooks.reward_state(reward)
     reward = weighted(
         reward, section["reward_weights"], {"semantic", "preference", "authenticity"}, row
     )
     entry = run["backbones"]["mld"]
     table = step_table(entry["sampler"], backbone.prediction)
-    levels = reward_levels(table, reward.alphas, reward.max_t)
+    levels = hooks.levels(table, reward.alphas, reward.max_t, in_motion_space(backbone))
     sampler = MeteredSampler(
         backbone, table, entry["sampler"]["guidance"], Meter(), settings.precision
     )
-    batch = material(backbone, rows, frames)
-    return Course(
-        sampler, read_method(section, len(table), entry["reward_form"]),
-        lambda: Objective(backbone, reward, levels, settings.loss, settings.micro_batch), lambda k: batch, trained,
-        settings, seed=0,
-        permanent=[*backbone.parameters(), *backbone.buffers(), *reward.parameters(), *reward.buffers()],
+    batch = prompts(backbone, rows, frames)
+    method = read_method(section, len(table), entry["reward_form"])
+    return FineTuning(
+        backbone, sampler, reward, levels, method, lambda k: batch, trained, settings, seed=0, hooks=hooks
     )  # fmt: skip
 
 
@@ -122,7 +120,7 @@ def measured(
     run: dict[str, Any], row: str, rows: int, frames: int, changes: dict[str, Any]
 ) -> dict[str, float]:
     """Peak bytes, FLOPs and processor seconds of one trajectory."""
-    training = Training(course(run, row, rows, frames, changes), Path("/nonexistent/checkpoint"))
+    training = Training(prepared(run, row, rows, frames, changes), Path("/nonexistent/checkpoint"))
     began = time.process_time()
     record = training.run()
     seconds = time.process_time() - began

@@ -1,3 +1,5 @@
+"""`python -m motionrft <stage> …`"""
+
 from motionrft.cli import main
 
 if __name__ == "__main__":

@@ -132,7 +132,15 @@ def load_into(
     Anything missing, unexpected or of another shape is an `InputError` that names the file, the first such
     tensor, both shapes.
     """
-    wanted = module.state_dict()
+    check_tensors(module.state_dict(), tensors, where, prefix)
+    module.load_state_dict(dict(tensors))
+    return [prefix + name for name in tensors]
+
+
+def check_tensors(
+    wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], where: str | Path, prefix: str = ""
+) -> None:
+    """The `InputError` of `load_into`, unless a file's `tensors` are those a model wants, by name and shape."""
     missing = [name for name in wanted if name not in tensors]
     unexpected = [name for name in tensors if name not in wanted]
     both = [name for name in wanted if name in tensors]
@@ -160,8 +168,6 @@ def load_into(
             field=prefix + name,
             fix=fix,
         )
-    module.load_state_dict(dict(tensors))
-    return [prefix + name for name in tensors]
 
 
 def _listed(names: list[str]) -> str:

@@ -8,7 +8,6 @@ number that nobody touched is a failure, so that a check cannot silently cover l
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from motionrft.errors import InputError
 from motionrft.files import read_tensors
@@ -199,43 +198,6 @@ def _number_paths(value: Any, path: str = "") -> list[str]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-UNIT = 2.0**-24  # what one float32 operation rounds by, relative to its result
-
-
-def rounding(network: nn.Module, gain: float = 1.0) -> dict[str, float]:
-    """How far two float32 evaluations of `network` may lie apart, on numbers of size one and of the result's.
-
-    The order of a sum, fused multiply-add and the width of vectors differ between processors and with the number
-    of threads. A result has behind it at most one row of products of every weight matrix, n in all. Their
-    roundings are uniform in ±UNIT of the term and independent (Higham and Mary, SIAM J. Sci. Comput. 41(5), 2019),
-    so that two evaluations differ with standard deviation sqrt(2 n / 3) UNIT; six of them leave one number in a
-    thousand million. `gain` is what the caller multiplies the result by.
-    """
-    products = sum(weight[0].numel() for weight in network.parameters() if weight.dim() > 1)
-    apart = gain * 6 * math.sqrt(2 * products / 3) * UNIT
-    return {"atol": apart, "rtol": apart}
-
-
-def guided(scale: float) -> float:
-    """The gain of s c + (1 - s) u on independent errors of c and u."""
-    return math.hypot(scale, scale - 1)
-
-
-def phase_tolerance(times: Tensor, count: int, last: float) -> Tensor:
-    """How far sin and cos of t f_i may lie apart, [B, count], where f_i = 10000^(-i / last) is of a float32 exp.
-
-    The recorder's f may be one unit in the last place off (f_0 = 1 is not), which moves the phase by t times that
-    and by one rounding; sin and cos add half a unit each.
-    """
-    frequencies = 10000.0 ** (-torch.arange(count, dtype=torch.float64) / last)
-    unit = torch.from_numpy(np.spacing(frequencies.numpy().astype(np.float32))).double()
-    unit[0] = 0.0
-    phases = times.double().abs()[:, None] * frequencies
-    rounded = torch.from_numpy(np.spacing(phases.numpy().astype(np.float32))).double()
-    moved = times.double().abs()[:, None] * unit
-    return moved + torch.where(moved > 0, rounded, 0.0) + 2 * UNIT
 
 
 def read_cases(folder: str | Path) -> list[Case]:

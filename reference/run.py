@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import torch
 
-import reference.families as families_room
+from motionrft import drop_ins
 from motionrft.errors import InputError
 from reference.case import Case, Check, read_cases
 
-INFINITE = float("inf")
-
 
 def families() -> list[ModuleType]:
-    """Modules of `reference/families`: each has FAMILY, `recognises(case)` and `check(case, cases)`.
-
-    `cases` holds every case of the same folder by name, for the sets that share weights.
-    """
-    names = sorted(module.name for module in pkgutil.iter_modules(families_room.__path__))
-    return [importlib.import_module(f"reference.families.{name}") for name in names]
+    """The modules of `reference/families`, by name."""
+    folder = "reference.families"
+    return [importlib.import_module(f"{folder}.{name}") for name in drop_ins.names(folder)]
 
 
 def verify(folders: Sequence[str | Path]) -> list[Check]:
@@ -40,17 +35,7 @@ def verify_case(case: Case, cases: dict[str, Case]) -> list[Check]:
     """One case, with one failing row for each recorded quantity that nothing checked."""
     family = next((module for module in families() if module.recognises(case)), None)
     if family is None:
-        return [
-            Check(
-                "?",
-                case.name,
-                "no family recognises this case",
-                INFINITE,
-                INFINITE,
-                "-",
-                False,
-            )
-        ]
+        return [failed("?", case, "no family recognises this case")]
     case.family = family.FAMILY
     try:
         with torch.no_grad():
@@ -59,10 +44,15 @@ def verify_case(case: Case, cases: dict[str, Case]) -> list[Check]:
         # a set that is incomplete or contradicts itself must not hide what the others say
         reason = (str(error).splitlines() or [""])[0]
         stop = f"stopped: {type(error).__name__}: {reason}"
-        return [*case.checks, Check(case.family, case.name, stop, INFINITE, INFINITE, "-", False)]
+        return [*case.checks, failed(case.family, case, stop)]
     for key in case.untouched():
         case.unchecked(key)
     return case.checks
+
+
+def failed(family: str, case: Case, problem: str) -> Check:
+    """A failing row for a case that could not be compared."""
+    return Check(family, case.name, problem, math.inf, math.inf, "-", False)
 
 
 def table(checks: Sequence[Check]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,13 +22,13 @@ from torch import Tensor
 from motionrft.backbones.io import build_backbone, save_backbone
 from motionrft.configuration import resolve
 from motionrft.files import write_json, write_table, write_tensors
-from motionrft.finetune.batch import Material
-from motionrft.finetune.cost import Meter, wide
+from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.cost import Meter
 from motionrft.finetune.loop import Training
-from motionrft.finetune.method import Rollout
+from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.settings import Budget
-from motionrft.finetune.setup import Job, Sources, prepare
-from motionrft.finetune.trajectory import Plan, follow
+from motionrft.finetune.setup import FineTuning, prepare
+from motionrft.metrics.training_record import wide
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.files import save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
@@ -159,12 +158,14 @@ class Update:
     ):
         run = {**files.run, "finetune": {**files.run["finetune"], **changes}}
         self.device, self.folder = device, files.folder
-        self.job: Job = prepare(run, backbone, method, SEED, files.sources(backbone), device)
-        self.sampler = self.job.course.sampler
+        self.tuning: FineTuning = prepare(
+            run, backbone, method, SEED, files.sources(backbone), device
+        )
+        self.sampler = self.tuning.sampler
         self._network: Callable[..., Tensor] = self.sampler.output
         self.sampler.output = self._output  # type: ignore[method-assign, assignment]
         self.deadline = math.inf
-        self.weights = sum(parameter.nbytes for parameter in self.job.course.trained)
+        self.weights = sum(parameter.nbytes for parameter in self.tuning.trained)
 
     def _output(self, *arguments: Any) -> Tensor:
         if time.monotonic() > self.deadline:
@@ -178,7 +179,7 @@ class Update:
             yield
         finally:
             self.deadline = math.inf
-            for parameter in self.job.course.trained:
+            for parameter in self.tuning.trained:
                 parameter.grad = None
 
     def measure(
@@ -190,25 +191,24 @@ class Update:
         Raises `OutOfTimeError` after `deadline`, and torch's own error when memory is short.
         """
         settings = replace(
-            self.job.course.settings,
+            self.tuning.settings,
             batch_size=batch,
             precision="bf16" if precision == "bf16" else "fp32",
             budget=Budget("trajectories", trajectories),
         )
         matrix_products(precision)
         self.sampler.meter, self.sampler.precision = Meter(), settings.precision
-        self.job.data.settings = settings
         before = 0
 
-        def material(k: int) -> Material:
+        def batches(k: int) -> PromptBatch:
             nonlocal before
-            drawn = self.job.course.material(k)
+            drawn = self.batch(batch, k)
             before = self._allocated()
             return drawn
 
-        course = replace(self.job.course, settings=settings, material=material)
+        tuning = replace(self.tuning, settings=settings, batch=batches)
         with self._until(deadline):
-            record = wide(Training(course, self.folder / "checkpoint").run())
+            record = wide(Training(tuning, self.folder / "checkpoint").run())
         if torch.backends.cuda.matmul.allow_tf32 == (precision == "fp32"):
             raise RuntimeError(
                 f"the run changed how float32 is multiplied: this is not {precision}"
@@ -231,35 +231,34 @@ class Update:
     def _reserved(self) -> int:
         return torch.cuda.memory_reserved() if self.device.type == "cuda" else 0
 
-    def _material(self, batch: int) -> Material:
-        self.job.data.settings = replace(self.job.data.settings, batch_size=batch)
-        return self.job.course.material(0)
+    def batch(self, size: int, k: int = 0) -> PromptBatch:
+        """Training batch k of `size` prompts."""
+        assert self.tuning.data is not None
+        return self.tuning.data.batch(k, size, SEED)
 
     def call(self, batch: int, precision: str) -> Callable[[], Tensor]:
         """One guided call of the denoiser, its graph kept."""
         matrix_products(precision)
         self.sampler.precision = "bf16" if precision == "bf16" else "fp32"
-        material = self._material(batch)
-        x = material.noise().start
-        return lambda: self._network(0, x, material.condition)
+        prompts = self.batch(batch)
+        x = prompts.noise().start
+        return lambda: self._network(0, x, prompts.condition)
 
     def loading(self, batch: int) -> Callable[[], object]:
         """Gathers, copies and encodes one training batch."""
-        self.job.data.settings = replace(self.job.data.settings, batch_size=batch)
-        return lambda: self.job.course.material(0)
+        return lambda: self.batch(batch)
 
     def noise(self, batch: int) -> tuple[Callable[[], Tensor], int, tuple[int, ...]]:
         """Draws the noise of one step; draws a trajectory; shape of a draw."""
-        noise = self._material(batch).noise()
+        noise = self.batch(batch).noise()
         draws = 1 + int((self.sampler.table.C != 0).sum())
         return lambda: noise(0), draws, tuple(noise.start.shape)
 
     def noise_agreement(self, batch: int) -> dict[str, Any]:
         """Numbers that differ between this device and the CPU, and between a batch and its halves."""
-        material = self._material(batch)
-        here = material.noise()
-        there = replace(material, device=torch.device("cpu")).noise()
-        halves = [material.rows(slice(0, batch // 2)), material.rows(slice(batch // 2, batch))]
+        prompts = self.batch(batch)
+        here, there = prompts.noise(), prompts.noise(torch.device("cpu"))
+        halves = [prompts.rows(slice(0, batch // 2)), prompts.rows(slice(batch // 2, batch))]
         parts = [half.noise() for half in halves]
         devices = batches = numbers = 0
         for step in range(-1, 3):
@@ -274,30 +273,26 @@ class Update:
 
         sampling: the steps before, without graph; denoiser: the live steps; decoder; reward.
         """
-        course, table = self.job.course, self.sampler.table
-        material = self._material(batch)
-        objective = course.objective()
+        tuning, table, prompts = self.tuning, self.sampler.table, self.batch(batch)
         matrix_products("fp32")
-        objective.begin(material.prompts)
+        objective = tuning.objective(prompts)
         with torch.no_grad():
             # new weights to all who keep results of the old ones: those may be of another precision
-            for parameter in course.trained:
+            for parameter in tuning.trained:
                 parameter.mul_(1.0)
-        noise, first = material.noise(), len(table) - live
-        rollout = Rollout(self.sampler, material.condition, noise, random.Random(SEED))
-        lengths = material.prompts.lengths
+        walk, first, lengths = tuning.walk(prompts, 0), len(table) - live, prompts.lengths
         with self._until(deadline):
-            x = noise.start
+            x = walk.noise.start
             with self._part(modes["sampling"]), torch.no_grad():
-                for step in self.sampler.walk(material.condition, noise, stop=first):
+                for step in self.sampler.walk(walk.condition, walk.noise, stop=first):
                     x = step.next
             with self._part(modes["denoiser"]):
-                plan = Plan(frozenset(range(first, len(table))), last=len(table) - 1, start=first)
-                point = follow(rollout, plan, x)
+                last = len(table) - 1
+                sample = walk.run(last, range(first, last + 1), start=first, x=x)
             with self._part(modes["decoder"]) as cast:
-                z = point.z.detach().requires_grad_()
+                z = sample.z.detach().requires_grad_()
                 with cast, torch.enable_grad():
-                    motion = self.job.backbone.to_features(z, lengths)
+                    motion = tuning.backbone.to_features(z, lengths)
             with self._part(modes["reward"]) as cast:
                 scored = motion.detach().float().requires_grad_()
                 with cast, torch.enable_grad():
@@ -306,12 +301,12 @@ class Update:
             with self._part(modes["decoder"]):
                 (towards,) = torch.autograd.grad(motion, z, towards.to(motion.dtype))
             with self._part(modes["denoiser"]):
-                point.pull(towards)
+                sample.backward(towards)
             rows = [
                 torch.zeros(parameter.numel(), device=self.device)
                 if parameter.grad is None
                 else parameter.grad.flatten().float()
-                for parameter in course.trained
+                for parameter in tuning.trained
             ]
             return Gradient(torch.cat(rows).cpu(), float(total.detach().float().mean()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,31 @@ class Condition:
         text, lengths, drop = self.text.select(index), self.lengths[index], self.drop[index]
         return replace(self, text=text, lengths=lengths, drop=drop)
 
+    @cached_property
     def doubled(self) -> Condition:
-        """The batch twice: conditional half first, unconditional second."""
+        """The batch twice: conditional half first, unconditional second. Made once, for all steps of a walk."""
         return replace(
             self,
             text=TextBatch.cat([self.text, self.text]),
             lengths=torch.cat([self.lengths, self.lengths]),
             drop=torch.cat([self.drop, torch.ones_like(self.drop)]),
         )
+
+    @cached_property
+    def distinct(self) -> tuple[Tensor, Tensor]:
+        """(rows [U], place [B]): one row of each caption there is, and the place in `rows` that stands for a row.
+
+        Captions are the same if their features are; dropped ones, if their masks are. Found once, for all steps.
+        """
+        heard = ~self.drop[:, None]
+        key = torch.cat([self.text.pooled * heard, self.text.mask, self.drop[:, None]], dim=1)
+        _, place = key.unique(dim=0, return_inverse=True)
+        every = torch.arange(len(place), device=place.device)
+        rows = every.new_empty(int(place.max()) + 1)
+        rows = rows.scatter_reduce(0, place, every, "amin", include_self=False)
+        tokens = self.text.tokens * heard[..., None]
+        same = bool((tokens == tokens[rows[place]]).all())
+        return (rows, place) if same else (every, every)
 
     def with_drop(self, drop: Tensor) -> Condition:
         return replace(self, drop=drop)
@@ -142,7 +160,7 @@ class Backbone(nn.Module, ABC):
         if scale == 1.0:
             return self.predict(x, t, condition)
         conditional, unconditional = self.predict(
-            torch.cat([x, x]), torch.cat([t, t]), condition.doubled()
+            torch.cat([x, x]), torch.cat([t, t]), condition.doubled
         ).chunk(2)
         return unconditional + scale * (conditional - unconditional)
 

@@ -33,7 +33,6 @@ def generate(
     seeds: Sequence[int],
     text: TextCache,
     batch_size: int = 128,
-    label: str = "sample",
     beyond: int = 0,
 ) -> list[Tensor]:
     """Raw (de-normalised) features [T_i, dim] of each caption, in the backbone's representation, on the CPU.
@@ -48,7 +47,7 @@ def generate(
     order = torch.argsort(lengths, descending=True, stable=True)
     results: list[Tensor | None] = [None] * len(captions)
     starts = range(0, len(order), batch_size)
-    for begin in progress(starts, total=len(starts), label=label):
+    for begin in progress(starts, total=len(starts), label="sample"):
         rows = order[begin : begin + batch_size].tolist()
         batch_lengths = lengths[rows].to(device)
         caption_features = text([captions[row] for row in rows]).to(device)

@@ -30,7 +30,7 @@ PACKED = "in_proj_weight"  # query, key and value in one parameter, outside any 
 
 @dataclass(frozen=True)
 class LoraSettings:
-    """W' = W + alpha / rank B A; dropout on the adapters' input."""
+    """W' = W + alpha / rank B A (LoRA, Hu et al., 2022, eq. 3); dropout on the adapters' input."""
 
     rank: int = 8
     alpha: float = 16.0
@@ -78,15 +78,15 @@ def inject(backbone: Backbone, settings: LoraSettings) -> None:
 
 def adapters(backbone: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
     """lora_A [rank, in] and lora_B [out, rank] of every adapted layer, by the layer's own name."""
-    found = {}
+    pairs = {}
     for name, module in backbone.named_modules():
         if not isinstance(module, LoraLayer) or NAME not in module.lora_A:
             continue
-        own = ".".join(part for part in name.split(".") if part != "base_layer")
+        layer = ".".join(part for part in name.split(".") if part != "base_layer")
         if isinstance(module, ParamWrapper):
-            own = f"{own}.{module.parameter_name}"
-        found[own] = {factor: getattr(module, factor)[NAME].weight for factor in FACTORS}
-    return found
+            layer = f"{layer}.{module.parameter_name}"
+        pairs[layer] = {factor: getattr(module, factor)[NAME].weight for factor in FACTORS}
+    return pairs
 
 
 def merged(backbone: Backbone) -> Backbone:
@@ -115,9 +115,9 @@ def load_state(
     backbone: Backbone, modules: Mapping[str, Mapping[str, Tensor]], where: str | Path
 ) -> None:
     """Fills injected adapters; every layer must be there, with its rank."""
-    own = adapters(backbone)
-    for name in [*own, *modules]:
-        if name not in modules or name not in own:
+    injected = adapters(backbone)
+    for name in [*injected, *modules]:
+        if name not in modules or name not in injected:
             side = "the file" if name not in modules else "the model"
             raise InputError(
                 f"{side} has no adapter of this layer",
@@ -126,7 +126,7 @@ def load_state(
                 fix="use the adapters of this backbone and size",
             )
     with torch.no_grad():
-        for name, pair in own.items():
+        for name, pair in injected.items():
             for factor, parameter in pair.items():
                 value = modules[name].get(factor)
                 if value is None or value.shape != parameter.shape:

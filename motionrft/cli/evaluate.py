@@ -94,13 +94,16 @@ def evaluate(
     from motionrft.device import pick_device
     from motionrft.errors import InputError
     from motionrft.evaluation.replicate import file_digest, replicate, summary
-    from motionrft.evaluation.scorer import REAL, Judge
+    from motionrft.evaluation.scorer import REAL, Scorer
     from motionrft.evaluation.settings import EvaluateSettings
     from motionrft.files import provenance
+    from motionrft.options import read_options
     from motionrft.text.features import TextCache
 
     resolved = run.load()
-    settings = EvaluateSettings.read(resolved["evaluate"], str(run.config))
+    settings = read_options(
+        EvaluateSettings, resolved["evaluate"], where=str(run.config), field="evaluate"
+    )
     count = settings.replications if draws.replications is None else draws.replications
     if count < 1:
         raise InputError(
@@ -118,7 +121,7 @@ def evaluate(
         sampler = named(resolved, "backbones", backbone, run.config)["sampler"]
     chosen = pick_device(device)
     text = TextCache(files.text)
-    judge = Judge(
+    scorer = Scorer(
         files.features,
         files.evaluator,
         _evaluator_text(files, text),
@@ -130,30 +133,30 @@ def evaluate(
     )
     about = {
         "backbone": backbone,
-        "corpus_digest": judge.corpus,
+        "corpus_digest": scorer.corpus,
         "evaluator_digest": file_digest(files.evaluator),
-        "evaluator": judge.about["label"],
+        "evaluator": scorer.about["label"],
         "model_digest": None if files.model is None else file_digest(files.model),
         "protocol": settings.protocol,
-        "lengths": "reference" if judge.lengths is None else "estimated",
+        "lengths": "reference" if scorer.lengths is None else "estimated",
         "settings": resolved["evaluate"],
         "split": draws.split,
         "seed": draws.seed,
         "replications": count,
     }
     if files.model is None:
-        one = judge.score_real
+        one = scorer.score_real
     else:
         network, _ = load_backbone(files.model, chosen)
         about["sampler"] = sampler
 
         def one(replication: int) -> Result:
-            return judge.score_backbone(
+            return scorer.score_backbone(
                 network, sampler, text, backbone, replication, settings.batch_size
             )
 
     frame = replicate(
-        judge,
+        scorer,
         one,
         out,
         count,
@@ -163,7 +166,7 @@ def evaluate(
             "provenance": provenance(resolved["evaluate"], seed=draws.seed, device=str(chosen))
         },
     )
-    label, protocol = judge.about["label"], settings.protocol
+    label, protocol = scorer.about["label"], settings.protocol
     print(f"{backbone} on {draws.split}, {label} evaluator, protocol {protocol}")
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
 

@@ -70,7 +70,7 @@ def evaluate_reward(
     from motionrft.device import pick_device
     from motionrft.evaluation.reward import report
     from motionrft.files import provenance, write_table
-    from motionrft.reward.data.judged import judged_folders
+    from motionrft.reward.data.labelled import labelled_folders
     from motionrft.reward.files import stage_files
     from motionrft.reward.settings import RewardSettings
 
@@ -81,7 +81,7 @@ def evaluate_reward(
         features=files.features,
         text=files.text,
         stages=stage_files(files.reward),
-        data=judged_folders(files.data),
+        data=labelled_folders(files.data),
         evaluator=files.evaluator,
     )
     tables, about = report.evaluate_reward(

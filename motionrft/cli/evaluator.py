@@ -1,9 +1,8 @@
-"""The network that judges, trained apart from every reward."""
+"""The network that scores generated motions, trained apart from every reward."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile
@@ -43,15 +42,19 @@ def train_evaluator(
     """
     from motionrft.device import pick_device
     from motionrft.errors import InputError
-    from motionrft.evaluation.evaluators import train
-    from motionrft.evaluation.evaluators.evaluator import save_evaluator
+    from motionrft.evaluation import evaluators
+    from motionrft.evaluation.evaluator_file import OFFICIAL, save_evaluator
     from motionrft.files import provenance, write_table
     from motionrft.text.features import TextCache
 
     settings = run.load()["evaluator"]
     chosen = pick_device(device)
+    kind = evaluators.load(settings.get("network", evaluators.DEFAULT))
     if settings.get("checkpoint"):
-        _read_official(settings, features, text, out, str(run.config))
+        evaluator, about, extra = kind.read_official(settings, features, text, str(run.config))
+        facts = {"label": OFFICIAL, "corpus": "", "settings": settings, **about}
+        facts["provenance"] = provenance(settings)
+        save_evaluator(out, evaluator, facts, extra)
         return
     if text is None:
         raise InputError(
@@ -61,22 +64,10 @@ def train_evaluator(
             fix="name the file",
         )
     checkpoint = out.with_suffix(".checkpoint")
-    evaluator, about, history = train.train_evaluator(
+    evaluator, about, history = kind.train(
         settings, features, TextCache(text), checkpoint, chosen, seed
     )
     about["provenance"] = provenance(settings, seed=seed, device=str(chosen))
     write_table(out.with_name("history.parquet"), history, about)
     save_evaluator(out, evaluator, about)
     checkpoint.unlink(missing_ok=True)
-
-
-def _read_official(
-    settings: dict[str, Any], features: Path, text: Path | None, out: Path, where: str
-) -> None:
-    from motionrft.evaluation.evaluators.evaluator import save_evaluator
-    from motionrft.evaluation.evaluators.released import read_released
-    from motionrft.files import provenance
-
-    evaluator, about, extra = read_released(settings, features, text, where)
-    about["provenance"] = provenance(settings)
-    save_evaluator(out, evaluator, about, extra)

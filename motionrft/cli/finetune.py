@@ -63,8 +63,9 @@ def finetune(
     """
     from motionrft.device import pick_device
     from motionrft.finetune.loop import Training
+    from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
-    from motionrft.finetune.setup import Sources, prepare
+    from motionrft.finetune.setup import prepare
     from motionrft.training.distributed import process_group
 
     resolved = run.load()
@@ -73,14 +74,14 @@ def finetune(
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
         judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
-        job = prepare(
+        tuning = prepare(
             resolved, cell.backbone, cell.method, cell.seed, sources, own_device, judge_of
         )
         checkpoint = out / "checkpoint.pt"
-        training = Training(job.course, checkpoint)
+        training = Training(tuning, checkpoint)
         record = training.run()
         if writes:
-            write_results(out, job, training, record, method, str(own_device))
+            write_results(out, training, record, method)
             checkpoint.unlink(missing_ok=True)
 
 
@@ -93,18 +94,16 @@ def judge_factory(
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
     """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
     None without an evaluator."""
-    from dataclasses import replace
-
-    from motionrft.evaluation.protocol import PROTOCOLS, MultiModalityPlan
-    from motionrft.evaluation.scorer import Judge
+    from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
+    from motionrft.evaluation.scorer import Scorer
     from motionrft.text.features import TextCache
 
     if judge.evaluator is None:
         return None
     text = TextCache(files.text)
     evaluator_text = TextCache(judge.evaluator_text) if judge.evaluator_text else text
-    rules = replace(PROTOCOLS["sound"], multimodality=MultiModalityPlan(texts=0))
-    scorer = Judge(
+    rules = Protocol(multimodality=MultiModalityPlan(texts=0))
+    scorer = Scorer(
         files.features, judge.evaluator, evaluator_text, rules, split="val", device=device
     )
     real = scorer.score_real(0).metrics["Diversity"]

@@ -173,14 +173,8 @@ def import_reward(
     about = {
         "stage": "official",
         "text": "t5",
-        "noise": {
-            "probability": 0.1,
-            "max_t": 500,
-            "low_steps": 50,
-            "low_share": 0.8,
-            "official": True,
-        },
-        "official": {"no_clean_token": True},
+        "noise": {"probability": 0.1, "max_t": 500, "low_steps": 50, "low_share": 0.8},
+        "official": {"noise": True, "no_clean_token": True},
     }
     save_network(out / "semantic.safetensors", network, about)
     for task, paths in (("preference", critic), ("authenticity", authenticity)):

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
 from motionrft.cli.options import Processes, RunFile, Several, named
-
-if TYPE_CHECKING:
-    import torch
-
-    from motionrft.reward.settings import RewardSettings
 
 
 @Parameter(name="*")
@@ -37,7 +32,7 @@ class StageFiles:
     data: Annotated[list[Path], Several, Parameter(show_default=False)] = field(
         default_factory=list
     )
-    """Folder that reward-data made (the stages that learn from judged motions)."""
+    """Folder that reward-data made (the stages that learn from labelled motions)."""
 
 
 @app.command
@@ -81,19 +76,32 @@ def train_reward(
     """
     from motionrft.device import pick_device
     from motionrft.files import provenance, write_table
-    from motionrft.reward.files import save_branch, save_network
+    from motionrft.reward import stages
+    from motionrft.reward.branch_stage import BranchStage
+    from motionrft.reward.files import load_network
     from motionrft.reward.settings import RewardSettings
+    from motionrft.reward.stage import Training
     from motionrft.training.distributed import process_group
 
     section = run.load()["reward"]
     named(section, "stages", stage, run.config)
     settings = RewardSettings.read(section, str(run.config))
-    judged = "data" in section["stages"][stage]
+    chosen = stages.load(stage)
+    labelled = isinstance(chosen, BranchStage)
     _check_number(files.start, "--from", stage != "semantic", "pass the semantic stage's file")
-    _check_number(files.data, "--data", judged, "pass the folder that reward-data made")
+    _check_number(files.data, "--data", labelled, "pass the folder that reward-data made")
     with process_group(pick_device(device)) as (own_device, writes):
-        checkpoint = out.with_suffix(".checkpoint.pt")
-        trained, history = _train(settings, stage, files, checkpoint, own_device, seed)
+        training = Training(
+            settings,
+            files.features,
+            files.text,
+            out.with_suffix(".checkpoint.pt"),
+            network=load_network(files.start[0], own_device)[0] if files.start else None,
+            data=files.data[0] if files.data else None,
+            device=own_device,
+            seed=seed,
+        )
+        trained, history = chosen.train(training)
         if not writes:
             return
         about = {
@@ -101,13 +109,12 @@ def train_reward(
             "settings": section,
             "text": settings.text,
             "noise": asdict(settings.noise),
-            "official": asdict(settings.official),
+            "official": dict(settings.official),
             "provenance": provenance(section, seed=seed, device=str(own_device)),
         }
-        save = save_branch if judged else save_network
-        save(out, trained, about)
+        chosen.save(out, trained, about)
         write_table(out.with_suffix(".history.parquet"), history, about)
-        checkpoint.unlink(missing_ok=True)
+        training.checkpoint.unlink(missing_ok=True)
 
 
 def _check_number(files: Sequence[Path], option: str, needed: bool, fix: str) -> None:
@@ -118,36 +125,3 @@ def _check_number(files: Sequence[Path], option: str, needed: bool, fix: str) ->
         problem = "missing" if not files else f"{len(files)} given, the stage reads {int(needed)}"
         fix = fix if needed else "leave it out"
         raise InputError(problem, where="train-reward", field=option, fix=fix)
-
-
-def _train(
-    settings: RewardSettings,
-    stage: str,
-    files: StageFiles,
-    checkpoint: Path,
-    device: torch.device,
-    seed: int,
-) -> tuple[Any, Any]:
-    """(what the stage trained, its history)"""
-    from motionrft.corpus.store import FeatureStore
-    from motionrft.reward.data.clips import AlignedClips
-    from motionrft.reward.data.judged import JudgedMotions
-    from motionrft.reward.files import load_network
-    from motionrft.reward.network import OFFICIAL_NAMES
-    from motionrft.reward.stages.judged import train_task
-    from motionrft.reward.stages.semantic import train_semantic, train_spl
-    from motionrft.text.features import TextCache
-
-    if files.data:
-        network, _ = load_network(files.start[0], device)
-        store = FeatureStore(files.features)
-        normalisers = {name: store.normaliser(name) for name in OFFICIAL_NAMES}
-        judged = JudgedMotions(files.data[0], stage, normalisers)
-        return train_task(settings, stage, network, judged, checkpoint, device=device, seed=seed)
-    text = TextCache(files.text)
-    splits = ("train", settings.official.selection_split)
-    clips = {name: AlignedClips(files.features, tuple(OFFICIAL_NAMES), name) for name in splits}
-    if not files.start:
-        return train_semantic(settings, clips, text, checkpoint, device=device, seed=seed)
-    network, _ = load_network(files.start[0], device)
-    return train_spl(settings, network, clips, text, checkpoint, device=device, seed=seed)

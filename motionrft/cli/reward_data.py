@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile, Several
-
-if TYPE_CHECKING:
-    from motionrft.corpus.store import FeatureStore
-    from motionrft.reward.data.judged import Judged, JudgedPair
-
-    Items = Iterator[Judged | JudgedPair]
 
 
 @app.command
@@ -46,7 +39,7 @@ def reward_data(
     Parameters
     ----------
     kind
-        The stage that learns from it, preference or authenticity.
+        The stage that learns from it: preference, authenticity, or another that learns from labelled motions.
     features
         Feature store folder.
     samples
@@ -60,56 +53,25 @@ def reward_data(
     out
         Folder to write.
     """
+    from motionrft.corpus.samples import read_samples
     from motionrft.corpus.store import FeatureStore
     from motionrft.files import provenance
-    from motionrft.reward.data.judged import write_judged
+    from motionrft.reward import stages
+    from motionrft.reward.data.labelled import write_labelled
     from motionrft.reward.settings import RewardSettings
+    from motionrft.reward.stage import DataSources
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))
-    making = settings.stages.get(kind, {}).get("data", {})
-    hidden = list(making.get("held_out", []) if held_out is None else held_out)
+    stage = stages.load(kind, "--kind")
+    data = dict((settings.stages.get(kind) or {}).get("data", {}))
+    hidden = list(data.get("held_out", []) if held_out is None else held_out)
     store = FeatureStore(features)
     if official:
-        items, about = _converted(kind, store, official, hidden)
+        items, about = stage.released_data(store, official, hidden)
     else:
-        clips = int(making.get("clips", 0))
-        items, about = _made(kind, store, samples or [], hidden, clips, seed)
+        generated = [read_samples(path) for path in samples or []]
+        hidden = [name for name in hidden if name in {entry.generator for entry in generated}]
+        items, about = stage.made_data(DataSources(store, generated, data, hidden, seed))
     about["provenance"] = provenance(section, seed=seed)
-    write_judged(out, items, kind, about)
-
-
-def _converted(
-    kind: str, store: FeatureStore, official: list[Path], held_out: list[str]
-) -> tuple[Items, dict[str, Any]]:
-    """The released data, and what it says of itself."""
-    from motionrft.reward.data import make as make_data
-    from motionrft.reward.data.official import official_generated, official_pairs
-
-    source = [path.name for path in official]
-    if kind == "preference":
-        return official_pairs(official), {"labels": "human", "source": source}
-    items = make_data.with_real(store, official_generated(official, held_out))
-    return items, {"labels": "real and generated", "source": source}
-
-
-def _made(
-    kind: str, store: FeatureStore, files: list[Path], held_out: list[str], clips: int, seed: int
-) -> tuple[Items, dict[str, Any]]:
-    """Data made from samples of pre-trained backbones, and what it says of itself."""
-    from motionrft.errors import InputError
-    from motionrft.reward.data import make as make_data
-
-    samples = make_data.samples_of(files)
-    hidden = [name for name in held_out if name in {entry.generator for entry in samples}]
-    about = make_data.describe(kind, samples, hidden)
-    if kind == "preference":
-        return make_data.preference_items(store, samples, clips=clips, seed=seed), about
-    if not samples:
-        raise InputError(
-            "missing",
-            where="reward-data",
-            field="--samples",
-            fix="pass samples of pre-trained backbones",
-        )
-    return make_data.authenticity_items(store, samples, hidden), about
+    write_labelled(out, items, kind, about)

@@ -23,41 +23,29 @@ class Converter:
     """Motions of one representation of a corpus; `facts` is the feature store's `about`."""
 
     def __init__(self, name: str, facts: dict[str, Any]):
-        built = {key: facts[key] for key in ("skeleton", "compat", "bone_lengths") if key in facts}
+        options = {
+            key: facts[key] for key in ("skeleton", "compat", "bone_lengths") if key in facts
+        }
         self.name, self.compat = name, str(facts.get("compat", HUMANML3D))
         bones = facts.get("bone_lengths")
         self.bone_lengths = None if bones is None else torch.tensor(bones)
-        self.kinematic = representation(KINEMATIC, **built)
-        self.own = representation(name, **built)
-        self.rotation = cast(Rotation, representation(ROTATION, **built))
+        self.kinematic = representation(KINEMATIC, **options)
+        self.representation = representation(name, **options)
+        self.rotation = cast(Rotation, representation(ROTATION, **options))
         self.skeleton: Skeleton = SKELETONS[facts.get("skeleton", "smpl22")]
         self.fps = float(facts.get("fps", 20.0))
 
     def joints(self, motions: Sequence[Tensor]) -> list[Tensor]:
         """Raw features, N tensors [T_i, dim] -> N tensors [T_i, J, 3]; NaN stays NaN."""
-        return _ragged(motions, lambda batch, lengths: (self.own.decode(batch), lengths))
+        return _ragged(motions, lambda batch, lengths: (self.representation.decode(batch), lengths))
 
-    def evaluator_input(
-        self, motions: Sequence[Tensor], channels: str, padded_to: int = 0
-    ) -> list[Tensor]:
-        """Raw features -> what an evaluator that reads `channels` sees of the same motions, raw.
+    def kinematic_features(self, motions: Sequence[Tensor]) -> list[Tensor]:
+        """Raw features -> kinematic features of the same motions, raw, T_i frames each.
 
-        Kinematic features, and rotations for an evaluator of rotations, pass as they are. Kinematic
-        features of joint and rotation motions are extracted anew from their joints; one frame is
-        extrapolated at the end, so that T frames give T rows as the corpus's own features have. ACMDM's
-        input is extracted without retargeting, T frames giving T - 1 rows; with `padded_to` frames it is
-        extracted as there, from joints padded to them. Motions that are not finite come back as they
-        are, NaN in the evaluator's width.
+        Kinematic features pass as they are. Those of joint and rotation motions are extracted anew from
+        their joints; one frame is extrapolated at the end, so that T frames give T rows as the corpus's
+        own features have. Motions that are not finite come back as NaN.
         """
-        if channels == "first 67":
-            encode = acmdm67.features
-            if padded_to:
-                encode = partial(_leaking, frames=padded_to)
-            return self._extracted(self.joints(motions), encode, acmdm67.CHANNELS)
-        if channels == ROTATION:
-            if self.name == ROTATION:
-                return list(motions)
-            return self._extracted(self.joints(motions), self._rotations, self.rotation.dim)
         if self.name == KINEMATIC:
             return list(motions)
         longer = [
@@ -65,6 +53,21 @@ class Converter:
             for clip in self.joints(motions)
         ]
         return self._extracted(longer, self.kinematic.encode, self.kinematic.dim)
+
+    def rotation_features(self, motions: Sequence[Tensor]) -> list[Tensor]:
+        """Raw features -> rotation features [T_i, 135]; those of other motions come from their joints."""
+        if self.name == ROTATION:
+            return list(motions)
+        return self._extracted(self.joints(motions), self._rotations, self.rotation.dim)
+
+    def acmdm_features(self, motions: Sequence[Tensor], padded_to: int = 0) -> list[Tensor]:
+        """Raw features -> ACMDM's 67 channels [T_i - 1, 67], extracted without retargeting.
+
+        padded_to: frames that the joints are padded to before extraction, as in the released code, whose
+        smoothed heading sees the padding; 0: none.
+        """
+        encode = partial(_padded, frames=padded_to) if padded_to else acmdm67.features
+        return self._extracted(self.joints(motions), encode, acmdm67.CHANNELS)
 
     def _rotations(self, joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         return self.rotation.from_canonical(joints, lengths), lengths
@@ -83,7 +86,7 @@ class Converter:
         return result
 
 
-def _leaking(joints: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+def _padded(joints: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tensor]:
     """ACMDM's features of joints padded to `frames`, which their smoothing sees."""
     missing = max(0, frames - joints.shape[1])
     wide = torch.nn.functional.pad(joints, (0, 0, 0, 0, 0, missing))
@@ -100,9 +103,9 @@ def _ragged(
         rows = order[begin : begin + BATCH]
         lengths = torch.tensor([len(motions[row]) for row in rows])
         with torch.no_grad():
-            found, kept = function(
+            rows_of_batch, kept = function(
                 pad_sequence([motions[row] for row in rows], batch_first=True), lengths
             )
         for index, row in enumerate(rows):
-            result[row] = found[index, : kept[index]].clone()
+            result[row] = rows_of_batch[index, : kept[index]].clone()
     return result

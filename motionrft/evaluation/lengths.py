@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.checkpoints import load_into, read_checkpoint
+from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.t2m import LEAK, UNIT, final_states
 from motionrft.evaluation.words import GloveReader
+from motionrft.networks.recurrent import final_states
 
+LEAK = 0.2
 PREFIX = "lengths."
 SOURCE = "length_est_bigru/model/latest.tar of the text-to-motion release"
 # units below which a length is drawn again, and how often; the last draw stands whatever it is
@@ -43,7 +45,8 @@ class LengthEstimator(nn.Module):
 
     def forward(self, words: Tensor, pos: Tensor, lengths: Tensor) -> Tensor:
         sequence = self.input_emb(words + self.pos_emb(pos))
-        return self.output(final_states(self.gru, self.hidden, sequence, lengths))
+        logits: Tensor = self.output(final_states(self.gru, self.hidden, sequence, lengths))
+        return logits
 
 
 def read_estimator(path: str | Path) -> LengthEstimator:

@@ -1,41 +1,23 @@
-"""How a test set is drawn, grouped and compared: the sound rules, and those of five code bases.
+"""How a test set is drawn, grouped and compared: the sound rules.
 
-The field's numbers come from protocols that differ quietly (crops, groups, which motions FID compares).
-`sound` is the default; the others reproduce a paper's rules so that its own table can be read, and the
-record says which one made a number.
-
-| protocol | reproduced | not reproduced |
-| t2m | shuffled batches of 32 as groups, the tail dropped; a second pass over the real motions for FID;
-  lengths drawn from captions, with its estimator (`lengths.py`; without that file the reference's, and the record
-  says so) | a length of no frame at all, which it can draw: one unit here |
-| mdm | as t2m; 1,000 generated against all real; MultiModality on 128 texts in five replications; frames after a
-  motion's length are what the model emits (MDM), and its last token sees them | |
-| mld | permuted groups, FID against the same pass (Real 0), padding that is zero in the training space | |
-| acmdm | as t2m with one pass (Real 0); with its 67-channel evaluator, the padding that its smoothed heading sees;
-  CLIP-score, with its MotionCLIP; MultiModality on 96 texts | its NaN CLIP-scores: there padding 80 frames after a
-  clip is undefined, here padding is masked and never undefined |
-| hymotion | one entry a file, whole motions up to 196 frames, the first caption, in order, the short last group
-  kept; embeddings drawn from their normals (`spm.py`), then of unit length; Diversity on at most half as many pairs
-  as motions; Real's FID 0 by decree | a caption of a part for the whole motion, where it is a file's first;
-  real motions scored as generated ones when sampling fails |
-
-What belongs to one evaluator (67 channels, normals) shows with that evaluator only.
+The field's numbers come from protocols that differ quietly (crops, groups, which motions FID compares). Those of five
+code bases stand in `released.py`, each overriding the rules that it changes; a record says which one made a number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
 from motionrft.metrics.generation import GROUP
-
-SAME, SECOND, NONE = "same pass", "second pass", "none"
 
 
 @dataclass(frozen=True)
@@ -50,85 +32,95 @@ class MultiModalityPlan:
 
 @dataclass(frozen=True)
 class Protocol:
-    """Rules of one replication.
+    """Rules of one replication, after Guo et al. 2022, section 5.1.
 
-    caption       "random" or "first" caption of a clip
-    crop          a random crop, its length a multiple of 4 and one unit less in a third of the draws;
-                  otherwise the leading frames up to 196
-    grouping      "permuted": all embeddings permuted, consecutive groups of 32, the tail dropped for
-                  R-Precision and MM-Dist only; "batches": a shuffled loader of batches of 32 that drops
-                  the tail from everything; "in order": consecutive, the short last group kept
-    lengths       "reference": a model is asked for the length of the prompt's motion; "estimated": for one
-                  drawn from the caption
-    limit         most motions generated (0: all), against the full set of real ones
-    reference     the real motions that FID of a model compares with: those of the same draw, or of a
-                  second, independent draw
-    real_reference  the same for the row of real motions; "same pass" makes its FID exactly 0
-    padding       "evaluator": zero in the evaluator's space; "training": zero in the training space,
-                  then renormalised, which moves the last token of official evaluators; "emitted": what
-                  the model made after a motion's length, real motions as "evaluator"; "joints": ACMDM's
-                  joints padded with their mean before features are extracted, for its evaluator
-    normalised    embeddings are scaled to unit length first
-    sampled       embeddings that are distributions are drawn from, not represented by their means
-    whole         clips that are a captioned part of another are left out
-    diversity_share  at most this share of the motions makes pairs of Diversity
+    limit: most motions generated (0: all), against the full set of real ones; min_frames, max_frames: clips that
+    take part, and what longer ones are cut to; group: motions a retrieval group; diversity_pairs: pairs of Diversity.
+
+    Class attributes. keeps_tail: the short last group counts; estimates_lengths: a model is asked for a length drawn
+    from the caption, not for the one of the prompt's motion; frames_beyond: frames that a backbone returns after a
+    motion's length.
     """
 
-    name: str
-    caption: str = "random"
-    crop: bool = True
-    grouping: str = "permuted"
-    lengths: str = "reference"
+    name: str = "sound"
     limit: int = 0
-    reference: str = SAME
-    real_reference: str = SECOND
-    padding: str = "evaluator"
-    normalised: bool = False
-    sampled: bool = False
-    whole: bool = False
     min_frames: int = 40
     max_frames: int = 196
     group: int = GROUP
     diversity_pairs: int = 300
-    diversity_share: float = 1.0
     multimodality: MultiModalityPlan = field(default_factory=MultiModalityPlan)
 
+    keeps_tail: ClassVar[bool] = False
+    estimates_lengths: ClassVar[bool] = False
+    frames_beyond: ClassVar[int] = 0
 
-PROTOCOLS = {
-    "sound": Protocol("sound"),
-    # Guo et al.
-    "t2m": Protocol("t2m", grouping="batches", reference=SECOND, lengths="estimated"),
-    "mdm": Protocol(
-        "mdm", grouping="batches", limit=1000, reference=SECOND, padding="emitted",
-        multimodality=MultiModalityPlan(texts=128, replications=5),
-    ),
-    # MLD, MotionLCM, MotionRFT-MLD
-    "mld": Protocol("mld", padding="training", real_reference=SAME),
-    "acmdm": Protocol(
-        "acmdm", grouping="batches", real_reference=SAME, padding="joints",
-        multimodality=MultiModalityPlan(texts=96),
-    ),
-    # MotionRFT-HY; five replications there
-    "hymotion": Protocol(
-        "hymotion", caption="first", crop=False, grouping="in order", real_reference=NONE,
-        normalised=True, sampled=True, whole=True, diversity_share=0.5,
-    ),
-}  # fmt: skip
+    def clips(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the split's clips table that take part."""
+        return table
 
+    def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Which of `count` clips are drawn, in order."""
+        return rng.permutation(count)
 
-def protocol(name: str, **changes: Any) -> Protocol:
-    """A named protocol, with the run's changes (`multimodality`, `diversity_pairs`, …) laid over it."""
-    if name not in PROTOCOLS:
-        raise InputError(
-            f"unknown protocol {name!r}",
-            where="evaluate",
-            field="protocol",
-            fix=f"choose from {', '.join(PROTOCOLS)}",
-        )
-    chosen = PROTOCOLS[name]
-    if "multimodality" in changes:
-        changes["multimodality"] = replace(chosen.multimodality, **changes["multimodality"])
-    return replace(chosen, **changes)
+    def crops(self, frames: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """First frame and length [N] of each clip of `frames` [N]: a random crop, its length a multiple of four
+        and one unit less in a third of the draws."""
+        lengths = np.minimum(frames, self.max_frames) // UNIT * UNIT
+        shorter = (rng.integers(3, size=len(frames)) == 0) & (lengths > UNIT)
+        lengths = lengths - UNIT * shorter
+        return rng.integers(frames - lengths + 1), lengths
+
+    def captions(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Which of its captions each clip is drawn with. counts [N]: how many it has."""
+        return rng.integers(counts)
+
+    def generated(self, count: int) -> int:
+        """How many motions are generated for `count` prompts."""
+        return min(count, self.limit or count)
+
+    def groups(self, generated: int, rng: np.random.Generator) -> np.ndarray:
+        """Positions of the generated motions in the order of their groups: all permuted, consecutive groups of
+        `group`, the short last one left out of R-Precision and MM-Dist only."""
+        return rng.permutation(generated)
+
+    def pairs(self, generated: int) -> int:
+        """How many pairs of motions Diversity takes."""
+        return min(self.diversity_pairs, generated)
+
+    def reference(self, drawn: Draw, second: Callable[[], Draw], real: bool) -> Draw | None:
+        """The draw whose real motions FID compares with; None: FID is 0 by definition.
+
+        A model is compared with the motions of its own prompts, the row of real motions (`real`) with those of
+        `second`, an independent draw, since FID of a set and itself is 0.
+        """
+        return second() if real else drawn
+
+    def joint_frames(self) -> int:
+        """Frames that joints are padded to before an evaluator's features are extracted of them; 0: none."""
+        return 0
+
+    def padding(self, reads: str, training_mean: Tensor) -> Tensor | None:
+        """Raw features of padded frames for an evaluator that reads `reads`; None: its own mean, zero after
+        its normalisation."""
+        del reads, training_mean
+        return None
+
+    def after_length(
+        self, inputs: list[Tensor], emitted: list[Tensor], comparable: bool
+    ) -> list[Tensor]:
+        """What the evaluator sees of motions and, possibly, of the frames after them. inputs: its features of the
+        motions alone; emitted: all that the model made; comparable: both are the same features."""
+        del emitted, comparable
+        return inputs
+
+    def embedding_noise(self, seed: int, replication: int) -> torch.Generator | None:
+        """The draws from embeddings that are distributions, the same for every model compared; None: their means."""
+        del seed, replication
+        return None
+
+    def scaled(self, embeddings: Tensor) -> Tensor:
+        """Embeddings [..., E] as distances are taken of them."""
+        return embeddings
 
 
 @dataclass(frozen=True)
@@ -172,32 +164,19 @@ def draw(
     """
     rng = np.random.default_rng([seed, replication, int(second)])
     noise = np.random.default_rng([seed, replication, int(second), 1])
-    count = len(frames)
-    if count < rules.group:
+    if len(frames) < rules.group:
         raise InputError(
-            f"{count} motions make no group of {rules.group}",
+            f"{len(frames)} motions make no group of {rules.group}",
             where="evaluate",
             field="group",
             fix="use a larger test split, or lower evaluate.group",
         )
-    rows = np.arange(count) if rules.grouping == "in order" else rng.permutation(count)
-    if rules.grouping == "batches":
-        rows = rows[: count // rules.group * rules.group]
-    longest = np.minimum(frames[rows], rules.max_frames)
-    lengths, begins = longest, np.zeros(len(rows), dtype=np.int64)
-    if rules.crop:
-        lengths = longest // UNIT * UNIT
-        shorter = (rng.integers(3, size=len(rows)) == 0) & (lengths > UNIT)
-        lengths = lengths - UNIT * shorter
-        begins = rng.integers(frames[rows] - lengths + 1)
-    chosen = rng.integers(captions[rows])
-    if rules.caption == "first":
-        chosen = np.zeros_like(chosen)
-    generated = min(len(rows), rules.limit or len(rows))
-    if rules.grouping == "batches":
-        generated = generated // rules.group * rules.group
-    order = np.arange(generated) if rules.grouping != "permuted" else rng.permutation(generated)
-    pairs = min(rules.diversity_pairs, int(rules.diversity_share * generated))
+    rows = rules.rows(len(frames), rng)
+    begins, lengths = rules.crops(frames[rows], rng)
+    chosen = rules.captions(captions[rows], rng)
+    generated = rules.generated(len(rows))
+    order = rules.groups(generated, rng)
+    pairs = rules.pairs(generated)
     plan = rules.multimodality
     columns = min(plan.pairs, plan.repeats)
     return Draw(

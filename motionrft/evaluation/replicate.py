@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from motionrft.corpus.samples import Samples, write_samples
-from motionrft.evaluation.scorer import Judge, Result
+from motionrft.evaluation.scorer import Result, Scorer
 from motionrft.files import digest, read_table, write_table
 from motionrft.metrics.statistics import interval95
 
@@ -30,7 +30,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def replicate(
-    judge: Judge,
+    scorer: Scorer,
     one: Replicate,
     out: str | Path,
     replications: int,
@@ -48,7 +48,7 @@ def replicate(
     """
     out = Path(out)
     partial = out / ".partial"
-    key = digest({**about, "corpus": judge.corpus})
+    key = digest({**about, "corpus": scorer.corpus})
     tables = []
     for replication in range(replications):
         scores, prompts = (

@@ -24,11 +24,11 @@ def group_ranks(
     blocks = [order[:whole].reshape(-1, group)]
     if keep_tail and whole < len(order):
         blocks.append(order[whole:][None])
-    found = [ranks(euclidean(queries[block], gallery[block])) for block in blocks]
+    ranked = [ranks(euclidean(queries[block], gallery[block])) for block in blocks]
     return (
         torch.cat([block.flatten() for block in blocks]),
-        torch.cat([closer.flatten() for closer, _ in found]),
-        torch.cat([ties.flatten() for _, ties in found]),
+        torch.cat([closer.flatten() for closer, _ in ranked]),
+        torch.cat([ties.flatten() for _, ties in ranked]),
     )
 
 
@@ -37,31 +37,28 @@ def score_embeddings(
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Metrics by name, and per prompt (row): matching distance, expected rank, expected Top-1 hit.
 
-    texts, motions [N, E] are pairs; reference [M, E] real motions for FID (None: FID is 0 by decree).
+    texts, motions [N, E] are pairs; reference [M, E] real motions for FID (None: FID is 0 by definition).
     A motion without a finite embedding is counted in `non_finite`, misses in R-Precision and
     retrieval, and is left out of FID, MM-Dist and Diversity, which are NaN when nothing is left.
     """
     check_pairs(texts, motions)
-    if rules.normalised:
-        texts, motions = (torch.nn.functional.normalize(part, dim=-1) for part in (texts, motions))
-        reference = None if reference is None else torch.nn.functional.normalize(reference, dim=-1)
+    texts, motions = rules.scaled(texts), rules.scaled(motions)
     finite = motions.isfinite().all(dim=1)
-    keep_tail = rules.grouping == "in order"
-    rows, closer, ties = group_ranks(texts, motions, drawn.order, rules.group, keep_tail)
+    rows, closer, ties = group_ranks(texts, motions, drawn.order, rules.group, rules.keeps_tail)
     share = hits(closer, ties, TOP).mean(dim=0)
-    back = hits(*group_ranks(motions, texts, drawn.order, rules.group, keep_tail)[1:], TOP).mean(
-        dim=0
-    )
+    reverse = hits(
+        *group_ranks(motions, texts, drawn.order, rules.group, rules.keeps_tail)[1:], TOP
+    ).mean(dim=0)
     matching = matching_distance(texts, motions)
     metrics = {f"R-Precision Top-{k}": float(share[k - 1]) for k in (1, 2, 3)}
-    metrics["FID"] = 0.0 if reference is None else _fid(reference, motions[finite])
+    metrics["FID"] = 0.0 if reference is None else _fid(rules.scaled(reference), motions[finite])
     grouped = matching[rows]
     metrics["MM-Dist"] = float(grouped[grouped.isfinite()].mean()) if finite[rows].any() else NAN
     first, second = drawn.diversity
     both = finite[first] & finite[second]
     metrics["Diversity"] = diversity(motions, first[both], second[both]) if both.any() else NAN
-    for k, there, here in zip(TOP, share, back, strict=True):
-        metrics[f"T2M R@{k}"], metrics[f"M2T R@{k}"] = 100 * float(there), 100 * float(here)
+    for k, forward, backward in zip(TOP, share, reverse, strict=True):
+        metrics[f"T2M R@{k}"], metrics[f"M2T R@{k}"] = 100 * float(forward), 100 * float(backward)
     for name, pair in (("T2M", (texts, motions)), ("M2T", (motions, texts))):
         full = recall(*pair, group=None, distance=euclidean)
         metrics |= {f"{name} {key} full": value for key, value in full.items()}
@@ -79,8 +76,7 @@ def _fid(reference: Tensor, motions: Tensor) -> float:
 
 def score_repeats(motions: Tensor, drawn: Draw, rules: Protocol) -> float:
     """MultiModality of [texts, repeats, E]; texts with a non-finite generation are left out."""
-    if rules.normalised:
-        motions = torch.nn.functional.normalize(motions, dim=-1)
+    motions = rules.scaled(motions)
     finite = (
         motions.isfinite().all(dim=(1, 2)) if motions.numel() else torch.zeros(0, dtype=torch.bool)
     )

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from motionrft.errors import InputError
-from motionrft.evaluation.protocol import Protocol, protocol
+from motionrft.errors import unknown_name
+from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
+from motionrft.evaluation.released import RELEASED
+from motionrft.options import read_options
+
+PROTOCOLS: dict[str, Protocol] = {"sound": Protocol(), **RELEASED}
+
+
+def protocol(name: str, **changes: Any) -> Protocol:
+    """A named protocol, with the run's changes (`multimodality`, `diversity_pairs`, …) laid over it."""
+    if name not in PROTOCOLS:
+        raise unknown_name("protocol", name, PROTOCOLS, where="evaluate", field="protocol")
+    rules = PROTOCOLS[name]
+    if "multimodality" in changes:
+        plan = {**asdict(rules.multimodality), **changes["multimodality"]}
+        changes["multimodality"] = read_options(
+            MultiModalityPlan, plan, where="evaluate", field="multimodality"
+        )
+    return replace(rules, **changes)
 
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """Defaults are the field's; `changes` are those of the protocol that the run asks for."""
+    """Defaults are the field's. group and what follows it: the run's changes of its protocol (None: none)."""
 
     replications: int = 20
     protocol: str = "sound"
     batch_size: int = 128
     samples: int = 32
-    changes: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, section: dict[str, Any], where: str = "") -> EvaluateSettings:
-        own = set(cls.__dataclass_fields__) - {"changes"}
-        allowed = {"group", "limit", "min_frames", "diversity_pairs", "multimodality"}
-        unknown = set(section) - own - allowed
-        if unknown:
-            raise InputError(
-                f"unknown key {sorted(unknown)[0]!r}",
-                where=where,
-                field="evaluate",
-                fix=f"known keys: {', '.join(sorted(own | allowed))}",
-            )
-        changes = {key: value for key, value in section.items() if key in allowed}
-        return cls(**{key: section[key] for key in own & set(section)}, changes=changes)
+    group: int | None = None
+    limit: int | None = None
+    min_frames: int | None = None
+    diversity_pairs: int | None = None
+    multimodality: Mapping[str, Any] | None = None
 
     def rules(self) -> Protocol:
-        return protocol(self.protocol, **self.changes)
+        changes = {
+            "group": self.group,
+            "limit": self.limit,
+            "min_frames": self.min_frames,
+            "diversity_pairs": self.diversity_pairs,
+            "multimodality": self.multimodality,
+        }
+        given = {name: value for name, value in changes.items() if value is not None}
+        return protocol(self.protocol, **given)

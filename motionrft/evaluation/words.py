@@ -62,7 +62,7 @@ class WordTable:
     words: list[str]
     vectors: Tensor
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.words) != len(self.vectors) or "unk" not in self.words:
             raise InputError(
                 f"{len(self.words)} words for {len(self.vectors)} vectors, 'unk' needed",
@@ -91,8 +91,8 @@ class WordTable:
         return self.vectors[rows].float(), one_hot, lengths
 
 
-class _Plain(pickle.Unpickler):
-    """Lists, dictionaries, strings and numbers only: a foreign pickle must not run code."""
+class _PlainUnpickler(pickle.Unpickler):
+    """Lists, dictionaries, strings and numbers only: a downloaded pickle must not run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"holds a {module}.{name}")
@@ -102,7 +102,7 @@ def _unpickle(path: Path) -> Any:
     refuse_stand_in(path, fix=f"get it from {SOURCE}")
     try:
         with open(path, "rb") as file:
-            return _Plain(file).load()
+            return _PlainUnpickler(file).load()
     except (*UNREADABLE, RecursionError) as error:
         raise InputError(
             f"not a plain word list ({error})", where=path, fix=f"use the file of {SOURCE}"
@@ -127,6 +127,21 @@ def read_glove(folder: str | Path, prefix: str = PREFIX) -> WordTable:
             field="glove",
             fix=f"use the three files of {SOURCE}",
         ) from None
+
+
+def table_tensors(table: WordTable) -> dict[str, Tensor]:
+    """A word table as tensors of an evaluator file."""
+    text = "\n".join(table.words).encode("utf-8")
+    return {
+        "words.vectors": table.vectors,
+        "words.text": torch.frombuffer(bytearray(text), dtype=torch.uint8),
+    }
+
+
+def table_of(tensors: dict[str, Tensor]) -> WordTable:
+    """The word table in the tensors of an evaluator file."""
+    words = bytes(tensors["words.text"].numpy()).decode("utf-8").split("\n")
+    return WordTable(words, tensors["words.vectors"])
 
 
 def caption_tokens(clips: pd.DataFrame) -> dict[str, list[str]]:

@@ -1,50 +1,59 @@
-"""One batch of a fine-tuning run: what the network is told, what the reward is asked, whose noise."""
+"""One batch of a fine-tuning run: its prompts, as the network and as the reward read them, and its noise."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import SeededNoise
-from motionrft.finetune.objective import Prompts
+from motionrft.text.features import TextBatch
 
 
 @dataclass(frozen=True)
-class Material:
-    """shape: one sample's x; full: positions of the longest clip (SeededNoise)."""
+class PromptBatch:
+    """B prompts.
+
+    condition   what the network reads: caption features and lengths
+    captions    the same captions as the reward reads them
+    references  their true motions [B, T, dim], or None
+    seeds       a noise seed for each prompt
+    shape       shape of one sample's x
+    positions   positions of the longest clip: noise is drawn for all of them and cropped to `shape`
+    """
 
     condition: Condition
-    prompts: Prompts
+    captions: TextBatch
+    references: Tensor | None
     seeds: Sequence[int]
     shape: tuple[int, ...]
-    full: int
-    device: torch.device
+    positions: int
 
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def rows(self, part: slice) -> Material:
-        prompts = Prompts(
-            self.prompts.text.select(part),
-            None if self.prompts.references is None else self.prompts.references[part],
-            self.prompts.lengths[part],
-        )
-        return Material(
-            self.condition.select(part),
-            prompts,
-            self.seeds[part],
-            self.shape,
-            self.full,
-            self.device,
+    @property
+    def lengths(self) -> Tensor:
+        """Frames of each motion [B]."""
+        return self.condition.lengths
+
+    def rows(self, part: slice) -> PromptBatch:
+        return replace(
+            self,
+            condition=self.condition.select(part),
+            captions=self.captions.select(part),
+            references=None if self.references is None else self.references[part],
+            seeds=self.seeds[part],
         )
 
-    def noise(self) -> SeededNoise:
-        return SeededNoise(self.seeds, self.shape, self.full, self.device)
+    def noise(self, device: torch.device | None = None) -> SeededNoise:
+        """x_T and the noise of every step, on `device` (the prompts' own)."""
+        return SeededNoise(self.seeds, self.shape, self.positions, device or self.lengths.device)
 
 
 def noise_seeds(seed: int, batch: int, rows: int) -> list[int]:

@@ -14,6 +14,11 @@ from motionrft.finetune.settings import cell_settings
 def check_cells(run: dict[str, Any], where: str | Path) -> None:
     """Raises `InputError` on the first cell of the matrix that could not be fine-tuned."""
     check_weights(run, where)
+    known = drop_ins.names("motionrft.finetune.analysis")
+    for name in run["analyse"]["every_method"]:
+        if name not in known:
+            file, field = f"motionrft/finetune/analysis/{name}.py", "analyse.every_method"
+            raise unknown_name("analysis", name, known, where=where, field=field, add=file)
     for cell in run["matrix"]:
         backbone, method = cell["backbone"], cell["method"]
         field = f"{method} on {backbone}"
@@ -44,9 +49,9 @@ def _check_steps(
 
 def check_weights(run: dict[str, Any], where: str | Path) -> None:
     """Every weight, the run's and its methods', is of a term that this run's reward has."""
-    stages = run["reward"]["stages"]
-    scored = ["semantic", "m2m", *(name for name, stage in stages.items() if "data" in stage)]
-    known = [*scored, *drop_ins.names("motionrft.reward.terms")]
+    # the term of a stage bears the stage's name
+    left_out = set(drop_ins.names("motionrft.reward.stages")) - set(run["reward"]["stages"])
+    known = [name for name in drop_ins.names("motionrft.reward.terms") if name not in left_out]
     sections = {"reward.weights": run["reward"]["weights"]}
     for name, method in run["methods"].items():
         sections[f"methods.{name}.reward_weights"] = method.get("reward_weights", {})

@@ -1,24 +1,24 @@
 """From a sample to the loss: decode once, score once, in micro-batches, and hand back dL/dz.
 
-loss = -lambda * mean_b R_b, or ImageReward's hinge scale * mean relu(margin - R).
+loss = -lambda * mean_b R_b (EasyTune eq. 1), or ImageReward's hinge, scale * mean relu(margin - R).
 The gradient is taken at z, so that a micro-batch's activations are gone before the next one's exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
-from motionrft.errors import InputError
-from motionrft.finetune.method import Event
-from motionrft.finetune.reward_timestep import CLEAN, Level, level_tensor
+from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
+from motionrft.training.distributed import sum_numbers
 
 
 class Reward(Protocol):
@@ -30,112 +30,117 @@ class Reward(Protocol):
     alphas: Tensor
     max_t: int
 
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def buffers(self) -> Iterator[Tensor]: ...
+
     def context(
         self, text: TextBatch, references: Tensor | None, lengths: Tensor, representation: str
-    ) -> Any: ...
+    ) -> Any:
+        """What motions of these captions are scored against, computed once."""
 
     def __call__(
-        self, features: Tensor, lengths: Tensor, ctx: Any, t: Tensor | None
-    ) -> dict[str, Tensor]: ...
+        self, features: Tensor, lengths: Tensor, context: Any, t: Tensor | None
+    ) -> dict[str, Tensor]:
+        """[B] by name."""
 
 
 @dataclass(frozen=True)
-class Prompts:
-    """What the reward is asked about: captions as it reads them, true motions (or None), lengths [B]."""
+class Score:
+    """What the reward said of rows of samples. Scores of other rows or samples can be added.
 
-    text: TextBatch
-    references: Tensor | None
-    lengths: Tensor
+    loss      its sum, each row already divided by the rows of the whole batch
+    rewards   sums over rows, by dimension
+    finite    whether loss and gradient are
+    gradient  dL/dz of one sample; a sum has none
+    """
 
-    def __len__(self) -> int:
-        return len(self.lengths)
+    rows: int = 0
+    loss: float = 0.0
+    rewards: dict[str, float] = field(default_factory=dict)
+    finite: bool = True
+    gradient: Tensor | None = None
 
+    def __add__(self, other: Score) -> Score:
+        names = self.rewards | other.rewards
+        rewards = {
+            name: self.rewards.get(name, 0.0) + other.rewards.get(name, 0.0) for name in names
+        }
+        return Score(
+            self.rows + other.rows, self.loss + other.loss, rewards, self.finite and other.finite
+        )
 
-@dataclass(frozen=True)
-class Scored:
-    """dL/dz of one event, its loss, and the batch mean of every reward dimension."""
+    def means(self) -> dict[str, float]:
+        return {name: self.rewards[name] / self.rows for name in sorted(self.rewards)}
 
-    gradient: Tensor
-    loss: float
-    rewards: dict[str, float]
-
-    @property
-    def finite(self) -> bool:
-        return bool(torch.isfinite(self.gradient).all()) and self.loss == self.loss
+    def of_all_processes(self, device: torch.device) -> Score:
+        names = sorted(self.rewards)
+        sums = [self.rewards[name] for name in names]
+        rows, loss, bad, *sums = sum_numbers(
+            [float(self.rows), self.loss, float(not self.finite), *sums], device
+        )
+        return Score(int(rows), loss, dict(zip(names, sums, strict=True)), finite=bad == 0.0)
 
 
 class Objective:
-    """A frozen decoder and reward around the samples of one backbone.
+    """A frozen decoder and reward around the samples of one batch.
 
+    rows         the rows that the loss averages over, where the batch is only a slice of them
     micro_batch  rows decoded and scored at once (0: all)
-    rows         the batch that the loss averages over, when the prompts are only a slice of it
     """
 
+    @torch.no_grad()
     def __init__(
         self,
         backbone: Backbone,
         reward: Reward,
-        levels: Sequence[Level],
+        batch: PromptBatch,
         loss: Loss,
+        *,
+        rows: int | None = None,
         micro_batch: int = 0,
     ):
-        if micro_batch < 0:
-            raise InputError(
-                f"{micro_batch} rows", field="finetune.micro_batch", fix="0 for all, or a count"
-            )
-        self.backbone, self.reward, self.levels = backbone, reward, levels
-        self.loss, self.micro_batch = loss, micro_batch
+        self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
+        self.rows, width = rows or len(batch), micro_batch or len(batch)
+        starts = range(0, len(batch), width)
+        self.parts = [slice(start, min(start + width, len(batch))) for start in starts]
+        self.contexts = [self._context(batch.rows(part)) for part in self.parts]
 
-    def trusted(self, i: int) -> bool:
-        return self.levels[i].trusted
-
-    @torch.no_grad()
-    def begin(self, prompts: Prompts, rows: int | None = None) -> None:
-        """The reward's text and reference branches of these prompts, once for all their events."""
-        self.prompts, self.rows = prompts, rows or len(prompts)
-        width = self.micro_batch or len(prompts)
-        self.slices = [
-            slice(begin, min(begin + width, len(prompts)))
-            for begin in range(0, len(prompts), width)
-        ]
-        self.contexts = [
-            self.reward.context(
-                prompts.text.select(part),
-                None if prompts.references is None else prompts.references[part],
-                prompts.lengths[part],
-                self.backbone.representation,
-            )
-            for part in self.slices
-        ]
-
-    def score(self, event: Event) -> Scored:
-        """Decodes and scores z, and takes the loss's gradient with respect to it."""
-        level = CLEAN if event.level is None else self.levels[event.level]
-        gradients: list[Tensor] = []
-        loss = 0.0
-        sums: dict[str, float] = {}
-        for part, context in zip(self.slices, self.contexts, strict=True):
-            with torch.enable_grad():
-                z = event.z[part].detach().requires_grad_()
-                values = self.values(z, self.prompts.lengths[part], context, level)
-                share = self.loss(values["total"]).sum() * (event.weight / self.rows)
-                share.backward()
-            assert z.grad is not None
-            gradients.append(z.grad)
-            loss += float(share.detach())
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach().sum())
-        return Scored(
-            torch.cat(gradients),
-            loss,
-            {name: total / len(self.prompts) for name, total in sums.items()},
+    def _context(self, batch: PromptBatch) -> Any:
+        return self.reward.context(
+            batch.captions, batch.references, batch.lengths, self.backbone.representation
         )
 
-    def values(
-        self, z: Tensor, lengths: Tensor, context: Any, level: Level = CLEAN
-    ) -> dict[str, Tensor]:
-        """Reward of each row by dimension."""
+    def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
+        """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
+        gradients: list[Tensor] = []
+        sums: dict[str, float] = {}
+        total_loss = 0.0
+        for number, part in enumerate(self.parts):
+            with torch.enable_grad():
+                z_part = z[part].detach().requires_grad_()
+                values = self._values(number, z_part, level)
+                loss = self.loss(values["total"]).sum() * (weight / self.rows)
+                loss.backward()
+            assert z_part.grad is not None
+            gradients.append(z_part.grad)
+            total_loss += float(loss.detach())
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach().sum())
+        gradient = torch.cat(gradients)
+        finite = bool(torch.isfinite(gradient).all()) and total_loss == total_loss
+        return Score(len(self.batch), total_loss, sums, finite, gradient)
+
+    @torch.no_grad()
+    def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
+        """Reward of each row [B] by dimension, without gradient."""
+        values = [self._values(number, z[part], level) for number, part in enumerate(self.parts)]
+        return {name: torch.cat([value[name] for value in values]) for name in values[0]}
+
+    def _values(self, number: int, z: Tensor, level: Level) -> dict[str, Tensor]:
+        lengths = self.batch.lengths[self.parts[number]]
         features = self.backbone.to_features(z, lengths)
         if level.scale != 1.0:
             features = features * level.scale
-        return self.reward(features, lengths, context, level_tensor([level], len(z), z))
+        t = level.timesteps(len(z), z.device)
+        return self.reward(features, lengths, self.contexts[number], t)

@@ -1,4 +1,4 @@
-"""The optimiser's side of fine-tuning: whose weights step, how a bad gradient is refused, the schedule.
+"""The optimiser's side of fine-tuning: which weights step, how a bad gradient is refused, the schedule.
 
 With chain optimisation the module samples with the weights a trajectory began with, while `policy`, a
 second list of tensors, takes the steps; `refresh` copies it back in place when the trajectory ends.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -29,19 +28,11 @@ def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> torch.opt
     )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one update: the gradient's norm before clipping, and whether the step was taken."""
-
-    norm: float
-    rate: float
-    taken: bool
-
-
 class Updater:
     """Steps the weights of `parameters` (the module's own) from the gradients they have gathered.
 
     planned: updates the run is planned for (schedule); chain: the module keeps its weights until `refresh`.
+    updates counts those that were refused (`skipped`) too; streak: refused ones in a row; rate: of the last one.
     """
 
     def __init__(
@@ -57,17 +48,18 @@ class Updater:
         self.chain = chain
         self.optimizer = make_optimizer(how, self.policy)
         self.updates = self.skipped = self.streak = 0
+        self.rate = 0.0
         self.norms: list[float] = []
 
-    def apply(self, *, finite: bool = True) -> Outcome:
+    def step(self, *, finite: bool = True) -> float:
         """Takes the gradients off the module, clips them and steps the policy, unless they are not finite
-        or have exploded; then the step is skipped and counted."""
+        or have exploded; then the step is skipped and counted. Returns their norm before clipping."""
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             for parameter in self.parameters
         ]
         norm = float(torch.nn.utils.get_total_norm(gradients))
-        rate = self.how.rate(self.updates, self.planned)
+        self.rate = self.how.rate(self.updates, self.planned)
         usual = median(self.norms) if len(self.norms) >= 10 else 0.0
         exploded = bool(self.how.explosion and usual > 0 and norm > self.how.explosion * usual)
         taken = finite and math.isfinite(norm) and not exploded
@@ -81,7 +73,7 @@ class Updater:
             for tensor, gradient in zip(self.policy, gradients, strict=True):
                 tensor.grad = gradient
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = self.rate
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             self.streak = 0
@@ -89,7 +81,7 @@ class Updater:
         else:
             self.skipped, self.streak = self.skipped + 1, self.streak + 1
         self.updates += 1
-        return Outcome(norm, rate, taken)
+        return norm
 
     @torch.no_grad()
     def refresh(self) -> None:

@@ -12,49 +12,47 @@ import torch
 
 from motionrft.backbones.io import save_backbone
 from motionrft.files import provenance, write_json, write_table
-from motionrft.finetune.cost import summary, until_level, wide
-from motionrft.finetune.loop import Training
+from motionrft.finetune.loop import REFUSED, Training
 from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.reward_hacking import hacking
-from motionrft.finetune.setup import Job
+from motionrft.finetune.setup import FineTuning
+from motionrft.metrics.training_record import summary, until_level, wide
 
 
 def write_results(
-    out: Path,
-    job: Job,
-    training: Training,
-    record: pd.DataFrame,
-    section: dict[str, Any],
-    device: str,
+    out: Path, training: Training, record: pd.DataFrame, section: dict[str, Any]
 ) -> None:
-    """model.safetensors (adapters merged; adapters.safetensors beside it), record.parquet, cost.json."""
-    course = job.course
+    """model.safetensors (adapters merged; adapters.safetensors beside it), record.parquet, cost.json.
+
+    section: the method's in the run's configuration.
+    """
+    tuning = training.tuning
+    settings, seed = asdict(tuning.settings), tuning.seed
     about = {
-        **job.about,
-        "finetune": {"method": section, "settings": asdict(course.settings), "seed": course.seed},
-        "provenance": provenance(asdict(course.settings), seed=course.seed, device=device),
+        **tuning.about,
+        "finetune": {"method": section, "settings": settings, "seed": seed},
+        "provenance": provenance(settings, seed=seed, device=str(tuning.device)),
     }
-    cost = cost_of(job, training, record)
-    vars(job.backbone).pop("predict", None)  # the compiled one
+    cost = cost_of(training, record)
     write_table(out / "record.parquet", record, about)
     write_json(out / "cost.json", {**cost, "provenance": about["provenance"]})
     adapters = out / "adapters.safetensors"
-    if job.adapters is not None:
+    if tuning.adapters is not None:
         from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
 
-        lora.save_adapters(adapters, job.backbone, job.adapters, about)
-        lora.merge(job.backbone)
+        lora.save_adapters(adapters, tuning.backbone, tuning.adapters, about)
+        lora.merge(tuning.backbone)
     else:
         adapters.unlink(missing_ok=True)  # of an earlier run of this cell
-    save_backbone(out / "model.safetensors", job.backbone, about)
+    save_backbone(out / "model.safetensors", tuning.backbone, about)
 
 
-def cost_of(job: Job, training: Training, record: pd.DataFrame) -> dict[str, Any]:
+def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:
     """Cost an update and a trajectory, memory beyond plain sampling, cost until reward levels, guard rails."""
-    course, updater = job.course, training.updater
+    tuning, updater = training.tuning, training.updater
     costs = summary(record)
     peak = costs["memory"].get("peak_bytes", float("nan"))
-    plain = plain_sampling_bytes(job)
+    plain = plain_sampling_bytes(tuning)
     second = sum(tensor.nbytes for tensor in updater.policy) if updater.chain else 0
     name = "val/reward" if (record["name"] == "val/reward").any() else "reward"
     verdict = hacking(record)
@@ -64,16 +62,16 @@ def cost_of(job: Job, training: Training, record: pd.DataFrame) -> dict[str, Any
         "s_per_update": costs["per_update"]["wall_s_median"],
         "s_per_trajectory": costs["per_trajectory"]["wall_s_median"],
         "flags": flags(training, verdict),
-        "method": {"steps": course.method.steps, **_options(course.method)},
+        "method": asdict(tuning.method),
         "updates": updater.updates,
         "trajectories": training.trajectory,
         "skipped": updater.skipped,
         "ended": training.ended or "budget spent",
-        "best_update": training.best["update"],
+        "best_update": training.best.step,
         "per_update": costs["per_update"],
         "per_trajectory": costs["per_trajectory"],
         "memory": {
-            "kind": PeakMemory(course.device).kind,
+            "kind": PeakMemory(tuning.device).kind,
             **costs["memory"],
             "plain_sampling_bytes": plain,
             "extra_bytes": peak - plain,
@@ -81,7 +79,7 @@ def cost_of(job: Job, training: Training, record: pd.DataFrame) -> dict[str, Any
         },
         "flops_per_call": asdict(training.flops) if training.flops else None,
         "levels_of": name,
-        "levels": until_level(record, name, _levels(record, name, course.settings.reward_steps)),
+        "levels": until_level(record, name, _levels(record, name, tuning.settings.reward_steps)),
         "hacking": verdict,
     }
 
@@ -97,21 +95,17 @@ def flags(training: Training, verdict: dict[str, Any]) -> list[str]:
         lines.append(
             f"{training.updater.skipped} updates refused (gradient not finite, or exploded)"
         )
-    if training.ended == "too many refused updates":
+    if training.ended == REFUSED:
         lines.append("ended early by refused updates; the last good weights were kept")
     return lines
 
 
-def plain_sampling_bytes(job: Job) -> int:
+def plain_sampling_bytes(tuning: FineTuning) -> int:
     """Peak of sampling one batch without gradients, by the same meter."""
-    material = job.course.material(0)
-    with torch.no_grad(), PeakMemory(job.course.device, job.course.permanent) as memory:
-        job.course.sampler.sample(material.condition, material.noise())
+    batch = tuning.batch(0)
+    with torch.no_grad(), PeakMemory(tuning.device, tuning.weights) as memory:
+        tuning.sampler.sample(batch.condition, batch.noise())
         return memory.take()
-
-
-def _options(method: Any) -> dict[str, Any]:
-    return {name: value for name, value in asdict(method).items() if name != "steps"}
 
 
 def _levels(record: pd.DataFrame, name: str, spacing: float) -> list[float]:

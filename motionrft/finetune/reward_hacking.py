@@ -1,4 +1,4 @@
-"""Reward hacking: a reward that climbs while an independent judge, realism or diversity falls."""
+"""Reward hacking: a reward that climbs while an independent evaluation, realism or diversity gets worse."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-# judges beside the reward, and which way is better
-JUDGES = {
+# metrics that the reward knows nothing of, and which way is better
+INDEPENDENT = {
     "R-Precision Top-1": 1,
     "R-Precision Top-3": 1,
     "FID": -1,
@@ -25,12 +25,12 @@ LEAST = 4  # validations; the least number whose order alone can be significant 
 
 def rises(values: Sequence[float], significance: float) -> bool:
     """Whether a series climbs: Kendall's one-sided test of a trend."""
-    found = stats.kendalltau(np.arange(len(values)), values, alternative="greater")
-    return bool(found.pvalue < significance)
+    trend = stats.kendalltau(np.arange(len(values)), values, alternative="greater")
+    return bool(trend.pvalue < significance)
 
 
 def hacking(record: pd.DataFrame, significance: float = 0.05) -> dict[str, object]:
-    """Which judges fell while the validation reward rose: {"flagged": bool, "fell": [names], …}.
+    """Which metrics got worse while the validation reward rose: {"flagged": bool, "fell": [names], …}.
 
     A verdict needs at least four validations; both trends must be significant (Kendall, one-sided).
     """
@@ -44,9 +44,9 @@ def hacking(record: pd.DataFrame, significance: float = 0.05) -> dict[str, objec
         why = f"fewer than {LEAST} validations"
         return {"flagged": False, "judged": False, "fell": [], "why": why}
     fell = [
-        judge
-        for judge, sign in JUDGES.items()
-        if len(values := -sign * series.get(f"val/{judge}", np.empty(0))) >= LEAST
+        name
+        for name, better in INDEPENDENT.items()
+        if len(values := -better * series.get(f"val/{name}", np.empty(0))) >= LEAST
         and rises(values, significance)
     ]
     climbed = rises(reward, significance)

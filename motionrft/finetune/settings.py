@@ -5,12 +5,12 @@ Free of torch: a run's settings are read when it is planned, where only Snakemak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from motionrft.configuration import merge
 from motionrft.errors import InputError
+from motionrft.options import read_options, refuse_unknown
 from motionrft.training.schedule import Schedule, learning_rate
 
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
 NOT_SETTINGS = (
     "name", "family", "label", "baseline", "source", "open", "options", "reward_weights", "semantic_stage",
 )  # fmt: skip
-ACTIVATIONS = ("plain", "checkpoint", "exact")
-MATCHING = ("snr", "index", "official")
-REWARD_STATES = ("frozen", "official")
-OPTIMIZERS = ("adamw", "sgd")
+Activations = Literal["plain", "checkpoint", "exact"]
+ACTIVATIONS: tuple[Activations, ...] = get_args(Activations)
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Optimisation:
     """
 
     lr: float = 1e-5
-    optimizer: str = "adamw"
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
@@ -48,25 +46,9 @@ class Optimisation:
     explosion: float = 1000.0
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise InputError(
-                f"unknown optimiser {self.optimizer!r}",
-                field="finetune.optimizer",
-                fix="adamw or sgd",
-            )
-        if self.schedule not in ("constant", "cosine"):
-            raise InputError(
-                f"unknown schedule {self.schedule!r}",
-                field="finetune.schedule",
-                fix="constant or cosine",
-            )
         for name in ("lr", "warmup", "clip", "explosion", "horizon"):
             if not getattr(self, name) >= 0:
-                raise InputError(
-                    f"{getattr(self, name)} is negative",
-                    field=f"finetune.{name}",
-                    fix="use 0 or more",
-                )
+                _refuse(name, f"{getattr(self, name)} is negative", "use 0 or more")
 
     def rate(self, update: int, planned: int) -> float:
         warmup = self.warmup * planned if self.warmup < 1 else self.warmup
@@ -81,7 +63,7 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class Loss:
-    """Linear in the reward with factor `weight` (lambda), or ReFL's hinge when `margin` is given."""
+    """-weight * R (EasyTune eq. 1), or with `margin` ReFL's hinge, weight * relu(margin - R)."""
 
     weight: float = 1.0
     margin: float | None = None
@@ -127,18 +109,19 @@ class Settings:
 
     batch_size       prompts a trajectory
     slices           the batch is run in so many pieces whose gradients are summed (accumulation)
-    activations      plain | checkpoint | exact (method.py)
+    activations      plain | checkpoint | exact (trajectory.py)
     micro_batch      rows decoded and scored at once; 0: all
     precision        fp32 | bf16: the network's forward and backward; tables, reward and loss stay fp32
     compile          torch.compile on the network
     tune, lora       full, or lora with {rank, alpha}
     kl               weight of the KL to the pre-trained model
     loss             {weight: lambda, margin: hinge or null}
-    levels           snr | index | official (levels.py)
-    reward_state     frozen (eval mode, no gradient) | official (train mode, its weights gather gradients)
+    levels           snr (reward_timestep.py) | official
+    reward_state     frozen (eval mode, no gradient) | official
     references       whether the reward sees the true motion of each prompt; the released baselines did not
-    sampled          embeddings drawn instead of their means (the released reward)
-    train_dropout    dropout on in the network while it samples and learns (the released loops)
+    sampled          embeddings drawn instead of their means
+    train_dropout    dropout on in the network while it samples and learns
+                     (these and the two `official`: the released code, released.py)
     validate_every   updates; 0: never
     validate_prompts prompts of a validation
     select           best | last: which weights the run ends with; by `select_by` on the validation split (a leading - for
@@ -154,22 +137,22 @@ class Settings:
     optimisation: Optimisation = field(default_factory=Optimisation)
     batch_size: int = 64
     slices: int = 1
-    activations: str = "plain"
+    activations: Activations = "plain"
     micro_batch: int = 0
-    precision: str = "fp32"
+    precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
-    tune: str = "full"
+    tune: Literal["full", "lora"] = "full"
     lora: dict[str, Any] = field(default_factory=dict)
     kl: float = 0.0
     loss: Loss = field(default_factory=Loss)
-    levels: str = "snr"
-    reward_state: str = "frozen"
+    levels: Literal["snr", "official"] = "snr"
+    reward_state: Literal["frozen", "official"] = "frozen"
     references: bool = True
     sampled: bool = False
     train_dropout: bool = False
     validate_every: int = 0
     validate_prompts: int = 64
-    select: str = "last"
+    select: Literal["best", "last"] = "last"
     select_by: str = "reward"
     patience: int = 0
     max_skipped: int = 20
@@ -178,24 +161,10 @@ class Settings:
     reward_steps: float = 0.05
 
     def __post_init__(self) -> None:
-        choices: dict[str, Sequence[str]] = {
-            "activations": ACTIVATIONS,
-            "precision": ("fp32", "bf16"),
-            "tune": ("full", "lora"),
-            "levels": MATCHING,
-            "reward_state": REWARD_STATES,
-            "select": ("best", "last"),
-        }
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                _refuse(
-                    name,
-                    f"unknown value {getattr(self, name)!r}",
-                    f"choose from {', '.join(known)}",
-                )
         for name, least in {
             "batch_size": 1,
             "slices": 1,
+            "micro_batch": 0,
             "validate_every": 0,
             "validate_prompts": 2,
             "patience": 0,
@@ -233,35 +202,23 @@ class Settings:
                 field="finetune",
                 fix=f"give exactly one of {', '.join(BUDGETS)} (null takes one back)",
             )
-        values = {key: value for key, value in values.items() if key not in BUDGETS}
         if not budgets[0][1] > 0:
             raise InputError(
                 f"{budgets[0][1]}", where=where, field=budgets[0][0], fix="use a number above 0"
             )
-        how = {f.name: values.pop(f.name) for f in fields(Optimisation) if f.name in values}
-        if "betas" in how:
-            how["betas"] = tuple(how["betas"])
-        known = {f.name for f in fields(cls)} - {"budget", "optimisation"}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            everything = sorted(known | {f.name for f in fields(Optimisation)} | set(BUDGETS))
-            raise InputError(
-                f"unknown key {unknown[0]!r}",
-                where=where,
-                field="finetune",
-                fix=f"known: {', '.join(everything)}",
-            )
-        if "loss" in values:
-            extra = sorted(set(values["loss"]) - {"weight", "margin"})
-            if extra:
-                raise InputError(
-                    f"unknown key {extra[0]!r}",
-                    where=where,
-                    field="loss",
-                    fix="known: weight, margin",
-                )
-            values["loss"] = Loss(**values["loss"])
-        return cls(budget=Budget(*budgets[0]), optimisation=Optimisation(**how), **values)
+        values = {key: value for key, value in values.items() if key not in BUDGETS}
+        optimiser = {entry.name for entry in fields(Optimisation)}
+        known = {entry.name for entry in fields(cls)} - {"budget", "optimisation"}
+        refuse_unknown(values, known | optimiser | set(BUDGETS), where=where, field="finetune")
+        optimisation = {name: values.pop(name) for name in optimiser.intersection(values)}
+        return read_options(
+            cls,
+            values,
+            where=where,
+            field="finetune",
+            budget=Budget(*budgets[0]),
+            optimisation=read_options(Optimisation, optimisation, where=where, field="finetune"),
+        )
 
 
 def cell_settings(run: dict[str, Any], backbone: str, method: str) -> Settings:

@@ -1,67 +1,108 @@
-"""A fine-tuning run from files: base weights, reward stages, features, text features."""
+"""A fine-tuning run from configuration and files: base weights, reward, prompts, sampler, method."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import load_backbone
-from motionrft.corpus.dataset import Batch, MotionDataset
+from motionrft.configuration import merge
 from motionrft.diffusion.reward_form import check_reward_form
+from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
-from motionrft.errors import InputError
-from motionrft.finetune.batch import Material, noise_seeds
+from motionrft.finetune import released
+from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.cost import Meter, MeteredSampler
-from motionrft.finetune.loop import Course
-from motionrft.finetune.method import read_method
-from motionrft.finetune.objective import Objective, Prompts
-from motionrft.finetune.reward_timestep import reward_levels
+from motionrft.finetune.hooks import Hooks
+from motionrft.finetune.kl_penalty import KLPenalty
+from motionrft.finetune.method import Method
+from motionrft.finetune.method_options import read_method
+from motionrft.finetune.method_reward import load_reward, refined, weighted
+from motionrft.finetune.objective import Objective, Reward
+from motionrft.finetune.prompt_data import PromptData, Sources
+from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
-from motionrft.finetune.validation import (
-    Judge,
-    RewardValidation,
-    fixed_batches,
-    set_training,
-    spread,
-)
+from motionrft.finetune.trajectory import Walk
+from motionrft.finetune.validation import RewardValidation, Validation
+from motionrft.options import read_options
 from motionrft.reward.files import stage_files
-from motionrft.reward.motion_reward import MotionReward
-from motionrft.text.features import TextCache
 
 if TYPE_CHECKING:
     from motionrft.backbones import lora
 
-VALIDATION_NOISE = 2**31  # apart from every training batch
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The files of a run. rewards: any of the stages, in any order; each says in its header which it is."""
-
-    base: Path
-    rewards: Sequence[Path]
-    features: Path
-    text: Path
-    reward_text: Path | None = None
-
 
 @dataclass
-class Job:
-    """A prepared run: what `Training` needs, and what belongs into the files it ends in."""
+class FineTuning:
+    """A prepared run: one backbone, one method, one seed.
 
-    course: Course
+    reward             what the method trains on
+    levels             the reward's noise levels of the sampler's x_0 … x_T
+    batch              the prompts of trajectory k
+    trained            the parameters that learn
+    validation         numbers by name of the model as it stands
+    about, adapters    what the files say that the run ends in
+    data, common_reward    the prompts' files, and the reward that validates every method
+    """
+
     backbone: Backbone
-    about: dict[str, Any]
-    adapters: lora.LoraSettings | None
-    data: Data
-    yardstick: MotionReward
+    sampler: MeteredSampler
+    reward: Reward
+    levels: Sequence[Level]
+    method: Method
+    batch: Callable[[int], PromptBatch]
+    trained: list[nn.Parameter]
+    settings: Settings
+    seed: int
+    label: str = "finetune"
+    hooks: Hooks = field(default_factory=Hooks)
+    validation: Validation | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+    adapters: lora.LoraSettings | None = None
+    data: PromptData | None = None
+    common_reward: Reward | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.trained[0].device
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """Tensors that stay in memory whatever the method does, frozen ones included."""
+        parts = (self.backbone, self.reward)
+        return [tensor for part in parts for tensor in (*part.parameters(), *part.buffers())]
+
+    def objective(self, batch: PromptBatch, rows: int | None = None) -> Objective:
+        """The loss of a batch, averaged over `rows` (its own by default)."""
+        settings = self.settings
+        return Objective(
+            self.backbone,
+            self.hooks.batch_reward(self.reward, batch),
+            batch,
+            settings.loss,
+            rows=rows,
+            micro_batch=settings.micro_batch,
+        )
+
+    def walk(
+        self, batch: PromptBatch, k: int, progress: float = 1.0, kl: KLPenalty | None = None
+    ) -> Walk:
+        """Trajectory k of a batch; its draws depend on the seed and k alone."""
+        return Walk(
+            self.sampler,
+            batch.condition,
+            batch.noise(),
+            self.levels,
+            random.Random(f"{self.seed}/{k}"),
+            progress,
+            self.settings.activations,
+            kl,
+        )
 
 
 def prepare(
@@ -71,72 +112,82 @@ def prepare(
     seed: int,
     files: Sources,
     device: torch.device,
-    judge_of: Any = None,
-) -> Job:
-    """Loads, freezes and assembles everything. judge_of(backbone): the independent judge, if any."""
-    settings, section = cell_settings(run, backbone_name, method_name), run["methods"][method_name]
-    entry = run["backbones"][backbone_name]
+    evaluation_of: Callable[[Backbone], Validation] | None = None,
+) -> FineTuning:
+    """Loads, freezes and assembles everything.
+
+    evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
+    """
+    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
+    settings = cell_settings(run, backbone_name, method_name)
+    hooks = released.hooks(settings)
     backbone, about = load_backbone(files.base, device)
     table = step_table(entry["sampler"], backbone.prediction)
-    where = f"config/backbones/{backbone_name}.yaml"
     check_reward_form(
-        entry["reward_form"], table, where, allow_on_sde=entry.get("allow_one_step_on_sde", False)
+        entry["reward_form"],
+        table,
+        f"config/backbones/{backbone_name}.yaml",
+        allow_on_sde=entry.get("allow_one_step_on_sde", False),
     )
     method = read_method(section, len(table), entry["reward_form"])
     trained, adapters = open_weights(backbone, settings, seed)
-    stages = stage_files(files.rewards)
-    yardstick = load_reward(stages, run["reward"]["weights"], settings, device)
-    own = f"config/methods/{method_name}.yaml"
-    scorer = yardstick
+    hooks.network_mode(backbone, trained)
+
+    where = f"config/methods/{method_name}.yaml"
+    stages, weights = stage_files(files.rewards), run["reward"]["weights"]
+    reward = common = load_reward(stages, weights, device)
     if section.get("semantic_stage") == "spl":
-        stages = refined(stages, own)
-        scorer = load_reward(stages, run["reward"]["weights"], settings, device)
-    reward = weighted(scorer, section.get("reward_weights"), set(stages), own)
-    draws = torch.Generator()
-    if settings.sampled:
-        reward = copy.copy(reward)
-        reward.read = lambda latent: latent.draw(draws)
-    levels = reward_levels(
-        table,
-        reward.alphas.to(device),
-        reward.max_t,
-        matching=settings.levels,
-        rescale=in_motion_space(backbone),
-    )
-    sampler = MeteredSampler(
-        backbone, table, float(entry["sampler"].get("guidance", 1.0)), Meter(), settings.precision
-    )
-    if settings.compile:
-        backbone.predict = torch.compile(backbone.predict, dynamic=True)  # type: ignore[method-assign]
-    data = Data(backbone, files, settings, device)
+        stages = refined(stages, where)
+        reward = load_reward(stages, weights, device)
+    hooks.reward_state(common)
+    hooks.reward_state(reward)
+    reward = weighted(reward, section.get("reward_weights"), stages, where)
 
-    def material(k: int) -> Material:
-        draws.manual_seed(noise_seeds(seed, k, 1)[0])
-        return data.material(k, seed)
-
-    course = Course(
+    levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
+    guidance = float(entry["sampler"].get("guidance", 1.0))
+    denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
+    sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
+    data = PromptData(backbone, files, device, references=settings.references)
+    validation = None
+    if settings.validate_every:
+        validation = RewardValidation(
+            backbone,
+            # a plain sampler: validation is not part of a method's cost
+            Sampler(denoiser, table, guidance),
+            common,
+            data.validation(settings.validate_prompts, settings.batch_size),
+            None if evaluation_of is None else evaluation_of(backbone),
+        )
+    return FineTuning(
+        backbone,
         sampler,
+        reward,
+        levels,
         method,
-        lambda: Objective(backbone, reward, levels, settings.loss, settings.micro_batch),
-        material,
+        lambda k: data.batch(k, settings.batch_size, seed),
         trained,
         settings,
         seed,
-        permanent=[
-            *backbone.parameters(),
-            *backbone.buffers(),
-            *reward.parameters(),
-            *reward.buffers(),
-        ],
-        device=device,
         label=f"{backbone_name} {method_name} seed {seed}",
+        hooks=hooks,
+        validation=validation,
+        about=about,
+        adapters=adapters,
+        data=data,
+        common_reward=common,
     )
-    if settings.validate_every:
-        judge: Judge | None = judge_of(backbone) if judge_of is not None else None
-        course.validation = RewardValidation(
-            backbone, sampler, yardstick, data.validation(seed), judge
-        )
-    return Job(course, backbone, about, adapters, data, yardstick)
+
+
+def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str, Any]:
+    """The run for an analysis of `method`: batches of `rows` prompts in one piece, no validation."""
+    changes = {
+        "batch_size": rows,
+        "slices": 1,
+        "validate_every": 0,
+        "select": "last",
+        "patience": 0,
+    }
+    return merge(run, {"finetune": changes, "methods": {method: changes}})
 
 
 def open_weights(
@@ -146,76 +197,15 @@ def open_weights(
     if settings.tune == "lora":
         from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
 
-        adapters = lora.LoraSettings(**settings.lora)
+        adapters = read_options(lora.LoraSettings, settings.lora, field="finetune.lora")
         torch.manual_seed(seed)
         lora.inject(backbone, adapters)
-        trained = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
-    else:
-        adapters, trained = (
-            None,
-            [parameter for parameter in backbone.trainable() if parameter.is_floating_point()],
-        )
-        backbone.requires_grad_(False)
-        for parameter in trained:
-            parameter.requires_grad_(True)
-    set_training(backbone, trained, settings.train_dropout)
-    return trained, adapters
-
-
-def refined(stages: dict[str, Path], where: str) -> dict[str, Path]:
-    """The self-refined network alone: the judged stages' adapters stand on the one before it."""
-    if "spl" not in stages:
-        raise InputError(
-            "its file is not among the reward files",
-            where=where,
-            field="semantic_stage",
-            fix="pass spl.safetensors with --reward, or set it to semantic",
-        )
-    return {"semantic": stages["spl"]}
-
-
-def load_reward(
-    stages: dict[str, Path], weights: dict[str, float], settings: Settings, device: torch.device
-) -> MotionReward:
-    """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
-    known = {
-        name: weight
-        for name, weight in weights.items()
-        if name not in ("preference", "authenticity") or name in stages
-    }
-    reward = MotionReward.load(
-        stages["semantic"],
-        stages.get("preference"),
-        stages.get("authenticity"),
-        known,
-        device=device,
-    )
-    if settings.reward_state == "official":
-        reward.requires_grad_(True)
-        # its own `train` refuses, for good reason: this is the released behaviour, to be measured
-        nn.Module.train(reward, True)
-    return reward
-
-
-def weighted(
-    reward: MotionReward, weights: dict[str, float] | None, stages: set[str], where: str
-) -> MotionReward:
-    """The same networks with a method's own weights."""
-    if weights is None:
-        return reward
-    missing = sorted(
-        name for name, weight in weights.items() if weight > 0 and name not in stages | {"m2m"}
-    )
-    if missing:
-        raise InputError(
-            "a weight, but its stage is not among the reward files",
-            where=where,
-            field=f"reward_weights.{missing[0]}",
-            fix="pass that stage's file with --reward, or set the weight to 0",
-        )
-    view = copy.copy(reward)
-    view.weights = {name: float(weights.get(name, 0.0)) for name in reward.weights}
-    return view
+        return [entry for entry in backbone.parameters() if entry.requires_grad], adapters
+    trained = [parameter for parameter in backbone.trainable() if parameter.is_floating_point()]
+    backbone.requires_grad_(False)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    return trained, None
 
 
 def in_motion_space(backbone: Backbone) -> bool:
@@ -223,53 +213,12 @@ def in_motion_space(backbone: Backbone) -> bool:
     return backbone.width(backbone.max_frames) == backbone.max_frames
 
 
-class Data:
-    """Prompts, their features for backbone and reward, true motions, noise."""
+class Compiled:
+    """A backbone as the sampler's denoiser, its guided call compiled."""
 
-    def __init__(
-        self, backbone: Backbone, files: Sources, settings: Settings, device: torch.device
-    ):
-        self.backbone, self.settings, self.device = backbone, settings, device
-        self.text = TextCache(files.text)
-        self.reward_text = TextCache(files.reward_text) if files.reward_text else self.text
-        kind = backbone.representation
-        self.training = MotionDataset(files.features, kind, "train", max_frames=backbone.max_frames)
-        self.held_out = MotionDataset(files.features, kind, "val", max_frames=backbone.max_frames)
-        self.empty = self.text.empty().to(device)
+    def __init__(self, backbone: Backbone):
+        self.parameters, self.width = backbone.parameters, backbone.width
+        self._guided = torch.compile(backbone.guided, dynamic=True)
 
-    def material(self, k: int, seed: int) -> Material:
-        """Training batch k."""
-        return self.wrap(
-            self.training.batch_at(k, self.settings.batch_size, seed),
-            noise_seeds(seed, k, self.settings.batch_size),
-        )
-
-    def validation(self, seed: int) -> list[Material]:
-        rows = spread(len(self.held_out), self.settings.validate_prompts)
-        return fixed_batches(
-            self.held_out.rows,
-            rows,
-            self.settings.batch_size,
-            lambda batch, number: self.wrap(
-                batch, noise_seeds(0, VALIDATION_NOISE + number, len(batch))
-            ),
-        )
-
-    def wrap(self, batch: Batch, seeds: list[int]) -> Material:
-        batch, backbone = batch.to(self.device), self.backbone
-        condition = Condition.of(
-            self.text(batch.captions).to(self.device), self.empty, batch.lengths
-        )
-        references = batch.features if self.settings.references else None
-        prompts = Prompts(
-            self.reward_text(batch.captions).to(self.device), references, batch.lengths
-        )
-        shape = backbone.sample_shape(batch.features.shape[1])
-        return Material(
-            condition,
-            prompts,
-            seeds[: len(batch)],
-            shape,
-            backbone.width(backbone.max_frames),
-            self.device,
-        )
+    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
+        return self._guided(x, t, condition, scale)

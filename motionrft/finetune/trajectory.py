@@ -1,108 +1,145 @@
-"""One walk, its scored point, and the way back from dL/dz to the parameters, in three exact forms."""
+"""A trajectory walked on the one sampler, and the way from dL/dz of a sample back to the parameters.
+
+    x_{i+1} = A_i x_i + B_i o_i + C_i n_i      x̂0_i = P_i x_i + Q_i o_i      o_i = network(x_i)
+
+Methods differ in which outputs o_i carry gradient (live steps), in whether the network's input is cut,
+and in which sample is scored. i = 0 is the noisiest step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from motionrft.finetune.method import Rollout
+from motionrft.backbones.base import Condition
+from motionrft.diffusion.sampler import Noise, Sampler
+from motionrft.finetune.kl_penalty import KLPenalty
+from motionrft.finetune.reward_timestep import CLEAN, Level
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Steps `start … last`; the outputs of `live` steps carry gradient.
+class Sample:
+    """One sample for the reward to score.
 
-    clean      score the clean estimate of the last step instead of x_{last+1}
-    cut_input  the network reads sg(x_i) (DRTune)
+    z         [B, …] in the backbone's space
+    step      the denoising step it came from
+    next      [B, …] x_{step+1}, constant: where the trajectory goes on
+    backward  takes dL/dz and adds dL/dtheta to the parameters' gradients
+    level     the noise level the reward is told
+    weight    factor on its loss
+    update    whether the optimiser steps after it
     """
-
-    live: frozenset[int]
-    last: int
-    clean: bool = False
-    cut_input: bool = False
-    start: int = 0
-
-
-@dataclass(frozen=True)
-class Point:
-    """z: the scored sample; following: x_{last+1}, constant; pull: dL/dz -> parameter gradients."""
 
     z: Tensor
-    following: Tensor
-    pull: Callable[[Tensor], None]
+    step: int
+    next: Tensor
+    backward: Callable[[Tensor], None]
+    level: Level = CLEAN
+    weight: float = 1.0
+    update: bool = True
 
 
-def follow(rollout: Rollout, plan: Plan, x: Tensor | None = None) -> Point:
-    """Walks the plan from x (x_start; the noise's start when None)."""
-    if rollout.activations == "exact":
-        return _recomputing(rollout, plan, x)
-    walk = rollout.sampler.walk(
-        rollout.condition,
-        rollout.noise,
-        start=plan.start,
-        stop=plan.last + 1,
-        x=x,
-        live=plan.live,
-        cut_input=plan.cut_input,
-        recompute=rollout.activations == "checkpoint",
-    )
-    penalties = []
-    with torch.enable_grad():
-        for step in walk:
-            if rollout.anchor is not None and step.i in plan.live:
-                penalties.append(
-                    rollout.anchor.penalty(step.i, step.x, step.output, rollout.condition)
-                )
-    z = step.clean if plan.clean else step.next
+@dataclass(frozen=True)
+class Walk:
+    """One trajectory of a batch.
 
-    def pull(gradient: Tensor) -> None:
-        if z.requires_grad:
-            ends = [z, *penalties]
-            torch.autograd.backward(ends, [gradient, *(torch.ones_like(end) for end in penalties)])
-
-    return Point(z, step.next.detach(), pull)
-
-
-def _recomputing(rollout: Rollout, plan: Plan, x: Tensor | None) -> Point:
-    """No graph on the way there; on the way back one vector-Jacobian product a live step.
-
-    a_i = dL/dx_i obeys a_i = A_i a_{i+1} + J_i^T B_i a_{i+1}, the second term for live steps whose input
-    is not cut; the parameters receive VJP_theta(o_i; B_i a_{i+1}). A clean end at j has P_j, Q_j for A, B.
+    levels       the reward's noise levels of x_0 … x_T
+    rng          the draws of the method itself, apart from the noise's
+    progress     how far training is, 0 to 1 (curriculum)
+    activations  plain: the graph is kept; checkpoint: each live step is computed again on the way
+                 back; exact: nothing is kept but x_i, and the gradient is walked back by hand
     """
-    sampler, condition, table = rollout.sampler, rollout.condition, rollout.sampler.table
-    kept: dict[int, Tensor] = {}
-    with torch.no_grad():
-        for step in sampler.walk(
-            condition, rollout.noise, start=plan.start, stop=plan.last + 1, x=x
-        ):
-            if step.i in plan.live:
-                kept[step.i] = step.x
-    z = step.clean if plan.clean else step.next
-    following = step.next
 
-    def pull(gradient: Tensor) -> None:
-        first = min(kept, default=plan.last + 1)
-        adjoint = gradient
-        for i in range(plan.last, first - 1, -1):
-            end = plan.clean and i == plan.last
-            direct = float(table.P[i] if end else table.A[i]) * adjoint
-            if i in kept:
-                inner = i > first and not plan.cut_input
-                read = kept[i].detach().requires_grad_(inner)
+    sampler: Sampler
+    condition: Condition
+    noise: Noise
+    levels: Sequence[Level]
+    rng: random.Random
+    progress: float = 0.0
+    activations: str = "plain"
+    kl: KLPenalty | None = None
+
+    def run(
+        self,
+        last: int,
+        live: Iterable[int],
+        *,
+        start: int = 0,
+        x: Tensor | None = None,
+        clean: bool = False,
+        level: Level = CLEAN,
+        cut_input: bool = False,
+    ) -> Sample:
+        """Steps `start … last` from x = x_start (x_T when None); the outputs of `live` steps carry gradient.
+
+        clean      the sample is the clean estimate of step `last` instead of x_{last+1}
+        level      the noise level of the sample
+        cut_input  the network reads sg(x_i) (DRTune)
+        """
+        live, exact = frozenset(live), self.activations == "exact"
+        inputs: dict[int, Tensor] = {}
+        penalties: list[Tensor] = []
+        steps = self.sampler.walk(
+            self.condition,
+            self.noise,
+            start=start,
+            stop=last + 1,
+            x=x,
+            live=live,
+            cut_input=cut_input,
+            recompute=self.activations == "checkpoint",
+        )
+        with torch.set_grad_enabled(not exact):
+            for step in steps:
+                if exact and step.i in live:
+                    inputs[step.i] = step.x
+                elif self.kl is not None and step.i in live:
+                    penalties.append(self.kl(step.i, step.x, step.output, self.condition))
+        z = step.clean if clean else step.next
+
+        def backward(gradient: Tensor) -> None:
+            if exact:
+                self._walk_back(gradient, inputs, last, clean=clean, cut_input=cut_input)
+            elif z.requires_grad:
+                ones = [torch.ones_like(penalty) for penalty in penalties]
+                torch.autograd.backward([z, *penalties], [gradient, *ones])
+
+        return Sample(z, last, step.next.detach(), backward, level)
+
+    def _walk_back(
+        self,
+        adjoint: Tensor,
+        inputs: Mapping[int, Tensor],
+        last: int,
+        *,
+        clean: bool,
+        cut_input: bool,
+    ) -> None:
+        """EasyTune eq. 5 without a graph: one vector-Jacobian product for each live step i, at its input x_i.
+
+        a_i = dL/dx_i obeys a_i = A_i a_{i+1} + J_i^T B_i a_{i+1}, the second term for live steps whose input
+        is not cut; the parameters receive VJP_theta(o_i; B_i a_{i+1}). A clean end at j has P_j, Q_j for A, B.
+        """
+        table = self.sampler.table
+        first = min(inputs, default=last + 1)
+        for i in range(last, first - 1, -1):
+            row, end = table[i], clean and i == last
+            direct = (row.P if end else row.A) * adjoint
+            if i in inputs:
+                x = inputs[i].detach().requires_grad_(i > first and not cut_input)
                 with torch.enable_grad():
-                    output = sampler.output(i, read, condition)
+                    output = self.sampler.output(i, x, self.condition)
                     ends = [output]
-                    if rollout.anchor is not None:
-                        ends.append(rollout.anchor.penalty(i, read, output, condition))
-                through = float(table.Q[i] if end else table.B[i]) * adjoint
+                    if self.kl is not None:
+                        ends.append(self.kl(i, x, output, self.condition))
+                through = (row.Q if end else row.B) * adjoint
                 torch.autograd.backward(
-                    ends, [through, *(torch.ones_like(end) for end in ends[1:])]
+                    ends, [through, *(torch.ones_like(penalty) for penalty in ends[1:])]
                 )
-                if read.grad is not None:
-                    direct = direct + read.grad
+                if x.grad is not None:
+                    direct = direct + x.grad
             adjoint = direct
-
-    return Point(z, following, pull)

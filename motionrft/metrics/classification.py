@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from motionrft.errors import InputError
@@ -40,14 +41,13 @@ def precision_recall_f1(counts: dict[str, int]) -> dict[str, float]:
 
 
 def auroc(scores: Tensor, labels: Tensor) -> float:
-    """Probability that a positive scores above a negative, ties counting one half; NaN without both."""
+    """Probability that a positive scores above a negative, ties counting one half: the Mann-Whitney U statistic
+    over its largest value; NaN without both classes, or where a score is NaN."""
     positive, negative = scores[labels.bool()].double(), scores[~labels.bool()].double()
     if not len(positive) or not len(negative):
         return float("nan")
-    order = negative.sort().values
-    below = torch.searchsorted(order, positive, side="left")
-    upto = torch.searchsorted(order, positive, side="right")
-    return float((below + upto).double().mean() / (2 * len(negative)))
+    wins = mannwhitneyu(positive.numpy(), negative.numpy(), method="asymptotic").statistic
+    return float(wins) / (len(positive) * len(negative))
 
 
 def preference(better: Tensor, worse: Tensor, batches: Sequence[int] = ()) -> dict[str, float]:

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from motionrft.errors import InputError
 
-EXACT = 512  # candidates
-TIE = 1e-9
+EXACT = 512  # candidates up to which distances are taken without cancellation
+TIE = 1e-9  # relative difference of two distances that counts as none
 
 
 def check_pairs(first: Tensor, second: Tensor) -> None:
+    """An `InputError` unless both are [N, dim] of one shape."""
     if first.ndim != 2 or first.shape != second.shape:
         raise InputError(
             f"embeddings of shapes {tuple(first.shape)} and {tuple(second.shape)} are no pairs",
@@ -61,12 +62,12 @@ def ranks(distances: Tensor) -> tuple[Tensor, Tensor]:
     the own distance are ties. A NaN candidate is never closer; a query whose own distance is NaN
     comes after all others.
     """
-    own = distances.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
-    margin = TIE * own.abs()
-    closer = (distances < own - margin).sum(-1)
-    ties = ((distances - own).abs() <= margin).sum(-1) - 1
-    lost = own.squeeze(-1).isnan()
-    return torch.where(lost, distances.shape[-1], closer), torch.where(lost, 0, ties)
+    true = distances.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
+    margin = TIE * true.abs()
+    closer = (distances < true - margin).sum(-1)
+    ties = ((distances - true).abs() <= margin).sum(-1) - 1
+    undefined = true.squeeze(-1).isnan()
+    return torch.where(undefined, distances.shape[-1], closer), torch.where(undefined, 0, ties)
 
 
 def hits(closer: Tensor, ties: Tensor, top: Sequence[int]) -> Tensor:

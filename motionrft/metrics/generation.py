@@ -31,10 +31,12 @@ def r_precision(
 def matching_distance(texts: Tensor, motions: Tensor) -> Tensor:
     """[N]: each pair's Euclidean distance; its mean is MM-Dist."""
     check_pairs(texts, motions)
-    return torch.linalg.vector_norm(texts.double() - motions.double(), dim=-1)
+    distances: Tensor = torch.linalg.vector_norm(texts.double() - motions.double(), dim=-1)
+    return distances
 
 
 def mm_dist(texts: Tensor, motions: Tensor) -> float:
+    """Mean distance of pairs [N, dim] ("MM-Dist", MultiModal Distance)."""
     return float(matching_distance(texts, motions).mean())
 
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import bootstrap
 
 from motionrft.errors import InputError
+
+MEMORY = 4_000_000  # numbers drawn at once
 
 
 def interval95(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -38,8 +41,8 @@ def paired_bootstrap(
 ) -> Paired:
     """Percentile bootstrap of mean(other - base) over paired rows (prompts, or replications).
 
-    Rows where either score is not finite are left out of both. Memory is bounded: resamples are
-    drawn as counts in blocks.
+    Rows where either score is not finite are left out of both. A single pair shows nothing: its interval is the
+    whole line.
     """
     a, b = np.asarray(base, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
@@ -51,16 +54,18 @@ def paired_bootstrap(
     difference = (b - a)[np.isfinite(a) & np.isfinite(b)]
     if not len(difference):
         raise InputError("no pair of finite scores", field="scores", fix="check the two records")
-    rng = np.random.default_rng([seed, len(difference)])
-    block = max(1, 4_000_000 // len(difference))
-    means = np.concatenate(
-        [
-            difference[rng.integers(len(difference), size=(count, len(difference)))].mean(axis=1)
-            for count in [block] * (resamples // block) + [resamples % block]
-            if count
-        ]
+    if len(difference) == 1:  # resampling one pair would call it certain
+        return Paired(float(difference[0]), -np.inf, np.inf, 1.0, 1)
+    result = bootstrap(
+        (difference,),
+        np.mean,
+        n_resamples=resamples,
+        batch=max(1, MEMORY // len(difference)),
+        method="percentile",
+        rng=np.random.default_rng([seed, len(difference)]),
     )
-    low, high = np.quantile(means, [0.025, 0.975])
+    low, high = result.confidence_interval
+    means = result.bootstrap_distribution
     tail = min((means <= 0).mean(), (means >= 0).mean())
     p = min(1.0, 2 * (tail * resamples + 1) / (resamples + 1))
     return Paired(float(difference.mean()), float(low), float(high), float(p), len(difference))

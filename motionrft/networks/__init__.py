@@ -1,1 +1,1 @@
-"""Building blocks of backbones and reward alike: attention, skip transformer, positions."""
+"""Building blocks that backbones, reward and evaluators share: attention, transformer, recurrence, positions."""

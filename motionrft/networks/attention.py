@@ -38,12 +38,14 @@ class Attention(nn.Module):
         q, k, v = (self._heads(tensor) for tensor in self._project(query, key, value))
         mask = None if valid is None else valid[:, None, None, :]
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+        projected: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return projected
 
     def single(self, value: Tensor) -> Tensor:
         """Attention to one key: out_proj(v_proj(value)), [B, 1, h] -> [B, 1, h]."""
         weight, bias = self.in_proj_weight.chunk(3)[2], self.in_proj_bias.chunk(3)[2]
-        return self.out_proj(F.linear(value, weight, bias))
+        projected: Tensor = self.out_proj(F.linear(value, weight, bias))
+        return projected
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         if query is key and key is value:
@@ -58,4 +60,4 @@ class Attention(nn.Module):
         return tuple(F.linear(x, w, b) for x, w, b in zip(inputs, weights, biases, strict=True))
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)

@@ -30,7 +30,8 @@ class EncoderLayer(nn.Module):
         kept = x if keep is None else x[:, :keep]
         kept = self.norm1(kept + self.dropout(self.self_attn(kept, x, x, valid)))
         inner = self.dropout(F.gelu(self.linear1(kept)))
-        return self.norm2(kept + self.dropout(self.linear2(inner)))
+        result: Tensor = self.norm2(kept + self.dropout(self.linear2(inner)))
+        return result
 
 
 class DecoderLayer(nn.Module):
@@ -56,7 +57,8 @@ class DecoderLayer(nn.Module):
         x = self.norm1(x + self.dropout(self.self_attn(x, x, x, valid)))
         x = self.norm2(x + self.dropout(self.multihead_attn(x, memory, memory, memory_valid)))
         inner = self.dropout(F.gelu(self.linear1(x)))
-        return self.norm3(x + self.dropout(self.linear2(inner)))
+        result: Tensor = self.norm3(x + self.dropout(self.linear2(inner)))
+        return result
 
 
 class SkipStack(nn.Module):
@@ -89,7 +91,8 @@ class SkipStack(nn.Module):
         for linear, block in zip(self.linear_blocks, self.output_blocks, strict=True):
             x = linear(torch.cat([x, below.pop()], dim=-1))
             x = call(block, x, not below)
-        return self.norm(x)
+        result: Tensor = self.norm(x)
+        return result
 
 
 class SkipEncoder(SkipStack):

@@ -65,7 +65,7 @@ AUTHENTICITY = (
     Metric("balanced_accuracy", "Balanced acc. (%)", 1, 2, "", 100.0),
     Metric("auroc", "AUROC", 1, 3),
 )
-# the reward's dimensions, as motionrft/reward/motion_reward.py orders them
+# the reward's dimensions, as config/reward orders their weights
 VALUES = (
     Metric("semantic", "cos(text, motion)", 1, 3),
     Metric("m2m", "cos(reference, motion)", 1, 3),

@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from motionrft.checkpoints import load_into
+from motionrft.checkpoints import check_tensors, load_into
 from motionrft.errors import InputError
 from motionrft.files import read_tensors, write_tensors
-from motionrft.reward.heads import Head
-from motionrft.reward.lora import LoraSettings, MotionAdapter
+from motionrft.reward.branch import TaskBranch, new_branch
+from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-
-OUTPUTS = {"preference": 1, "authenticity": 2}
-
-
-@dataclass
-class TaskBranch:
-    """A frozen backbone's LoRA view and the head on its embeddings, for one task."""
-
-    task: str
-    adapter: MotionAdapter
-    head: Head
-
-    def freeze(self) -> TaskBranch:
-        """In eval mode, without gradients."""
-        for module in (self.adapter, self.head):
-            module.requires_grad_(False).eval()
-        return self
-
-    def trained(self) -> list[nn.Parameter]:
-        """Exactly what a task stage trains, and what its file holds."""
-        return [*self.adapter.adapter_tensors().values(), *self.head.parameters()]
-
-    def tensors(self) -> dict[str, Tensor]:
-        lora = {f"lora.{name}": value for name, value in self.adapter.adapter_tensors().items()}
-        return lora | {f"head.{name}": value for name, value in self.head.state_dict().items()}
-
-
-def new_branch(network: RewardNetwork, task: str, lora: LoraSettings) -> TaskBranch:
-    device = next(network.parameters()).device
-    head = Head(network.settings.latent_dim, OUTPUTS[task], lora.dropout)
-    return TaskBranch(task, MotionAdapter(network, lora).to(device), head.to(device))
 
 
 def save_network(path: str | Path, network: RewardNetwork, about: dict[str, Any]) -> None:
+    """Writes the semantic network; `about` goes into the header."""
     about = {"kind": "reward-semantic", "network": network.settings.about(), **about}
     write_tensors(path, network.state_dict(), about)
 
@@ -71,6 +40,7 @@ def load_network(
 
 
 def save_branch(path: str | Path, branch: TaskBranch, about: dict[str, Any]) -> None:
+    """Writes what a task stage trained; `about` goes into the header."""
     lora = branch.adapter.lora
     about = {
         "kind": f"reward-{branch.task}",
@@ -91,30 +61,25 @@ def load_branch(
             where=path,
             fix=f"pass the file of `train-reward --stage {task}`",
         )
-    branch = new_branch(network, task, LoraSettings(**about["lora"]))
-    fill_branch(branch, tensors, path)
-    return branch, about
+    return branch_from(network, task, LoraSettings(**about["lora"]), tensors, path), about
 
 
-def fill_branch(branch: TaskBranch, tensors: dict[str, Tensor], where: str | Path) -> None:
-    """Copies `lora.*` and `head.*` tensors into the branch, strictly, and freezes it in eval mode."""
-    own = branch.tensors()
-    missing, unknown = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
-    if missing or unknown:
-        raise InputError(
-            f"{len(missing)} tensors missing from the file, {len(unknown)} unknown to the branch",
-            where=where, field=(missing + unknown)[0],
-            fix="use the branch trained on this semantic network",
-        )  # fmt: skip
+def branch_from(
+    network: RewardNetwork,
+    task: str,
+    lora: LoraSettings,
+    tensors: Mapping[str, Tensor],
+    where: str | Path,
+) -> TaskBranch:
+    """The branch that `tensors` (`lora.*`, `head.*`) hold, strictly, frozen and in eval mode."""
+    last = tensors.get("head.fc4.weight")
+    branch = new_branch(network, task, 1 if last is None else len(last), lora)
+    expected = branch.tensors()
+    check_tensors(expected, tensors, where)
     with torch.no_grad():
-        for name, value in own.items():
-            if value.shape != tensors[name].shape:
-                raise InputError(
-                    f"shape {tuple(tensors[name].shape)} in the file, {tuple(value.shape)} in the branch",
-                    where=where, field=name, fix="use the branch trained on this semantic network",
-                )  # fmt: skip
+        for name, value in expected.items():
             value.copy_(tensors[name])
-    branch.freeze()
+    return branch.freeze()
 
 
 def stage_files(files: Sequence[Path]) -> dict[str, Path]:

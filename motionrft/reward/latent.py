@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,17 +24,33 @@ class Latent:
 
     @property
     def std(self) -> Tensor:
+        """exp(logvar / 2) [B, d]."""
         return (0.5 * self.logvar).exp()
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Re-parameterised draw, noise [B, d] standard normal."""
+        """The re-parameterised draw mean + std * noise, noise [B, d] standard normal."""
         return self.mean + self.std * noise
 
-    def draw(self, generator: torch.Generator | None) -> Tensor:
-        """A draw with noise from `generator`; the mean without one."""
-        if generator is None:
-            return self.mean
+
+# how a latent becomes an embedding [B, d]
+Reading = Callable[[Latent], Tensor]
+
+
+def mean(latent: Latent) -> Tensor:
+    """The reading of this suite: deterministic."""
+    return latent.mean
+
+
+def draws(generator: torch.Generator) -> Reading:
+    """Readings that are random draws, with noise from `generator`."""
+
+    def read(latent: Latent) -> Tensor:
         noise = torch.randn(
-            self.mean.shape, generator=generator, device=generator.device, dtype=self.mean.dtype
+            latent.mean.shape,
+            generator=generator,
+            device=generator.device,
+            dtype=latent.mean.dtype,
         )
-        return self.sample(noise.to(self.mean.device))
+        return latent.sample(noise.to(latent.mean.device))
+
+    return read

@@ -13,7 +13,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,8 @@ class LowRank(nn.Module):
         self.dropout = nn.Dropout(lora.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.scale * (self.dropout(x) @ self.lora_A.T @ self.lora_B.T)
+        low: Tensor = self.dropout(x) @ self.lora_A.T @ self.lora_B.T
+        return self.scale * low
 
 
 class AdaptedAttention(nn.Module):
@@ -62,10 +63,10 @@ class AdaptedAttention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, valid: Tensor | None = None
     ) -> Tensor:
-        output = self.base(
+        output: Tensor = self.base(
             query + self.lora_q(query), key + self.lora_k(key), value + self.lora_v(value), valid
         )
-        return output + self.lora_o(output)
+        return output + cast(Tensor, self.lora_o(output))
 
 
 class MotionAdapter(nn.Module):

@@ -1,4 +1,4 @@
-"""The losses of the semantic stage (paper equations of section III-B) and of the two task branches.
+"""The losses that the reward's stages are sums of (MotionRFT section III-B and III-C).
 
 Batches spread over processes count as one: contrastive terms see every process's rows, and means
 divide by the number of entries of the whole batch.
@@ -18,7 +18,7 @@ from motionrft.training.distributed import gather_rows, mean_count
 
 @dataclass(frozen=True)
 class LossWeights:
-    """lambda_1 kl, lambda_2 latent, lambda_3 contrastive, lambda_4 alignment; each has the official value."""
+    """lambda_1 kl, lambda_2 latent, lambda_3 contrastive, lambda_4 alignment; the defaults are the released values."""
 
     kl: float = 1e-5
     latent: float = 1e-5
@@ -27,7 +27,8 @@ class LossWeights:
 
 
 def smooth_l1(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Huber loss with beta 1. [B, T, C] with `mask` [B, T]: mean over entries that count; without: over all."""
+    """l_1, the smooth Huber loss (beta 1) of L_rec and L_lat. [B, T, C] with `mask` [B, T]: the mean over entries
+    that count; without: over all."""
     entries = F.smooth_l1_loss(a, b, reduction="none")
     if mask is None:
         return entries.mean()
@@ -36,7 +37,7 @@ def smooth_l1(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def kl_divergence(q: Latent, p: Latent | None = None) -> Tensor:
-    """KL(q || p) of diagonal normals, the mean over batch and channels; p None is N(0, 1)."""
+    """KL(q || p) of diagonal normals, a summand of L_kl: the mean over batch and channels; p None is N(0, 1)."""
     if p is None:
         return 0.5 * (q.logvar.exp() + q.mean.square() - 1.0 - q.logvar).mean()
     ratio = (q.logvar.exp() + (q.mean - p.mean).square()) / p.logvar.exp()
@@ -58,53 +59,16 @@ def infonce(
     temperature: float = 0.1,
     threshold: float = 0.9,
 ) -> Tensor:
-    """Symmetric InfoNCE on cosines of x, y [B, d]; with `sentences` [B, P], near-duplicate captions are
+    """L_info, symmetric InfoNCE on cosines of x, y [B, d]; with `sentences` [B, P], near-duplicate captions are
     no negatives of each other. Rows of all processes are negatives."""
     x, y = gather_rows(x), gather_rows(y)
     scores = F.normalize(x, dim=-1) @ F.normalize(y, dim=-1).T / temperature
     if sentences is not None:
         scores = scores.masked_fill(false_negatives(gather_rows(sentences), threshold), -torch.inf)
-    own = torch.arange(len(scores), device=scores.device)
-    return 0.5 * (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own))
+    diagonal = torch.arange(len(scores), device=scores.device)
+    return 0.5 * (F.cross_entropy(scores, diagonal) + F.cross_entropy(scores.T, diagonal))
 
 
 def preference_loss(better: Tensor, worse: Tensor) -> Tensor:
-    """Bradley-Terry: -log sigmoid(better - worse), mean over pairs [B]."""
+    """L_pref (section III-C), Bradley-Terry: -log sigmoid(better - worse), mean over pairs [B]."""
     return F.softplus(worse - better).mean()
-
-
-def reconstruction_terms(
-    from_text: Tensor, from_motion: Tensor, target: Tensor, mask: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """l(text decode, x), l(motion decode, x), l(motion decode, text decode)."""
-    return (
-        smooth_l1(from_text, target, mask),
-        smooth_l1(from_motion, target, mask),
-        smooth_l1(from_motion, from_text, mask),
-    )
-
-
-def divergence_terms(text: Latent, motion: Latent) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """KL(t|m), KL(m|t), KL(m|N), KL(t|N)."""
-    return (
-        kl_divergence(text, motion),
-        kl_divergence(motion, text),
-        kl_divergence(motion),
-        kl_divergence(text),
-    )
-
-
-def alignment_terms(
-    a: Latent, b: Latent, za: Tensor, zb: Tensor, temperature: float
-) -> dict[str, Tensor]:
-    """Cross-representation alignment of one pair: latent distance, KL both ways, InfoNCE without a filter."""
-    return {
-        "latent": smooth_l1(za, zb),
-        "kl": kl_divergence(a, b) + kl_divergence(b, a),
-        "contrastive": infonce(za, zb, temperature=temperature),
-    }
-
-
-def alignment_total(terms: dict[str, Tensor]) -> Tensor:
-    """0.1 latent + 1e-5 KL + 0.1 InfoNCE: the official inner weights of a pair."""
-    return 0.1 * terms["latent"] + 1e-5 * terms["kl"] + 0.1 * terms["contrastive"]

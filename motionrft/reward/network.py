@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,10 +19,8 @@ from motionrft.errors import InputError
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import LearnedPositions, time_embedding, timestep_sinusoid
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
+from motionrft.options import read_options
 from motionrft.reward.latent import Latent
-
-if TYPE_CHECKING:
-    from motionrft.reward.lora import MotionAdapter
 
 OFFICIAL_NAMES = {"kinematic": "263", "joint": "22x3", "rotation": "135"}
 SINUSOID = 512  # channels of the time-step sinusoid
@@ -55,18 +53,23 @@ class NetworkSettings:
     def read(
         cls, section: Mapping[str, Any], dims: Mapping[str, int], text_dim: int
     ) -> NetworkSettings:
-        known = set(cls.__dataclass_fields__) - {"dims", "text_dim"}
-        unknown = sorted(set(section) - known)
-        if unknown:
-            raise InputError(
-                f"unknown key {unknown[0]!r}",
-                field="reward.network",
-                fix=f"known keys: {', '.join(sorted(known))}",
-            )
-        return cls(dict(dims), text_dim, **section)
+        """From `reward.network`; an unknown key is an `InputError`."""
+        return read_options(
+            cls, section, field="reward.network", dims=dict(dims), text_dim=text_dim
+        )
 
     def about(self) -> dict[str, Any]:
+        """As a file's header holds them."""
         return asdict(self)
+
+
+class MotionTower(Protocol):
+    """What takes features to the motion embedding: the network's own modules, or a LoRA view of them."""
+
+    @property
+    def encoder(self) -> nn.Module: ...
+
+    def projection(self, representation: str) -> nn.Module: ...
 
 
 class Projection(nn.Module):
@@ -83,7 +86,7 @@ class Projection(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, T, dim] -> [B, T, width]."""
-        return self.proj(features)
+        return cast(Tensor, self.proj(features))
 
 
 class RewardNetwork(nn.Module):
@@ -125,9 +128,11 @@ class RewardNetwork(nn.Module):
         return tuple(self.settings.dims)
 
     def projection(self, representation: str) -> nn.Module:
-        return getattr(self, f"proj_{self.official(representation)}")
+        """The module that takes features [B, T, patch * dim] of a representation to the encoder's width."""
+        return cast(nn.Module, getattr(self, f"proj_{self.official(representation)}"))
 
     def official(self, representation: str) -> str:
+        """The representation's name in the released files; an unknown one is an `InputError`."""
         if representation not in self.settings.dims:
             raise InputError(
                 f"the reward does not know representation {representation!r}",
@@ -141,26 +146,41 @@ class RewardNetwork(nn.Module):
         lengths: Tensor | None,
         representation: str,
         t: Tensor | None = None,
-        adapter: MotionAdapter | None = None,
+        adapter: MotionTower | None = None,
     ) -> Latent:
         """features [B, T, dim], z-normalised; lengths [B] (None: every frame counts); t [B]: the step of
-        the time token (None: no token); `adapter`: the LoRA view of projections and encoder to use."""
+        the time token (None: no token); `adapter`: the view of projections and encoder to use."""
         dim = self.settings.dims.get(representation)
         if dim is not None and features.shape[-1] != dim:
             raise InputError(
                 f"features of width {features.shape[-1]}, but {representation!r} has {dim} a frame",
                 fix="name the representation the features are in",
             )
-        projection = (adapter or self).projection(representation)
-        encoder = adapter.encoder if adapter is not None else self.encoder
+        tower: MotionTower = self if adapter is None else adapter
+        projection = tower.projection(representation)
         features, valid = self._patched(features, lengths)
         hidden = projection(features)
         tokens = [self.global_motion_token.expand(len(features), 1, -1)]
         if t is not None:
             tokens.append(self._time_token(self.time_embedding, t, len(features)))
         return Latent.split(
-            self.dist_layer(_first_output(encoder, self.query_pos_encoder, tokens, hidden, valid))
+            self.dist_layer(
+                _first_output(tower.encoder, self.query_pos_encoder, tokens, hidden, valid)
+            )
         )
+
+    def encode_clean(
+        self,
+        features: Tensor,
+        lengths: Tensor,
+        representation: str,
+        adapter: MotionTower | None = None,
+        *,
+        token: bool = True,
+    ) -> Latent:
+        """`encode_motion` of clean motions, which are at step 0. `token` False: without a time token."""
+        t = torch.zeros_like(lengths) if token else None
+        return self.encode_motion(features, lengths, representation, t, adapter)
 
     def encode_text(self, tokens: Tensor, mask: Tensor, t: Tensor | None = None) -> Latent:
         """tokens [B, L, text_dim] token states, mask [B, L] True = a token that counts (the end token too)."""
@@ -181,7 +201,8 @@ class RewardNetwork(nn.Module):
         queries = self.query_pos_decoder.first(-(-frames // patch)).expand(len(z), -1, -1)
         hidden = self.decoder(queries, z[:, None], valid[:, ::patch])
         final = getattr(self, f"final_layer_{self.official(representation)}")
-        decoded = final(hidden).unflatten(-1, (patch, -1)).flatten(1, 2)[:, :frames]
+        decoded: Tensor = final(hidden)
+        decoded = decoded.reshape(*decoded.shape[:2], patch, -1).flatten(1, 2)[:, :frames]
         return decoded * valid[..., None]
 
     def _patched(self, features: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -194,11 +215,11 @@ class RewardNetwork(nn.Module):
             features = features * valid[..., None]
             valid = valid[:, ::patch]
         features = F.pad(features, (0, 0, 0, -frames % patch))
-        return features.unflatten(1, (-1, patch)).flatten(2), valid
+        return features.reshape(len(features), -1, patch * features.shape[2]), valid
 
     def _time_token(self, embedding: nn.Module, t: Tensor, batch: int) -> Tensor:
         sinusoid = timestep_sinusoid(t.reshape(-1), SINUSOID).to(self.global_motion_token.dtype)
-        return embedding(sinusoid)[:, None].expand(batch, -1, -1)
+        return cast(Tensor, embedding(sinusoid))[:, None].expand(batch, -1, -1)
 
 
 def _first_output(
@@ -212,4 +233,4 @@ def _first_output(
     sequence = positions(torch.cat([*(token.to(content.dtype) for token in front), content], dim=1))
     if valid is not None:
         valid = torch.cat([valid.new_ones(len(valid), len(front)), valid], dim=1)
-    return encoder(sequence, valid, keep=1)[:, 0]
+    return cast(Tensor, encoder(sequence, valid, keep=1))[:, 0]

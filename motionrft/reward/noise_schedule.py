@@ -1,4 +1,4 @@
-"""The noise law of noise-aware reward training: which steps, how often, on which schedule.
+"""Noise-aware training of the reward (MotionRFT section III-B; EasyTune section 4.1, eq. 12): which steps, how often.
 
 The schedule is the reward's own (1000 DDPM steps, scaled-linear 0.00085 … 0.012); a fine-tuner whose
 backbone has another schedule matches cumulative alphas.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from motionrft.networks.masks import frame_mask
 from motionrft.training.distributed import largest, rank, world_size
 
 STEPS = 1000
@@ -18,90 +19,102 @@ STEPS = 1000
 
 def cumulative_alphas() -> Tensor:
     """alpha-bar [1000], float64."""
-    from diffusers import DDPMScheduler
+    import diffusers
 
     from motionrft.diffusion.schedules import exact_alphas
 
+    scheduler: type = diffusers.DDPMScheduler
     return exact_alphas(
-        DDPMScheduler(STEPS, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+        scheduler(STEPS, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     )
 
 
-@dataclass(frozen=True)
-class NoiseLaw:
-    """probability: share of motions that are noised; max_t: steps 0 … max_t-1; the first `low_steps` of
-    them hold `low_share` of the draws. `official`: the released weights, in which the first fifty hold
-    26 %, not the intended 80 %."""
-
-    probability: float = 0.5
-    max_t: int = 500
-    low_steps: int = 50
-    low_share: float = 0.8
-    official: bool = False
-
-    def weights(self) -> Tensor:
-        """[max_t] weights of the steps; they sum to 1 except in the official law."""
-        weights = torch.empty(self.max_t)
-        high = self.max_t - self.low_steps
-        if self.official:
-            weights[: self.low_steps] = self.low_share / self.max_t
-            weights[self.low_steps :] = (1 - self.low_share) / 399  # the released constant
-        else:
-            low_share = self.low_share if high else 1.0
-            weights[: self.low_steps] = low_share / self.low_steps
-            weights[self.low_steps :] = (1 - low_share) / max(high, 1)
-        return weights
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """[count] steps."""
-        weights = self.weights().to(generator.device)
-        return torch.multinomial(weights, count, replacement=True, generator=generator)
-
-
 def add_noise(x: Tensor, t: Tensor, noise: Tensor, alphas: Tensor) -> Tensor:
-    """sqrt(abar_t) x + sqrt(1 - abar_t) noise, [B, …] with t [B]."""
+    """x_t = sqrt(abar_t) x + sqrt(1 - abar_t) noise, [B, …] with t [B] and alphas [1000]."""
     abar = alphas.to(x.device)[t].to(x.dtype).reshape(-1, *[1] * (x.dim() - 1))
     return abar.sqrt() * x + (1 - abar).sqrt() * noise
 
 
 @dataclass(frozen=True)
-class Levels:
-    """Noise levels of this process's motions: `steps` [B], which of them are `noisy` [B], and the step `t` of
-    the time token [B] (0 for clean motions, except officially)."""
+class NoiseLevels:
+    """Of a batch's motions: their `steps` [B], which of them are `noisy` [B], and the step `t` of the time token [B]."""
 
     steps: Tensor
     noisy: Tensor
     t: Tensor
 
 
-def draw_levels(law: NoiseLaw, batch: int, generator: torch.Generator, *, official: bool) -> Levels:
-    """Levels of a batch spread over processes: all draw the same stream and take their own rows.
+@dataclass(frozen=True)
+class NoiseLaw:
+    """probability: share of motions that are noised; max_t: steps 0 … max_t-1; the first `low_steps` of
+    them hold `low_share` of the draws."""
 
-    `official`: one coin for the whole batch, and a random token on clean motions too.
-    """
-    whole, own = world_size() * batch, slice(rank() * batch, (rank() + 1) * batch)
-    steps = law.draw(whole, generator)[own]
-    coins = torch.rand(whole, generator=generator, device=generator.device)
-    if official:
-        return Levels(steps, (coins[:1] < law.probability).expand(batch), steps)
-    noisy = coins[own] < law.probability
-    return Levels(steps, noisy, steps * noisy)
+    probability: float = 0.5
+    max_t: int = 500
+    low_steps: int = 50
+    low_share: float = 0.8
+
+    def weights(self) -> Tensor:
+        """[max_t] probabilities of the steps; they sum to 1."""
+        weights = torch.empty(self.max_t)
+        high = self.max_t - self.low_steps
+        low_share = self.low_share if high else 1.0
+        weights[: self.low_steps] = low_share / self.low_steps
+        weights[self.low_steps :] = (1 - low_share) / max(high, 1)
+        return weights
+
+    def levels(self, batch: int, generator: torch.Generator) -> NoiseLevels:
+        """Levels of this process's `batch` motions: all processes draw one stream and take their own rows."""
+        everyone, rows = world_size() * batch, rows_of_this_process(batch)
+        weights = self.weights().to(generator.device)
+        steps = torch.multinomial(weights, everyone, replacement=True, generator=generator)
+        coins = torch.rand(everyone, generator=generator, device=generator.device)
+        noisy = self.noisy(coins)
+        return NoiseLevels(steps[rows], noisy[rows], self.token_steps(steps, noisy)[rows])
+
+    def corrupted(
+        self,
+        clean: Tensor,
+        lengths: Tensor,
+        levels: NoiseLevels,
+        alphas: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """[B, T, dim]: the noisy motions of a batch at their levels, the others as they are."""
+        batch, frames, dim = clean.shape
+        shape = (batch, largest(frames, clean.device), dim)
+        noise = normal_of_this_process(shape, generator)[:, :frames]
+        valid = self.noised_frames(lengths, frames)
+        if valid is not None:
+            noise = noise * valid[..., None]  # clean padding is zero, and zero stays zero
+        noised = add_noise(clean, levels.steps, noise, alphas)
+        return torch.where(levels.noisy[:, None, None], noised, clean)
+
+    def noisy(self, coins: Tensor) -> Tensor:
+        """Which motions are noised; coins [B] uniform in [0, 1)."""
+        return coins < self.probability
+
+    def token_steps(self, steps: Tensor, noisy: Tensor) -> Tensor:
+        """[B] steps of the time token: a clean motion is at step 0."""
+        return steps * noisy
+
+    def noised_frames(self, lengths: Tensor, frames: int) -> Tensor | None:
+        """[B, frames] where noise falls: not on padding. None: everywhere."""
+        return frame_mask(lengths, frames)
+
+    def target(self, clean: Tensor, corrupted: Tensor) -> Tensor:
+        """What reconstruction is held against, [B, T, dim]."""
+        del corrupted
+        return clean
 
 
-def noised(
-    clean: Tensor,
-    levels: Levels,
-    alphas: Tensor,
-    generator: torch.Generator,
-    valid: Tensor | None,
-) -> Tensor:
-    """[B, T, dim] with the noisy motions of a batch at their levels; padding (`valid` [B, T] False) stays
-    clean, except where `valid` is None."""
-    batch, frames, dim = clean.shape
-    shape = (world_size() * batch, largest(frames, clean.device), dim)
-    noise = torch.randn(shape, generator=generator, device=generator.device)
-    noise = noise[rank() * batch : (rank() + 1) * batch, :frames]
-    if valid is not None:
-        noise = noise * valid[..., None]  # clean padding is zero, and zero stays zero
-    corrupted = add_noise(clean, levels.steps, noise, alphas)
-    return torch.where(levels.noisy[:, None, None], corrupted, clean)
+def rows_of_this_process(batch: int) -> slice:
+    """This process's rows of what all processes draw alike."""
+    return slice(rank() * batch, (rank() + 1) * batch)
+
+
+def normal_of_this_process(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Standard normal [B, …]: this process's rows of one stream that all processes draw."""
+    batch, *rest = shape
+    noise = torch.randn((world_size() * batch, *rest), generator=generator, device=generator.device)
+    return noise[rows_of_this_process(batch)]

@@ -10,20 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from motionrft.checkpoints import LoadReport, load_into, read_plain
+from motionrft.checkpoints import LoadReport, copies, load_into, read_plain, write_checkpoint
 from motionrft.errors import InputError
-from motionrft.files import atomic
-from motionrft.reward.files import TaskBranch, fill_branch, new_branch
+from motionrft.reward.branch import TaskBranch
+from motionrft.reward.files import branch_from
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
 
 # prefixes of LoRA names: on encoder blocks, and on projections (stage 3 drops `detection` there)
 PREFIXES = {"preference": ("critic_", "critic_"), "authenticity": ("ai_detection_", "ai_")}
 # what the official trainers drop from a backbone file, and older ones left in
-FOREIGN = ("clip", "lora", "critic", "ai_detection")
+NOT_OF_THE_BACKBONE = ("clip", "lora", "critic", "ai_detection")
 # our setting: its name in `model_config`
 MODEL_CONFIG = {
     "latent_dim": "latent_dim",
@@ -98,7 +97,7 @@ def load_official_network(path: str | Path) -> tuple[RewardNetwork, LoadReport]:
     kept: dict[str, Tensor] = {}
     ignored = []
     for key, tensor in state.items():
-        if any(word in key for word in FOREIGN):
+        if any(word in key for word in NOT_OF_THE_BACKBONE):
             ignored.append(key)
         else:
             kept[key.replace(".original_linear.", ".").replace(".original_mha.", ".")] = tensor
@@ -145,18 +144,23 @@ def official_branch(
     where: str | Path = "",
 ) -> TaskBranch:
     """A branch from tensors under their official names."""
-    branch = new_branch(network, task, LoraSettings(rank, alpha))
-    names = {official_name(task, name): name for name in branch.adapter.adapter_tensors()}
-    tensors = {f"lora.{names.get(name, name)}": value for name, value in lora.items()}
+    tensors = {f"lora.{own_name(task, name)}": value for name, value in lora.items()}
     tensors |= {f"head.{name}": value for name, value in head.items()}
-    fill_branch(branch, tensors, where)
-    return branch
+    return branch_from(network, task, LoraSettings(rank, alpha), tensors, where)
 
 
 def official_name(task: str, name: str) -> str:
     """The official name of one of `MotionAdapter.adapter_tensors`."""
     block, projection = PREFIXES[task]
     return (projection if name.startswith("proj_") else block) + name
+
+
+def own_name(task: str, official: str) -> str:
+    """The inverse of `official_name`; a name that is none stays as it is."""
+    block, projection = PREFIXES[task]
+    if official.startswith(f"{projection}proj_"):
+        return official.removeprefix(projection)
+    return official.removeprefix(block)
 
 
 def export_network(path: str | Path, network: RewardNetwork) -> None:
@@ -174,10 +178,10 @@ def export_network(path: str | Path, network: RewardNetwork) -> None:
         "use_unified_dim": True,
         "repr_types": [OFFICIAL_NAMES[name] for name in s.dims],
     }
-    _save(
+    write_checkpoint(
         path,
         {
-            "state_dict": _plain(network.state_dict()),
+            "state_dict": copies(network),
             "epoch": 0,
             "metrics": {},
             "model_config": config,
@@ -189,20 +193,12 @@ def export_branch(lora_path: str | Path, head_path: str | Path, branch: TaskBran
     """A task's LoRA and head files in the official layout."""
     adapter = branch.adapter
     lora = {
-        official_name(branch.task, name): value for name, value in adapter.adapter_tensors().items()
+        official_name(branch.task, name): value.detach().cpu().clone()
+        for name, value in adapter.adapter_tensors().items()
     }
     about = {"lora_rank": adapter.lora.rank, "lora_alpha": adapter.lora.alpha}
-    _save(lora_path, {"lora_state_dict": _plain(lora), **about, "epoch": 0, "metrics": {}})
-    _save(head_path, {"state_dict": _plain(branch.head.state_dict()), "epoch": 0, "metrics": {}})
-
-
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in tensors.items()}
-
-
-def _save(path: str | Path, value: dict[str, Any]) -> None:
-    with atomic(path) as temporary:
-        torch.save(value, temporary)
+    write_checkpoint(lora_path, {"lora_state_dict": lora, **about, "epoch": 0, "metrics": {}})
+    write_checkpoint(head_path, {"state_dict": copies(branch.head), "epoch": 0, "metrics": {}})
 
 
 def _section(value: Mapping[str, Any], key: str, where: str | Path) -> dict[str, Tensor]:

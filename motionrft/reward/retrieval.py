@@ -1,4 +1,4 @@
-"""Text-motion retrieval: embeddings of a split and their recall in groups of 32 (paper table I)."""
+"""Text-motion retrieval: embeddings of a split, their recall in groups of 32 (MotionRFT table I), and selection by it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from torch import Tensor
 from motionrft.metrics.generation import GROUP
 from motionrft.metrics.retrieval import TOP, recall
 from motionrft.reward.data.clips import AlignedClips
+from motionrft.reward.latent import Reading, mean
 from motionrft.reward.network import RewardNetwork
+from motionrft.reward.rules import Rules
 from motionrft.text.features import TextCache
+from motionrft.training.loop import Validation
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,11 @@ def embed(
     text: TextCache,
     *,
     clean_token: bool = True,
-    generator: torch.Generator | None = None,
+    read: Reading = mean,
     batch_size: int = 128,
 ) -> Embeddings:
     """Embeds a split with fixed crops and captions. `clean_token`: clean motions carry the token of t = 0;
-    `generator`: read draws instead of means."""
+    `read`: how a latent becomes an embedding."""
     device = next(network.parameters()).device
     texts: list[Tensor] = []
     motions: dict[str, list[Tensor]] = {name: [] for name in clips.sets}
@@ -46,11 +49,10 @@ def embed(
     for batch in clips.epoch(batch_size):
         words = text(batch.captions).to(device)
         batch = batch.to(device)
-        texts.append(network.encode_text(words.tokens, words.mask).draw(generator))
-        t = torch.zeros_like(batch.lengths) if clean_token else None
+        texts.append(read(network.encode_text(words.tokens, words.mask)))
         for name, features in batch.features.items():
-            latent = network.encode_motion(features, batch.lengths, name, t)
-            motions[name].append(latent.draw(generator))
+            latent = network.encode_clean(features, batch.lengths, name, token=clean_token)
+            motions[name].append(read(latent))
         names += batch.clips
         captions += batch.captions
     joined = {name: torch.cat(parts).cpu() for name, parts in motions.items()}
@@ -81,3 +83,16 @@ def mean_r1(embeddings: Embeddings) -> float:
     """The selection score: R@1 averaged over both directions and all representations."""
     scores = retrieval_scores(embeddings, top=(1,))
     return float(np.mean([entry["R@1"] for entry in scores.values()]))
+
+
+def retrieval_validation(
+    network: RewardNetwork, clips: AlignedClips, text: TextCache, rules: Rules
+) -> Validation:
+    """`mean_r1` on the selecting split."""
+
+    def validation(step: int) -> dict[str, float]:
+        read = rules.reading(torch.Generator().manual_seed(step + 1))
+        embeddings = embed(network, clips, text, clean_token=rules.clean_token, read=read)
+        return {"score": mean_r1(embeddings)}
+
+    return validation

@@ -105,7 +105,8 @@ def largest(value: int, device: torch.device | str = "cpu") -> int:
 
 
 def data_parallel(objective: nn.Module, *, changing: bool = False) -> Callable[..., Any]:
-    """The call that computes an objective's losses; across processes its gradients are averaged.
+    """The call that computes an objective's losses; across processes its gradients are averaged, as long
+    as the call is kept: once it is dropped, so are the hooks that average.
 
     Each process has its own dropout stream. `changing`: which parameters a batch uses differs between
     batches (one representation at a time).

@@ -14,12 +14,9 @@ from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import boundary_scalings, lcm_timesteps, step_table
 from motionrft.errors import InputError
 from motionrft.training.ema import TargetNetwork
-from reference.case import Case, guided
-from reference.families.latent import (
-    ALPHAS,
-    NOISED,
+from reference.case import Case
+from reference.latent_networks import (
     SCHEDULE,
-    RecordedNoise,
     check_denoiser,
     compare_gradients,
     compare_schedule,
@@ -28,6 +25,8 @@ from reference.families.latent import (
     timed,
     widths,
 )
+from reference.noise import RecordedNoise
+from reference.tolerance import ALPHAS, NOISED, guided
 
 FAMILY = "consistency"
 

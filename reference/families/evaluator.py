@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motionrft.checkpoints import load_into
-from motionrft.evaluation.evaluators.losses import margin_loss
-from motionrft.evaluation.evaluators.motionclip import MotionTower
-from motionrft.evaluation.evaluators.t2m import MotionEncoder, MovementEncoder, TextEncoder
+from motionrft.evaluation.evaluators.t2m.losses import margin_loss
+from motionrft.evaluation.evaluators.t2m.model import MotionEncoder, MovementEncoder, TextEncoder
+from motionrft.evaluation.motionclip import MotionTower
 from reference.case import Case
 
 FAMILY = "evaluator"

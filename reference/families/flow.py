@@ -14,12 +14,15 @@ from motionrft.backbones.acmdm.autoencoder import FRAMES, CausalAutoencoder
 from motionrft.backbones.acmdm.model import ACMDM, JOINTS
 from motionrft.backbones.acmdm.transformer import ACMDMTransformer
 from motionrft.backbones.base import Condition
-from motionrft.diffusion.flow import diffusers_euler, integrate
+from motionrft.diffusion.flow import integrate
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import flow_euler
 from motionrft.motion.normaliser import Normaliser
 from motionrft.text.features import TextBatch
-from reference.case import UNIT, Case, guided, rounding
+from reference.case import Case
+from reference.euler import euler_path
+from reference.noise import RecordedNoise
+from reference.tolerance import UNIT, guided, rounding
 
 FAMILY = "backbones_flow"
 # a mean of squares has twice the relative rounding of its terms, less by averaging hundreds
@@ -140,33 +143,6 @@ def condition_of(cond: Tensor, lengths: Tensor) -> Condition:
     return Condition(text, lengths, torch.zeros(len(cond), dtype=torch.bool))
 
 
-class Taped:
-    """Noise that was recorded."""
-
-    def __init__(self, start: Tensor):
-        self.start = start
-
-    def __call__(self, i: int) -> Tensor:
-        raise AssertionError(f"an ODE sampler asked for noise at step {i}")
-
-
-def euler_path(
-    case: Case, sampler: Sampler, condition: Condition, start: Tensor, within: dict[str, float]
-) -> Tensor:
-    """The path [steps + 1, …] on the suite's table, compared with torchdiffeq's and diffusers' Euler."""
-    steps = len(sampler)
-    path = torch.stack([start, *(step.next for step in sampler.walk(condition, Taped(start)))])
-
-    def velocity(t: Tensor, x: Tensor) -> Tensor:
-        return sampler.denoiser.guided(x, t.expand(len(x)), condition, sampler.guidance)
-
-    solved = integrate(velocity, start, method="euler", points=steps + 1)
-    case.compare("Euler: torchdiffeq = the suite's table", solved, expected=path, **within)
-    by_diffusers = diffusers_euler(velocity, start, steps)
-    case.compare("Euler: diffusers = the suite's table", by_diffusers, expected=path[-1], **within)
-    return path
-
-
 def check_acmdm(case: Case) -> None:
     backbone = acmdm_of(case)
     x, widths = inward(case.input("io/x")), case.input("io/m_lens")
@@ -228,7 +204,7 @@ def check_acmdm_sampling(case: Case, backbone: ACMDM, condition: Condition, scal
     size, count = float(final.square().mean().sqrt()), len(recorded) / 6
     case.compare("io/dopri5_final", outward(final), atol=1e-3 * size * count**0.5)
 
-    x = sampler.sample(condition, Taped(inward(case.input("io/generate_noise"))))
+    x = sampler.sample(condition, RecordedNoise(inward(case.input("io/generate_noise"))))
     real = torch.arange(x.shape[1])[None] < backbone.widths(condition.lengths)[:, None]
     case.compare("io/generate_euler_out", outward(x * real[..., None]), **within)
 

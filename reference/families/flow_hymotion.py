@@ -9,6 +9,7 @@ from motionrft.backbones.base import Condition
 from motionrft.backbones.hymotion.frame_rate import DATA_FPS, Clock
 from motionrft.backbones.hymotion.mmdit import DoubleBlock, MMDiT
 from motionrft.backbones.hymotion.model import ROTATION, HYMotion
+from motionrft.backbones.hymotion.options import HYMotionOptions
 from motionrft.backbones.hymotion.smoothing import RADIUS, smooth_rotations, smooth_translation
 from motionrft.backbones.lora import LoraSettings, adapters, inject, load_state
 from motionrft.diffusion.sampler import Sampler
@@ -18,8 +19,10 @@ from motionrft.motion.rotation import matrix_from_6d, matrix_to_6d
 from motionrft.motion.rotation135 import forward_kinematics
 from motionrft.motion.skeleton import SMPL_22
 from motionrft.text.features import TextBatch
-from reference.case import UNIT, Case, guided, rounding
-from reference.families.flow import Taped, euler_path
+from reference.case import Case
+from reference.euler import euler_path
+from reference.noise import RecordedNoise
+from reference.tolerance import UNIT, guided, rounding
 
 FAMILY = "backbones_flow"
 # slerp of nearly equal rotations takes arccos near one, where a rounding of 6e-8 becomes its root, 2.4e-4; the
@@ -55,20 +58,21 @@ def check(case: Case, cases: dict[str, Case]) -> None:
 def backbone_of(case: Case) -> HYMotion:
     """The recorded network at the data's own frame rate: recorded lengths count model frames."""
     args, weights = case.meta["network_args"], case.inputs("weights/")
-    transformer = MMDiT(
-        dim=args["input_dim"],
+    options = HYMotionOptions(
         width=args["feat_dim"],
         heads=args["num_heads"],
         layers=args["num_layers"],
-        tokens=args["ctxt_input_dim"],
-        sentence=args["vtxt_input_dim"],
-        band=case.meta["narrowband_window"],
-        text_offset=case.meta["train_frames"],
         mlp_ratio=args["mlp_ratio"],
+        train_frames=case.meta["train_frames"],
+        fps=DATA_FPS,
+        band=case.meta["narrowband_window"] / DATA_FPS,
         time_factor=args["time_factor"],
     )
     mean, std = case.input("io/pipe_mean"), case.input("io/pipe_std")
     widths = {"pooled": args["vtxt_input_dim"], "tokens": args["ctxt_input_dim"]}
+    transformer = MMDiT(
+        options, dim=args["input_dim"], tokens=widths["tokens"], sentence=widths["pooled"]
+    )
     normaliser = Normaliser(mean[:ROTATION], std[:ROTATION])
     backbone = HYMotion(transformer, widths, normaliser, Clock(DATA_FPS), drop=0.1)
     backbone.load_state_dict({**weights, "mean": mean, "std": std})
@@ -145,7 +149,7 @@ def check_generation(case: Case, backbone: HYMotion, condition: Condition) -> No
     within = rounding(backbone, guided(scale))
     path = euler_path(case, sampler, shared, noise, within)
     case.compare("io/gen_traj", path, **within)
-    trimmed = sampler.sample(shared, Taped(noise[:, :longest]))
+    trimmed = sampler.sample(shared, RecordedNoise(noise[:, :longest]))
     case.compare("without padding", trimmed, expected=path[-1][:, :longest], **within)
 
     raw = backbone.denormalise(path[-1][:, :longest])
@@ -195,7 +199,10 @@ def check_fine_tuning(case: Case, backbone: HYMotion, condition: Condition, x: T
     noise, steps = case.input("io/rft_noise"), int(case.meta["steps"])
     longest, scale = int(condition.lengths.max()), float(case.meta["cfg_scale"])
     sampler = Sampler(backbone, flow_euler(steps), scale)
-    final, within = sampler.sample(condition, Taped(noise)), rounding(backbone, guided(scale))
+    final, within = (
+        sampler.sample(condition, RecordedNoise(noise)),
+        rounding(backbone, guided(scale)),
+    )
     case.compare("io/rft_eval_latent_denorm", backbone.denormalise(final[:, :longest]), **within)
 
     lora = case.meta["lora"]
@@ -214,13 +221,18 @@ def check_fine_tuning(case: Case, backbone: HYMotion, condition: Condition, x: T
 
     count = int(case.input("io/rft_train_k"))
     start = noise
-    for step in sampler.walk(condition, Taped(noise), stop=count):
+    for step in sampler.walk(condition, RecordedNoise(noise), stop=count):
         start = step.next
     with torch.enable_grad():
         jump = next(
             iter(
                 sampler.walk(
-                    condition, Taped(noise), start=count, stop=count + 1, x=start, live={count}
+                    condition,
+                    RecordedNoise(noise),
+                    start=count,
+                    stop=count + 1,
+                    x=start,
+                    live={count},
                 )
             )
         )

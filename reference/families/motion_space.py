@@ -23,8 +23,9 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import timestep_sinusoid
 from motionrft.text.features import TextBatch
-from reference.case import Case, guided, phase_tolerance, rounding
-from reference.families.latent import LOSS, NOISED, RecordedNoise
+from reference.case import Case
+from reference.noise import RecordedNoise
+from reference.tolerance import LOSS, NOISED, guided, phase_tolerance, rounding
 
 FAMILY = "motion_space"
 # float64: a product of a thousand factors of 2^-53 each

@@ -18,7 +18,7 @@ from motionrft.metrics.classification import (
 from motionrft.metrics.retrieval import recall, recall_filled
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.positions import timestep_sinusoid
-from motionrft.reward.data.judged import official_item
+from motionrft.reward.branch_stage import one_representation_batches
 from motionrft.reward.data.official import DIMS, frames_of
 from motionrft.reward.latent import Latent
 from motionrft.reward.losses import (
@@ -29,12 +29,13 @@ from motionrft.reward.losses import (
     smooth_l1,
 )
 from motionrft.reward.network import OFFICIAL_NAMES
-from motionrft.reward.noise_schedule import NoiseLaw, add_noise, cumulative_alphas
-from motionrft.reward.spl import mine, spl_loss
-from motionrft.reward.stages.judged import one_representation_batches
+from motionrft.reward.noise_schedule import add_noise, cumulative_alphas
+from motionrft.reward.released import ReleasedNoiseLaw, padded_item, spl_softmax_loss
+from motionrft.reward.self_refinement import mine, spl_loss
 from motionrft.training.schedule import learning_rate
-from reference.case import Case, phase_tolerance
-from reference.families.motionreward_small import representation, tolerance
+from reference.case import Case
+from reference.reward_networks import representation, tolerance
+from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"
 SPL_K, SPL_CONFIDENT = 10, 0.8
@@ -127,7 +128,7 @@ def _spl(case: Case, name: str) -> None:
         case.compare(found[0], (scores > float(found[1])).any(dim=1))
     if f"{key}/loss_stable" in case.tensors:
         case.compare(f"{key}/loss_stable", loss, **tolerance(case))
-        released = spl_loss(*pair, solved, temperature, log_space=False)
+        released = spl_softmax_loss(*pair, solved, temperature)
         case.compare(f"{key}/loss", released)
         return
     case.compare(f"{key}/loss", loss, **tolerance(case))
@@ -138,7 +139,7 @@ def _spl(case: Case, name: str) -> None:
 def _noise(case: Case) -> None:
     alphas = cumulative_alphas()
     case.compare("noise/alphas_cumprod", alphas, atol=1e-6, rtol=1e-4)
-    law = NoiseLaw(max_t=len(case.input("noise/timestep_weights")), official=True)
+    law = ReleasedNoiseLaw(max_t=len(case.input("noise/timestep_weights")))
     case.compare("noise/timestep_weights", law.weights(), **tolerance(case))
     t = case.input("noise/t")
     noised = add_noise(case.input("noise/x0"), t, case.input("noise/eps"), alphas)
@@ -280,7 +281,7 @@ def _pairs(case: Case) -> None:
             raw = case.input(f"data/{pair}/{side}")
             motion = torch.from_numpy(frames_of(raw, name, case.folder, pair))
             frames = len(case.tensors[recorded])
-            features, _ = official_item(motion, normaliser, frames, generated=False)
+            features, _ = padded_item(motion, normaliser, frames, generated=False)
             case.compare(recorded, features.sum(1), atol=1e-4, rtol=1e-5)
 
 
@@ -300,7 +301,7 @@ def _authenticity_items(case: Case, numbers: dict) -> None:
         motion = case.input(f"data/auth_{kind}").reshape(-1, DIMS["kinematic"])
         facts = numbers.get(f"auth_item_{kind}", {})
         motion = motion[: facts.get("true_length", len(motion))]
-        features, length = official_item(motion, normaliser, frames, generated=kind == "generated")
+        features, length = padded_item(motion, normaliser, frames, generated=kind == "generated")
         case.compare(recorded, features.sum(1), atol=1e-4, rtol=1e-5)
         if facts:
             case.compare(f"auth_item_{kind}/length", length, expected=facts["official_length"])

@@ -10,29 +10,24 @@ from torch import Tensor
 
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import timestep_sinusoid
-from motionrft.reward.files import TaskBranch
+from motionrft.reward.branch import TaskBranch
 from motionrft.reward.latent import Latent
-from motionrft.reward.losses import (
-    LossWeights,
-    alignment_terms,
-    alignment_total,
-    kl_divergence,
-    preference_loss,
-    smooth_l1,
-)
+from motionrft.reward.losses import kl_divergence, preference_loss, smooth_l1
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
 from motionrft.reward.noise_schedule import add_noise, cumulative_alphas
 from motionrft.reward.official import official_name
-from motionrft.reward.stages.semantic_objective import semantic_terms
+from motionrft.reward.released import Reconstruction
+from motionrft.reward.semantic_objective import Embedding, SemanticLoss, Target, alignment_terms
 from motionrft.text.features import TextBatch
-from reference.case import Case, phase_tolerance
-from reference.families.motionreward_small import (
+from reference.case import Case
+from reference.reward_networks import (
     build,
     build_branch,
     representation,
     tolerance,
 )
+from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"
 GRADIENT = {"atol": 1e-5, "rtol": 3e-4}
@@ -151,19 +146,14 @@ class Check:
         latent = self.network.encode_motion(motion, self.lengths, name, t)
         z_text = text.sample(self.case.input("eps/semantic.0"))
         z_motion = latent.sample(self.case.input("eps/semantic.1"))
-        return semantic_terms(
+        loss = SemanticLoss(
             self.network,
-            motion,
-            self.lengths,
-            name,
-            (text, z_text),
-            (latent, z_motion),
-            sentences,
-            LossWeights(),
             temperature=self.temperature,
             threshold=self.threshold,
-            count_padding=True,
+            rules=Reconstruction(),
         )
+        target = Target(motion, self.lengths, name)
+        return loss.terms(target, Embedding(text, z_text), Embedding(latent, z_motion), sentences)
 
     def losses(self, name: str) -> None:
         key, motion = f"loss_{OFFICIAL_NAMES[name]}", self.motions[name]
@@ -214,24 +204,19 @@ class Check:
         )
 
     def cross(self) -> None:
-        latents, drawn = {}, {}
+        drawn: dict[str, Embedding] = {}
         for index, name in enumerate(OFFICIAL_NAMES):
-            latents[name] = self.network.encode_motion(
-                self.motions[name], self.lengths, name, self.t
-            )
-            drawn[name] = latents[name].sample(self.case.input(f"eps/cross.{index}"))
+            latent = self.network.encode_motion(self.motions[name], self.lengths, name, self.t)
+            z = latent.sample(self.case.input(f"eps/cross.{index}"))
+            drawn[name] = Embedding(latent, z)
         total: Tensor | float = 0.0
         recorded: list[Tensor] = []
         for other, key in (("joint", "two"), ("rotation", "three")):
-            terms = alignment_terms(
-                latents["kinematic"],
-                latents[other],
-                drawn["kinematic"],
-                drawn[other],
-                self.temperature,
-            )
-            total = total + alignment_total(terms)
-            recorded += list(terms.values())
+            *parts, pair = alignment_terms(
+                drawn["kinematic"], drawn[other], self.temperature
+            ).values()
+            total = total + pair
+            recorded += parts
             self.case.compare(
                 f"cross/{key}", torch.stack([torch.as_tensor(total), *recorded]), **self.tolerance
             )
@@ -348,8 +333,9 @@ class Check:
             for reading in ("mean", "draw"):
                 draws = None
                 if reading == "draw":
-                    # text and ground truth are read in the context, the rest in the reward
-                    order = (1, 3, 0, 2, 4, 5)
+                    # text and ground truth are read in the context, the rest term after term; the released
+                    # code draws for: preference, text, motion, ground truth, motion again, authenticity
+                    order = (1, 3, 2, 4, 0, 5)
                     draws = iter([self.case.input(f"eps/reward.{index}") for index in order])
                 reward = self.reward(draws)
                 context = reward.context(

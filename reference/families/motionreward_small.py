@@ -6,19 +6,16 @@ import torch
 from torch import Tensor
 
 from motionrft.networks.masks import frame_mask
-from motionrft.reward.files import TaskBranch
+from motionrft.reward.branch import TaskBranch
 from motionrft.reward.latent import Latent
-from motionrft.reward.losses import (
-    LossWeights,
-    alignment_terms,
-    alignment_total,
-    preference_loss,
-)
-from motionrft.reward.motion_reward import MotionReward, RewardContext
+from motionrft.reward.losses import preference_loss
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
-from motionrft.reward.official import network_settings, official_branch
-from motionrft.reward.stages.semantic_objective import semantic_terms
+from motionrft.reward.released import Reconstruction
+from motionrft.reward.semantic_objective import Embedding, SemanticLoss, Target, alignment_terms
+from motionrft.reward.term import RewardContext
 from reference.case import Case
+from reference.reward_networks import build, build_branch, tolerance
 
 FAMILY = "motionreward"
 
@@ -52,66 +49,28 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         shape = case.tensors[f"io/decode_{official}"].shape
         case.compare(f"io/decode_{official}", decoded.reshape(shape), **tolerance(case))
         for reading in ("mean", "sampled"):
-            losses = _losses(case, network, text, timed[name], motion, lengths, name, reading)
+            target = Target(motion, lengths, name)
+            losses = _losses(case, network, text, timed[name], target, reading)
             case.compare(f"io/loss_{reading}_{official}", losses, **tolerance(case))
         _branches(case, network, branches, motion, lengths, t, name)
     _cross(case, timed)
     _reward(case, network, branches, text, lengths, t)
 
 
-def representation(official: str) -> str:
-    """The suite's name of `263`, `22x3` or `135`."""
-    return {known: name for name, known in OFFICIAL_NAMES.items()}[official]
-
-
-def tolerance(case: Case) -> dict[str, float]:
-    """What the set was recorded with."""
-    recorded = case.meta.get("tolerance", {})
-    return {"atol": recorded.get("atol", 1e-5), "rtol": recorded.get("rtol", 1e-4)}
-
-
-def build(case: Case, prefix: str) -> RewardNetwork:
-    """The network of a case, from weights under their official names."""
-    state = case.inputs(prefix)
-    network = RewardNetwork(network_settings(state, case.meta["config"], case.name))
-    network.load_state_dict(state)
-    return network.eval()
-
-
-def build_branch(case: Case, network: RewardNetwork, task: str, official: str) -> TaskBranch:
-    config = case.meta["config"]
-    lora, head = case.inputs(f"{official}_lora/"), case.inputs(f"{official}_head/")
-    rank, alpha = config["lora_rank"], config["lora_alpha"]
-    return official_branch(network, task, lora, head, rank=rank, alpha=alpha, where=case.name)
-
-
 def _losses(
-    case: Case,
-    network: RewardNetwork,
-    text: Latent,
-    motion: Latent,
-    target: Tensor,
-    lengths: Tensor,
-    name: str,
-    reading: str,
+    case: Case, network: RewardNetwork, text: Latent, motion: Latent, target: Target, reading: str
 ) -> Tensor:
-    official = OFFICIAL_NAMES[name]
+    official = OFFICIAL_NAMES[target.representation]
     z_text, z_motion = text.mean, motion.mean
     if reading == "sampled":
         z_text = text.sample(case.input(f"io/eps_text_{official}"))
         z_motion = motion.sample(case.input(f"io/eps_motion_{official}"))
-    terms = semantic_terms(
-        network,
-        target,
-        lengths,
-        name,
-        (text, z_text),
-        (motion, z_motion),
-        case.input("io/text_sentence"),
-        LossWeights(),
-        temperature=case.meta["config"]["temp"],
-        threshold=case.meta["config"]["thr"],
-        count_padding=True,
+    config = case.meta["config"]
+    loss = SemanticLoss(
+        network, temperature=config["temp"], threshold=config["thr"], rules=Reconstruction()
+    )
+    terms = loss.terms(
+        target, Embedding(text, z_text), Embedding(motion, z_motion), case.input("io/text_sentence")
     )
     return torch.stack(list(terms.values()))
 
@@ -120,9 +79,9 @@ def _cross(case: Case, latents: dict[str, Latent]) -> None:
     temperature = case.meta["config"]["temp"]
     pairs = []
     for other in ("joint", "rotation"):
-        a, b = latents["kinematic"], latents[other]
-        terms = alignment_terms(a, b, a.mean, b.mean, temperature)
-        pairs.append((alignment_total(terms), torch.stack(list(terms.values()))))
+        a, b = (Embedding(latent, latent.mean) for latent in (latents["kinematic"], latents[other]))
+        *parts, total = alignment_terms(a, b, temperature).values()
+        pairs.append((total, torch.stack(parts)))
     (two, first), (third, second) = pairs
     case.compare("io/cross_two", torch.cat([two[None], first]), **tolerance(case))
     case.compare("io/cross_three", torch.cat([(two + third)[None], second]), **tolerance(case))

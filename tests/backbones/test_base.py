@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ def test_the_condition_keeps_the_empty_caption_through_selecting_and_doubling():
     prompts = condition([24, 12, 7])
     assert not prompts.drop.any()
     assert prompts.select(slice(0, 2)).empty is prompts.empty
-    both = prompts.doubled()
+    both = prompts.doubled
     assert both.empty is prompts.empty
     assert both.drop.tolist() == [False] * 3 + [True] * 3
     assert torch.equal(both.text.pooled, prompts.text.pooled.repeat(2, 1))
@@ -43,3 +45,24 @@ def test_a_condition_of_no_dropped_caption():
     prompts = Condition.of(texts(3), texts(1), torch.tensor([8, 8, 4]))
     assert len(prompts) == 3
     assert not prompts.drop.any()
+
+
+def test_distinct_captions_of_a_batch():
+    three = texts(3, tokens=5)
+    text = three.select(torch.tensor([2, 0, 2, 1, 0]))
+    drop = torch.tensor([False, False, False, True, True])
+    rows, place = Condition(text, torch.full((5,), 8), drop).distinct
+    assert len(rows) == 4
+    assert place[0] == place[2]
+    assert sorted(place.unique().tolist()) == [0, 1, 2, 3]
+    chosen = rows[place]
+    assert torch.equal(text.pooled[chosen][~drop], text.pooled[~drop])
+    assert torch.equal(text.mask[chosen], text.mask)
+    assert torch.equal(drop[chosen], drop)
+
+
+def test_captions_that_differ_in_their_tokens_alone_are_distinct():
+    one = texts(1).expand(2)
+    text = replace(one, tokens=torch.stack([one.tokens[0], one.tokens[1] + 1.0]))
+    rows, place = Condition(text, torch.full((2,), 8), torch.zeros(2, dtype=torch.bool)).distinct
+    assert rows[place].tolist() == [0, 1]

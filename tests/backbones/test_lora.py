@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_flow_models import TEXT, acmdm, condition, hymotion, texts
 from torch import nn
 
 from motionrft.backbones.base import Condition
@@ -26,6 +25,7 @@ from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.skip_transformer import SkipEncoder
+from tests.backbones.small_flow_models import TEXT, acmdm, condition, hymotion, texts
 from tests.same import assert_same
 
 LORA = LoraSettings(rank=3, alpha=6.0)

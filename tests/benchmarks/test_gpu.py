@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from benchmarks.card.gradients import PARTS
 from benchmarks.card.jobs import Files, OutOfTimeError, Update, configuration
 from benchmarks.card.rates import MatrixProducts, network_rate
 from benchmarks.gpu import main
-from motionrft.finetune.method import Rollout
 
 CPU = torch.device("cpu")
 
@@ -160,15 +158,13 @@ def test_the_gradient_in_parts_is_the_update_s_own(tmp_path: Path) -> None:
     files = Files(tmp_path, configuration(True, ["mld"], ["draft-10"]), 8, 40)
     files.write()
     update = Update(files, "mld", "draft-10", {"batch_size": 4}, CPU)
-    course = update.job.course
+    tuning = update.tuning
     gradient = update.gradient(4, 2, dict.fromkeys(PARTS, "fp32"), float("inf"))
-    material = course.material(0)
-    objective = course.objective()
-    objective.begin(material.prompts)
-    rollout = Rollout(course.sampler, material.condition, material.noise(), random.Random(0))
-    (event,) = next(course.method.events(rollout))
-    scored = objective.score(event)
-    event.pull(scored.gradient)
-    whole = torch.cat([parameter.grad.flatten() for parameter in course.trained])
+    batch = update.batch(4)
+    objective = tuning.objective(batch)
+    sample = next(tuning.method.samples(tuning.walk(batch, 0)))
+    score = objective.score(sample.z, sample.level, sample.weight)
+    sample.backward(score.gradient)
+    whole = torch.cat([parameter.grad.flatten() for parameter in tuning.trained])
     torch.testing.assert_close(gradient.value, whole, rtol=1e-5, atol=1e-8)
-    assert gradient.reward == pytest.approx(scored.rewards["total"], rel=1e-6)
+    assert gradient.reward == pytest.approx(score.means()["total"], rel=1e-6)

@@ -16,11 +16,12 @@ from motionrft.backbones.motiondiffuse.options import MotionDiffuseOptions
 from motionrft.backbones.motionlcm.options import Distillation, MotionLCMOptions
 from motionrft.configuration.files import ROOT, available, part
 from motionrft.configuration.schema import read_schema
-from motionrft.finetune.method import method_family
+from motionrft.finetune.methods import method_family
+from motionrft.finetune.released import VARIANTS
 from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Settings
 from motionrft.finetune.window import Window
 from motionrft.reward.network import NetworkSettings
-from motionrft.reward.settings import SplSettings
+from motionrft.reward.stages.spl import SplSettings
 from motionrft.text.kinds import KINDS
 from motionrft.training.loop import TrainSettings
 
@@ -66,14 +67,16 @@ def test_training():
 @pytest.mark.parametrize("name", METHODS)
 def test_options_of_a_method(name):
     options = properties(f"method-{name}", "properties", "options")
-    kind = method_family(name)
-    assert set(options) == names(kind, "steps") | {"of"}
+    kind = released = method_family(name)
+    if name in VARIANTS:
+        released = VARIANTS[name].method
+    assert set(options) == names(kind, "steps") | names(released, "steps") | {"of"}
     counted = dict(options)
     if "window" in options:
         assert set(options["window"]["properties"]) == names(Window)
         counted |= options["window"]["properties"]
     marked = {key for key, rule in counted.items() if rule.get("counts_steps")}
-    assert marked == set(kind.counts)
+    assert marked == {*kind.counts, *released.counts}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -1,4 +1,4 @@
-"""Step tables: agreement with diffusers' own steps, official respacing, posterior identities, reward form."""
+"""Step tables: agreement with diffusers' own steps, posterior identities, the consistency grid."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ import math
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
-from hypothesis import given
-from hypothesis import strategies as st
 
 from motionrft.diffusion.respacing import kept_timesteps
-from motionrft.diffusion.reward_form import check_reward_form, is_sde
 from motionrft.diffusion.schedules import (
     ddim_scheduler,
     ddpm_scheduler,
     exact_alphas,
+    lcm_timesteps,
     step_table,
     training_alphas,
 )
 from motionrft.errors import InputError
+from tests.backbones.small_latent_models import SCHEDULE
 
 COSINE = {"num_train_timesteps": 50, "beta_schedule": "squaredcos_cap_v2"}
+
+
 LINEAR = {
     "num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02,
 }  # fmt: skip
+
+
 SCALED = {**LINEAR, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+
+
 SCHEDULES = {"cosine": COSINE, "linear": LINEAR, "scaled": SCALED}
 
 
@@ -106,42 +111,6 @@ def test_float32_products_of_diffusers_are_close_but_not_exact():
     assert variance.abs().max() > 1e-5
 
 
-@pytest.mark.parametrize(
-    ("steps", "sections", "expected"),
-    [
-        (50, "ddim5", [0, 10, 20, 30, 40]),
-        (50, "ddim50", list(range(50))),
-        (1000, "ddim4", [0, 250, 500, 750]),
-        (50, "ddim8", [0, 7, 14, 21, 28, 35, 42, 49]),  # 'leading' would stride 6 and stop at 42
-        (50, "5", [0, 12, 24, 37, 49]),
-        (1000, 3, [0, 500, 999]),
-        (10, "1", [0]),
-        (300, "2,3", [0, 149, 150, 224, 299]),
-    ],
-)
-def test_official_lists_of_kept_timesteps(steps, sections, expected):
-    assert kept_timesteps(steps, sections) == expected
-
-
-@given(st.integers(1, 400), st.integers(1, 60))
-def test_a_section_keeps_its_count_in_order(steps, count):
-    if count > steps:
-        with pytest.raises(InputError, match="respacing"):
-            kept_timesteps(steps, count)
-        return
-    kept = kept_timesteps(steps, count)
-    assert len(kept) == len(set(kept)) == count
-    assert kept == sorted(kept)
-    assert kept[0] == 0
-    assert kept[-1] == (steps - 1 if count > 1 else 0)
-
-
-@pytest.mark.parametrize("sections", ["ddim30", "ddimx", "51", "0", "3,x", ""])
-def test_impossible_respacing_is_one_clear_error(sections):
-    with pytest.raises(InputError, match="respacing"):
-        kept_timesteps(50, sections)
-
-
 def test_steps_and_respacing_must_agree_and_null_means_none():
     settings = {"kind": "ddim", "steps": 10, "schedule": COSINE, "respacing": "ddim5"}
     with pytest.raises(InputError, match="steps: 5"):
@@ -159,35 +128,12 @@ def test_leading_respacing_is_diffusers_own_grid():
     assert ddim_scheduler(50, LINEAR).config.timestep_spacing == "leading"
 
 
-LCM = {"kind": "lcm", "steps": 4, "schedule": SCALED}
-SDE = {"kind": "ddpm", "steps": 5, "schedule": COSINE}
-ODE = {"kind": "ddim", "steps": 5, "schedule": COSINE}
-
-
-@pytest.mark.parametrize(
-    ("settings", "prediction", "sde"),
-    [
-        (SDE, "sample", True),
-        (SDE, "epsilon", True),
-        (ODE, "sample", False),
-        (LCM, "epsilon", False),
-        ({**LCM, "steps": 1}, "epsilon", False),
-        ({"kind": "flow", "steps": 4}, "velocity", False),
-    ],
-)
-def test_one_step_reward_belongs_to_ode_samplers(settings, prediction, sde):
-    table = step_table(settings, prediction)
-    assert is_sde(table) == sde
-    check_reward_form("noise_aware", table, "mdm.yaml")
-    check_reward_form("one_step", table, "mdm.yaml", allow_on_sde=True)
-    if not sde:
-        check_reward_form("one_step", table, "mdm.yaml")
-        return
-    with pytest.raises(InputError, match=r"mdm\.yaml: reward_form: .*ODE-only.*SDE.*noise_aware"):
-        check_reward_form("one_step", table, "mdm.yaml")
-
-
-def test_unknown_reward_form():
-    table = step_table(ODE, "sample")
-    with pytest.raises(InputError, match="choose from one_step, noise_aware"):
-        check_reward_form("clean", table, "mdm.yaml")
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_consistency_time_steps_of_v1(steps):
+    expected = {
+        1: [999],
+        2: [999, 499],
+        4: [999, 759, 499, 259],
+        8: [999, 879, 759, 639, 499, 379, 259, 139],
+    }
+    assert lcm_timesteps({"steps": steps, "schedule": SCHEDULE}) == expected[steps]

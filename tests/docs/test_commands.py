@@ -6,17 +6,16 @@ copy of the checkout that holds the files docs/extend.md shows. What cannot run 
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from motionrft.configuration.files import ROOT
+from tests.docs import examples
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LANGUAGES = {"sh", "python", "yaml", "text"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-FILE = re.compile(r"^File `([^`]+)`:\n\n```(?:python|yaml)\n(.*?)^```$", re.M | re.S)
 PROGRAMS = (
     *("snakemake", "python", "make", "git", "conda", "pip", "pre-commit", "huggingface-cli", "hf"),
     *("source", "export", "verify", "squeue", "sinfo", "sacct", "scancel", "tmux", ".ci/run"),
@@ -83,21 +82,10 @@ def test_every_reason_is_of_a_command():
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of what a user clones, with the files of docs/extend.md and docs/cluster.md in their places."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in ("motionrft", "config", "workflow", "envs", ".ci"):
-        ignored = shutil.ignore_patterns("__pycache__", ".snakemake")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in (
-        *("Snakefile", "Makefile", "profiles", "slurm", ".pre-commit-config.yaml"),
-        *("requirements.lock", "pyproject.toml", "environment.yml"),
-    ):
-        shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
-    for name, text in FILE.findall((ROOT / "docs" / "extend.md").read_text("utf-8")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+    folder = examples.checkout(tmp_path_factory.mktemp("checkout"))
+    examples.add_files(folder)
     [site] = re.findall(r"^# my-site.yaml\n.*?(?=^```$)", cluster_page(), re.M | re.S)
     (folder / "my-site.yaml").write_text(site, encoding="utf-8")
-    subprocess.run(["git", "init", "-q", folder], check=True)
     return folder
 
 

@@ -1,7 +1,6 @@
 """The worked examples of docs/extend.md, taken from the page, put in place and run."""
 
 import importlib
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -22,37 +21,35 @@ from motionrft.corpus.store import Corpus
 from motionrft.diffusion.sampler import SeededNoise
 from motionrft.finetune.loop import Training
 from motionrft.motion.normaliser import Normaliser
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.text.features import TextBatch
-from tests.finetune.toy_course import course
+from tests.docs import examples
+from tests.finetune.toy_run import toy_run
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^File `([^`]+)`:\n\n```(?:python|yaml)\n(.*?)^```$", PAGE, re.M | re.S))
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
-    """The page's files in their places: a copy of the configuration, and the rooms' search paths extended."""
+def added(tmp_path, monkeypatch):
+    """The page's files in their places: a copy of the configuration, and the packages' search paths extended."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
     shutil.copytree(ROOT / "workflow" / "schemas", tmp_path / "workflow" / "schemas")
-    for name, text in BLOCKS.items():
-        target = tmp_path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    examples.add_files(tmp_path)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(schema, "SCHEMAS", tmp_path / "workflow" / "schemas")
     schema.read_schema.cache_clear()
-    made = []
-    for name in BLOCKS:
-        if name.endswith(".py"):
-            drop_in = Path(name.removesuffix("/__init__.py")).with_suffix("")
-            room = importlib.import_module(".".join(drop_in.parts[:-1]))
-            path = [*room.__path__, str((tmp_path / drop_in).parent)]
-            monkeypatch.setattr(room, "__path__", path)
-            made.append(".".join(drop_in.parts))
+    modules = [
+        ".".join(Path(name.removesuffix("/__init__.py")).with_suffix("").parts)
+        for name in examples.FILES
+        if name.endswith(".py")
+    ]
+    for name in modules:
+        folder = importlib.import_module(name.rpartition(".")[0])
+        path = [*folder.__path__, str(tmp_path / folder.__name__.replace(".", "/"))]
+        monkeypatch.setattr(folder, "__path__", path)
     yield tmp_path
-    for name in made:
+    for name in modules:
         sys.modules.pop(name, None)
     schema.read_schema.cache_clear()
 
@@ -66,14 +63,14 @@ def texts(rows, width):
 
 
 def test_every_example_is_short():
-    code = [name for name in BLOCKS if name.endswith(".py")]
-    assert len(code) == 4
-    for name, text in BLOCKS.items():
+    code = [name for name in examples.FILES if name.endswith(".py")]
+    assert len(code) == 7
+    for name, text in examples.FILES.items():
         written = [line for line in text.splitlines() if line.strip()]
         assert len(written) < 40, f"{name}: {len(written)} lines"
 
 
-def test_a_backbone(house):
+def test_a_backbone(added):
     run = resolve(
         {"name": "t", "corpus": {"kind": "toy"}, "backbones": ["recurrent"], "methods": []}
     )
@@ -108,9 +105,9 @@ def test_a_backbone(house):
     assert torch.isfinite(x).all()
 
 
-def test_a_method(house, tmp_path):
+def test_a_method(added, tmp_path):
     section = files.part("methods", "late", "test")
-    run = course(
+    run = toy_run(
         section, {"trajectories": 3, "validate_every": 0, "select": "last"}, sampler="ddim"
     )
     assert run.method.gap == 1  # ten of fifty, on five steps
@@ -122,8 +119,7 @@ def test_a_method(house, tmp_path):
     assert steps == [3.0, 4.0] * 3
 
 
-def test_a_reward_term(house):
-    steady = importlib.import_module("motionrft.reward.steady").SteadyReward
+def test_a_reward_term(added):
     torch.manual_seed(0)
     sizes = {
         "latent_dim": 8, "unified_dim": 8, "layers": 1, "heads": 2, "feedforward": 8, "text_layers": 1,
@@ -132,7 +128,7 @@ def test_a_reward_term(house):
     network = RewardNetwork(
         NetworkSettings({"kinematic": 263, "joint": 66, "rotation": 135}, 8, **sizes)
     )
-    reward = steady(network, {}, {"semantic": 1.0})
+    reward = MotionReward(network, {}, {"semantic": 1.0, "steady": 0.1})
     lengths = torch.tensor([12, 8])
     context = reward.context(texts(2, 8), None, lengths, "joint")
     still = torch.ones(2, 12, 66, requires_grad=True)
@@ -146,7 +142,7 @@ def test_a_reward_term(house):
     assert (shaking.grad[1, 8:] == 0).all()  # nothing after a motion's end counts
 
 
-def test_a_corpus(house, tmp_path):
+def test_a_corpus(added, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     for index in range(6):

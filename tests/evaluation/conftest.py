@@ -4,8 +4,10 @@ import pytest
 import torch
 from small_corpus import write_store, write_text
 
-from motionrft.evaluation.evaluators.evaluator import save_evaluator
-from motionrft.evaluation.evaluators.train import train_evaluator
+from motionrft.evaluation.evaluator_file import save_evaluator
+from motionrft.evaluation.evaluators.t2m.training import train_evaluator
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import protocol
 
 SETTINGS = {
     "loss": "infonce",
@@ -50,3 +52,11 @@ def trained(store, text, tmp_path_factory):
     evaluator, about, history = train_evaluator(SETTINGS, store, text, folder / "checkpoint", "cpu")
     save_evaluator(folder / "model.safetensors", evaluator, about)
     return folder / "model.safetensors", history
+
+
+@pytest.fixture(scope="session")
+def scorer(store, text, trained):
+    """The small evaluator and corpus under the sound protocol."""
+    plan = {"texts": 3, "repeats": 4, "pairs": 2, "replications": 1}
+    rules = protocol("sound", group=16, min_frames=20, multimodality=plan)
+    return Scorer(store, trained[0], text, rules)

@@ -8,10 +8,12 @@ from conftest import SETTINGS
 
 import motionrft.configuration as configuration
 from motionrft.cli import main
+from motionrft.cli.options import RunFile
 from motionrft.corpus.samples import read_samples
-from motionrft.evaluation.evaluators.evaluator import Widths
+from motionrft.evaluation.evaluators.t2m.model import Widths
 from motionrft.evaluation.settings import EvaluateSettings
 from motionrft.files import read_table
+from motionrft.options import read_options
 from motionrft.training.loop import TrainSettings
 
 EVALUATE = {"replications": 2, "group": 16, "min_frames": 20, "samples": 3}
@@ -26,7 +28,7 @@ def run(tmp_path, monkeypatch):
         "evaluate": EVALUATE,
         "backbones": {"fake": {"sampler": {"kind": "ddim"}}},
     }
-    monkeypatch.setattr(configuration, "load_run", lambda path, changes=None: resolved)
+    monkeypatch.setattr(RunFile, "load", lambda run: resolved)
     return resolved
 
 
@@ -79,17 +81,18 @@ def test_an_official_checkpoint_needs_all_its_files(run, store, tmp_path, capsys
 
 
 def test_the_shipped_sections_follow_their_schemas():
+    from motionrft.configuration.files import numbers
     from motionrft.configuration.schema import validate
 
     for section in ("evaluator", "evaluate"):
         for size in ("small", "paper"):
             path = configuration.ROOT / "config" / section / f"{size}.yaml"
-            values = configuration.numbers(yaml.safe_load(path.read_text(encoding="utf-8")))
+            values = numbers(yaml.safe_load(path.read_text(encoding="utf-8")))
             validated = validate(json.loads(json.dumps(values)), section, path)
             for key, value in values.items():
                 assert validated[key] == value or isinstance(value, dict)
             if section == "evaluate":
-                EvaluateSettings.read(validated, str(path)).rules()
+                read_options(EvaluateSettings, validated, where=path).rules()
             else:
                 TrainSettings.read(validated["train"], str(path))
                 Widths(**validated["widths"])

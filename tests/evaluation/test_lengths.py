@@ -11,18 +11,12 @@ from torch import nn
 
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
-from motionrft.evaluation.evaluators.evaluator import (
-    SELF_TRAINED,
-    TextMotionMatch,
-    Widths,
-    corpus_digest,
-    save_evaluator,
-)
-from motionrft.evaluation.evaluators.official import table_tensors
+from motionrft.evaluation.evaluator_file import SELF_TRAINED, corpus_digest, save_evaluator
+from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
 from motionrft.evaluation.lengths import LengthEstimator, Lengths, estimator_tensors, read_estimator
-from motionrft.evaluation.protocol import protocol
-from motionrft.evaluation.scorer import Judge
-from motionrft.evaluation.words import POS, GloveReader, WordTable
+from motionrft.evaluation.scorer import Scorer
+from motionrft.evaluation.settings import protocol
+from motionrft.evaluation.words import POS, GloveReader, WordTable, table_tensors
 from motionrft.files import read_table, write_table
 from motionrft.motion.skeleton import SKELETONS
 
@@ -150,11 +144,11 @@ def test_the_protocol_asks_a_model_for_drawn_lengths_and_no_other_does(
             calls.append(lengths.tolist())
             return [torch.randn(int(length), 263) for length in lengths]
 
-        judge = Judge(
+        scorer = Scorer(
             folder, file, None, protocol(name, group=16, min_frames=20, multimodality=few)
         )
-        result = judge.score(source, "kinematic", "made", 0)
-        return calls, [len(motion) for motion in result.samples.features], judge.draw(0).lengths
+        result = scorer.score(source, "kinematic", "made", 0)
+        return calls, [len(motion) for motion in result.samples.features], scorer.draw(0).lengths
 
     calls, kept, reference = asked("t2m")
     assert {length for call in calls for length in call} == {44}

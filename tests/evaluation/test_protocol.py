@@ -6,9 +6,10 @@ import torch
 
 from motionrft.configuration import ROOT, load_run
 from motionrft.errors import InputError
-from motionrft.evaluation.protocol import PROTOCOLS, draw, protocol
+from motionrft.evaluation.protocol import draw
 from motionrft.evaluation.scores import NAN, score_embeddings, score_repeats
-from motionrft.evaluation.settings import EvaluateSettings
+from motionrft.evaluation.settings import PROTOCOLS, EvaluateSettings, protocol
+from motionrft.options import read_options
 
 FRAMES = np.random.default_rng(0).integers(40, 220, size=150)
 CAPTIONS = np.random.default_rng(1).integers(1, 5, size=150)
@@ -59,7 +60,7 @@ def test_the_rules_of_each_code_base():
 def test_the_papers_sizes_leave_each_protocol_its_own_numbers():
     section = load_run(ROOT / "config" / "humanml3d.yaml")["evaluate"]
     plans = {
-        name: EvaluateSettings.read({**section, "protocol": name}).rules().multimodality
+        name: read_options(EvaluateSettings, {**section, "protocol": name}).rules().multimodality
         for name in PROTOCOLS
     }
     assert {name: plan.texts for name, plan in plans.items()} == {
@@ -95,8 +96,8 @@ def test_bad_settings():
     with pytest.raises(InputError, match="20 motions make no group of 32"):
         draw(FRAMES[:20], CAPTIONS[:20], protocol("sound"), 0, 0)
     with pytest.raises(InputError, match="unknown key 'reps'"):
-        EvaluateSettings.read({"reps": 3}, "config/x.yaml")
-    rules = EvaluateSettings.read({"multimodality": {"texts": 5}, "group": 8}).rules()
+        read_options(EvaluateSettings, {"reps": 3}, where="config/x.yaml")
+    rules = read_options(EvaluateSettings, {"multimodality": {"texts": 5}, "group": 8}).rules()
     assert (rules.multimodality.texts, rules.multimodality.repeats, rules.group) == (5, 30, 8)
 
 

@@ -11,10 +11,13 @@ from motionrft.errors import InputError
 from motionrft.evaluation.words import (
     POS,
     GloveReader,
+    WordTable,
     caption_tokens,
     framed,
     pos_index,
     read_glove,
+    table_of,
+    table_tensors,
 )
 
 WORDS = ["sos", "eos", "unk", "walk", "slowly", "the"]
@@ -74,3 +77,10 @@ def test_bad_files_are_one_clear_line(glove):
     (glove / "our_vab_words.pkl").write_bytes(pickle.dumps(["sos", "eos"]))
     with pytest.raises(InputError, match="'unk' needed"):
         read_glove(glove)
+
+
+def test_a_word_table_survives_the_evaluator_file():
+    table = WordTable(["sos", "unk", "é"], torch.randn(3, 4))
+    again = table_of(table_tensors(table))
+    assert again.words == table.words
+    assert torch.equal(again.vectors, table.vectors)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from motionrft.finetune.method import Event, Method, Rollout
+from motionrft.finetune.method import Method
+from motionrft.finetune.trajectory import Sample, Walk
 from reference.case import read_cases
-from reference.families.finetuning import ClosedForm, Toy
+from reference.closed_form import ClosedForm, RecordedModel
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "finetuning"
 SAMPLERS = ("ddim_eps", "ddim_x0", "ddpm_eps", "ddpm_x0", "flow_euler", "lcm_eps")
@@ -23,24 +24,24 @@ def cases():
 
 
 @pytest.fixture(params=SAMPLERS)
-def toy(request, cases) -> Toy:
-    return Toy(cases[f"{request.param}_tanh"])
+def toy(request, cases) -> RecordedModel:
+    return RecordedModel(cases[f"{request.param}_tanh"])
 
 
 @pytest.fixture
 def gradient() -> Callable[..., Tensor]:
-    """The flat parameter gradient of all events of `events(rollout)` (a method's, or a list's)."""
+    """The flat parameter gradient of all samples of a method, or of a function of the walk."""
 
     def compute(
-        toy: Toy, events: Method | Callable[[Rollout], list[Event]], activations: str = "plain"
+        toy: RecordedModel,
+        method: Method | Callable[[Walk], Iterable[Sample]],
+        activations: str = "plain",
     ) -> Tensor:
         backbone: ClosedForm = toy.backbone()
-        rollout = toy.rollout(backbone, activations)
         objective = toy.objective(backbone)
-        produce = events.events if isinstance(events, Method) else events
-        for group in produce(rollout):
-            for event in group if isinstance(group, tuple) else (group,):
-                event.pull(objective.score(event).gradient)
+        samples = method.samples if isinstance(method, Method) else method
+        for sample in samples(toy.walk(backbone, activations)):
+            sample.backward(objective.score(sample.z, sample.level, sample.weight).gradient)
         return torch.cat(
             [
                 (

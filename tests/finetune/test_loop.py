@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
-from motionrft.finetune.cost import at_equal, summary, until_level, wide
 from motionrft.finetune.loop import Training
-from motionrft.finetune.reward_hacking import hacking
+from motionrft.metrics.training_record import wide
 
-from .toy_course import METHODS, SAMPLERS, course, material
+from .toy_run import METHODS, SAMPLERS, prompts, toy_run
 
 
 def flat(run) -> torch.Tensor:
@@ -23,7 +22,7 @@ def trained(tmp_path, method="draft", **settings):
     extra = {
         key: settings.pop(key) for key in ("sampler", "dropout", "guidance") if key in settings
     }
-    run = course(METHODS[method], {"updates": 8, **settings}, **extra)
+    run = toy_run(METHODS[method], {"updates": 8, **settings}, **extra)
     training = Training(run, tmp_path / "checkpoint")
     return run, training, training.run()
 
@@ -31,18 +30,15 @@ def trained(tmp_path, method="draft", **settings):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_raises_its_reward(tmp_path, method, sampler):
-    run = course(METHODS[method], {"updates": 60, "lr": 0.02, "clip": 0.0}, sampler=sampler)
-    fixed = material(0)
-    run.material = lambda k: fixed
+    run = toy_run(METHODS[method], {"updates": 60, "lr": 0.02, "clip": 0.0}, sampler=sampler)
+    fixed = prompts(0)
+    run.batch = lambda k: fixed
     with torch.no_grad():
-        objective = run.objective()
-        objective.begin(fixed.prompts)
+        objective = run.objective(fixed)
 
         def mean_reward() -> float:
             z = run.sampler.sample(fixed.condition, fixed.noise())
-            return float(
-                objective.values(z, fixed.prompts.lengths, objective.contexts[0])["total"].mean()
-            )
+            return float(objective.rewards(z)["total"].mean())
 
         before = mean_reward()
         with torch.enable_grad():
@@ -57,15 +53,15 @@ def test_every_method_raises_its_reward(tmp_path, method, sampler):
 def test_methods_see_the_same_prompts_and_the_same_noise(tmp_path):
     seen = {}
     for method in METHODS:
-        run = course(METHODS[method], {"trajectories": 3})
-        drawn, original = [], run.material
+        run = toy_run(METHODS[method], {"trajectories": 3})
+        drawn, original = [], run.batch
 
         def remember(k, drawn=drawn, original=original):
             batch = original(k)
             drawn.append((batch.condition.text.pooled, batch.noise().start))
             return batch
 
-        run.material = remember
+        run.batch = remember
         Training(run, tmp_path / method).run()
         seen[method] = torch.cat([torch.cat([a, b.flatten(1)], 1) for a, b in drawn])
     for numbers in seen.values():
@@ -101,7 +97,7 @@ def test_checkpointing_replays_the_dropout_masks(tmp_path):
 
 
 def test_kl_holds_the_model_near_its_start(tmp_path):
-    start = flat(course(METHODS["easytune"], {"updates": 1}))
+    start = flat(toy_run(METHODS["easytune"], {"updates": 1}))
     free, *_ = trained(tmp_path / "a", "easytune", updates=40, optimizer="sgd", lr=0.05)
     held, *_ = trained(tmp_path / "b", "easytune", updates=40, optimizer="sgd", lr=0.05, kl=20.0)
     assert (flat(held) - start).norm() < 0.5 * (flat(free) - start).norm()
@@ -142,12 +138,8 @@ def test_a_budget_ends_the_run_where_it_says(tmp_path):
 
 
 def test_a_poisoned_step_is_skipped_and_counted(tmp_path):
-    run = course(METHODS["draft"], {"updates": 6})
-    objective = run.objective()
-    objective.reward.poison = 4
-    run.objective = lambda: type(objective)(
-        objective.backbone, objective.reward, objective.levels, objective.loss
-    )
+    run = toy_run(METHODS["draft"], {"updates": 6})
+    run.reward.poison = 4
     record = Training(run, tmp_path / "checkpoint").run()
     table = wide(record)
     # the reward's first call is the FLOP count's
@@ -157,17 +149,17 @@ def test_a_poisoned_step_is_skipped_and_counted(tmp_path):
 
 
 def test_too_many_refused_steps_end_the_run_with_the_last_good_weights(tmp_path):
-    run = course(METHODS["easytune"], {"updates": 50, "max_skipped": 3})
-    original, kept = run.material, {}
+    run = toy_run(METHODS["easytune"], {"updates": 50, "max_skipped": 3})
+    original, kept = run.batch, {}
 
     def breaking(k):
         kept[k] = flat(run).clone()
         batch = original(k)
         if k >= 4:
-            batch.prompts.text.pooled.fill_(float("nan"))
+            batch.captions.pooled.fill_(float("nan"))
         return batch
 
-    run.material = breaking
+    run.batch = breaking
     training = Training(run, tmp_path / "checkpoint")
     training.run()
     assert training.ended == "too many refused updates"
@@ -177,23 +169,23 @@ def test_too_many_refused_steps_end_the_run_with_the_last_good_weights(tmp_path)
 
 
 def test_an_exploding_gradient_is_refused(tmp_path):
-    run = course(METHODS["draft"], {"updates": 14, "explosion": 50.0})
-    original = run.material
+    run = toy_run(METHODS["draft"], {"updates": 14, "explosion": 50.0})
+    original = run.batch
 
     def breaking(k):
         batch = original(k)
         if k == 12:
-            batch.prompts.text.pooled.mul_(1e4)
+            batch.captions.pooled.mul_(1e4)
         return batch
 
-    run.material = breaking
+    run.batch = breaking
     table = wide(Training(run, tmp_path / "checkpoint").run())
     assert list(table["skipped"])[11:] == [0, 1, 1]
 
 
 def test_validation_selects_and_stops_early(tmp_path):
     scores = iter([0.0, 1.0, 3.0, 2.0, 2.5])
-    run = course(
+    run = toy_run(
         METHODS["chain"], {"updates": 40, "validate_every": 3, "select": "best", "patience": 2}
     )
     snapshots = []
@@ -219,63 +211,3 @@ def test_warmup_counts_the_methods_own_updates(tmp_path):
     assert list(rates[5:]) == pytest.approx(
         [0.5 * (1 + math.cos(math.pi * n / 5)) for n in range(5)]
     )
-
-
-def test_three_views_and_levels_of_one_record(tmp_path):
-    run = course(METHODS["easytune"], {"updates": 30, "validate_every": 5})
-    scores = iter([0.1, 0.2, 0.4, 0.5, 0.45, 0.6, 0.7])
-    run.validation = lambda: {"reward": next(scores)}
-    record = Training(run, tmp_path / "checkpoint").run()
-    assert at_equal(record, "updates", [0, 7, 30], "val/reward") == [0.1, 0.2, 0.7]
-    table = wide(record)
-    calls = float(table[table["update"] == 10]["denoiser_calls"].iloc[0])
-    assert at_equal(record, "denoiser_calls", [calls, calls - 1], "val/reward") == [0.4, 0.2]
-    assert at_equal(record, "wall_s", [1e9], "val/reward") == [0.7]
-    levels = until_level(record, "val/reward", [0.05, 0.5, 0.9])
-    assert [row["update"] for row in levels] == [0, 15, None]
-    assert levels[1]["wall_s"] > 0
-    costs = summary(record)
-    assert costs["per_trajectory"]["scorings_mean"] == pytest.approx(2.0)
-    assert costs["memory"]["peak_bytes"] > 0
-
-
-def test_a_reward_that_climbs_while_the_judges_fall_is_flagged():
-    import pandas as pd
-
-    def record(**series):
-        rows = [
-            (10 * n, f"val/{name}", v)
-            for name, values in series.items()
-            for n, v in enumerate(values)
-        ]
-        return pd.DataFrame(rows, columns=["update", "name", "value"])
-
-    rising, falling = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.9, 0.8, 0.7, 0.6, 0.5, 0.4]
-    assert hacking(record(reward=rising, **{"R-Precision Top-1": falling}))["fell"] == [
-        "R-Precision Top-1"
-    ]
-    assert hacking(record(reward=rising, FID=rising))["flagged"]
-    assert not hacking(record(reward=rising, FID=falling, **{"MM-Dist": falling}))["flagged"]
-    assert not hacking(record(reward=falling, FID=rising))["flagged"]
-    assert not hacking(record(reward=rising[:3], FID=rising[:3]))["judged"]
-
-
-def test_noise_aware_scoring_tells_the_reward_its_own_level(tmp_path):
-    from motionrft.finetune.reward_timestep import reward_levels
-
-    method = {"family": "easytune", "options": {"window": {"kind": "all"}, "form": "noise_aware"}}
-    run = course(method, {"trajectories": 1}, sampler="flow")
-    objective = run.objective()
-    Training(run, tmp_path / "checkpoint").run()
-    reward, table = objective.reward, run.sampler.table
-    levels = reward_levels(table, reward.alphas, 500, rescale=True)
-    told = [int(t[0]) for t in reward.seen[1:]]
-    assert told == [level.t if level.trusted else 0 for level in levels[1:]]
-    for i, level in enumerate(levels[1:-1], start=1):
-        abar = float(reward.alphas[level.t])
-        assert abar / (1 - abar) == pytest.approx(
-            float((table.signal[i] / table.noise[i]) ** 2), rel=0.05
-        )
-        assert level.scale == pytest.approx(abar**0.5 / float(table.signal[i]))
-    official = reward_levels(table, reward.alphas, 500, matching="official")
-    assert [level.t for level in official[1:]] == [499, 499, 499, 400, 200]

@@ -7,12 +7,17 @@ import torch
 
 from motionrft.backbones.acmdm.autoencoder import CausalAutoencoder
 from motionrft.backbones.base import Condition
+from motionrft.backbones.mld.model import MLD
+from motionrft.checkpoints import load_into
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import step_table
+from motionrft.networks.positions import timestep_sinusoid
 from motionrft.text.features import TextBatch
 from reference.case import Case
-from reference.families import latent, motion_space
+from reference.families import motion_space
 from reference.families.motion_space import motiondiffuse, schedule_of
+from reference.latent_networks import SCHEDULE, network, widths
+from reference.noise import RecordedNoise
 from tests.reference.records import failures, record, rename
 
 # -- ACMDM's auto-encoder
@@ -85,7 +90,7 @@ def eight_noises(case: Case) -> None:
         "io/respaced_posterior_mean_coef1": coefficients.B.flip(0),
         "io/respaced_posterior_mean_coef2": coefficients.A.flip(0),
     }
-    noise = latent.RecordedNoise(case.tensors["io/noise"], noises)
+    noise = RecordedNoise(case.tensors["io/noise"], noises)
     for kind in ("ddpm", "ddim"):
         sampler = Sampler(model, step_table({"kind": kind, **settings}, "epsilon"), 1.0)
         case.tensors[f"io/respaced_{kind}_traj"] = torch.stack(
@@ -126,7 +131,7 @@ def test_other_steps_of_the_denoiser_and_of_the_schedule():
             "steps": 20,
             "schedule": {
                 key: case.meta["ddim"][key]
-                for key in (*latent.SCHEDULE, "set_alpha_to_one", "steps_offset")
+                for key in (*SCHEDULE, "set_alpha_to_one", "steps_offset")
             },
         },
         "epsilon",
@@ -140,18 +145,18 @@ def test_other_steps_of_the_denoiser_and_of_the_schedule():
 @torch.no_grad()
 def test_the_time_step_in_a_name_is_the_one_that_is_checked():
     case = record("backbones_latent", "mldpp_small")
-    model = latent.MLD.build(
-        latent.network(case.meta["config"], case.meta["ddim"]),
-        **latent.widths(case.meta["config"]),
+    model = MLD.build(
+        network(case.meta["config"], case.meta["ddim"]),
+        **widths(case.meta["config"]),
     )
-    latent.load_into(model.eval(), case.inputs("weights/"), case.folder / case.name)
+    load_into(model.eval(), case.inputs("weights/"), case.folder / case.name)
     x = case.tensors["io/den/x"]
     t = torch.full((len(x),), 250)
     text, empty = (case.tensors[f"io/den/text{end}"][:, 0] for end in ("", "_uncond"))
     case.tensors["io/den/fwd_uncond_t250"] = model.denoiser(x, t, empty.expand_as(text), None)
     del case.tensors["io/den/fwd_uncond_t499"]
     names = [key for key in case.tensors if key.startswith("io/den/dbg_t499_")]
-    kept = {"time_proj": latent.timestep_sinusoid(t, model.denoiser.time_width)}
+    kept = {"time_proj": timestep_sinusoid(t, model.denoiser.time_width)}
     kept["time_emb"] = model.denoiser.time_embedding(kept["time_proj"])
     for name in names:
         del case.tensors[name]

@@ -11,7 +11,8 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import nn
 
 from motionrft.networks.positions import frequencies, timestep_sinusoid
-from reference.case import Case, guided, phase_tolerance, rounding
+from reference.case import Case
+from reference.tolerance import guided, phase_tolerance, rounding
 
 DEPTH, WIDTH = 6, 128
 

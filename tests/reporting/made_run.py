@@ -255,7 +255,7 @@ def analyse(folder: Path) -> None:
         memory = [
             (t, t, "denoise", 2**21 + slope * t, form) for t in steps for form in ("plain", "exact")
         ]
-        memory += [(10, 9, "pull", 2**23, form) for form in ("plain", "exact")]
+        memory += [(10, 9, "backward", 2**23, form) for form in ("plain", "exact")]
         frame = pd.DataFrame(memory, columns=columns["memory"])
         place = folder / "memory" / f"mdm-{method}.parquet"
         write_table(place, frame, {"backbone": "mdm", "method": method})

@@ -9,7 +9,7 @@ from motionrft.errors import InputError
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from tests.same import assert_same
 
-from .conftest import DIMS, tiny_network
+from .tiny import DIMS, tiny_network
 
 
 @pytest.mark.usefixtures("float64")

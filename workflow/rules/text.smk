@@ -29,7 +29,7 @@ rule text:
     """Every caption through one text encoder."""
     input:
         corpus="<results>/corpus/corpus.json",
-        encoder=PLAN.made_encoder,
+        encoder=PLAN.synthetic_encoder,
     output:
         "<results>/text/{encoder}.safetensors",
     log:

@@ -15,15 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motionrft import checkpoints
 from motionrft.backbones.acmdm.model import ACMDM, JOINTS
-from motionrft.checkpoints import (
-    LoadReport,
-    copies,
-    load_into,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
 from motionrft.contents import read_array, read_statistics
 from motionrft.errors import InputError
 from motionrft.files import atomic
@@ -45,19 +38,21 @@ def official_name(backbone: ACMDM) -> str:
 
 
 @torch.no_grad()
-def load(backbone: ACMDM, path: Path) -> LoadReport:
+def load(backbone: ACMDM, path: Path) -> checkpoints.LoadReport:
     """All of the backbone: the averaged weights, as the official evaluation.
 
     path: the `checkpoints/t2m` folder, or the denoiser's `model/latest.tar` inside it.
     """
     root, file = _locate(path)
-    state, ignored = split_ignored(read_checkpoint(file, "ema_acmdm", "acmdm"), ("clip_model.",))
-    matched = load_into(backbone.denoiser, state, file, "denoiser.")
+    state, ignored = checkpoints.split_ignored(
+        checkpoints.read_checkpoint(file, "ema_acmdm", "acmdm"), ("clip_model.",)
+    )
+    matched = checkpoints.load_into(backbone.denoiser, state, file, "denoiser.")
     if backbone.autoencoder is not None:
         folder = root / AUTOENCODER
         encoder = folder / "model" / "latest.tar"
-        weights = read_checkpoint(encoder, "ae")
-        matched += load_into(backbone.autoencoder, weights, encoder, "autoencoder.")
+        weights = checkpoints.read_checkpoint(encoder, "ae")
+        matched += checkpoints.load_into(backbone.autoencoder, weights, encoder, "autoencoder.")
         channels = len(backbone.latent_mean)
         backbone.latent_mean.copy_(_statistic(folder / POST_MEAN, channels))
         backbone.latent_std.copy_(_statistic(folder / POST_STD, channels, deviation=True))
@@ -70,22 +65,24 @@ def load(backbone: ACMDM, path: Path) -> LoadReport:
         note = "joints normalised by the statistics shipped with the official code"
     backbone.statistics.mean.copy_(mean.expand(JOINTS, 3).flatten())
     backbone.statistics.std.copy_(std.expand(JOINTS, 3).flatten())
-    return LoadReport(str(file), matched, ignored, (note,))
+    return checkpoints.LoadReport(str(file), matched, ignored, (note,))
 
 
 def export(backbone: ACMDM, root: Path, like: Path | None) -> None:
     """Writes a `checkpoints/t2m` folder; official files hold nothing else that could be carried over from `like`."""
     del like
-    state, progress = copies(backbone.denoiser), {"ep": 0, "total_it": 0}
+    state, progress = checkpoints.copies(backbone.denoiser), {"ep": 0, "total_it": 0}
     optimiser: dict[str, Any] = {"opt_acmdm": {}, "scheduler": {}}
-    write_checkpoint(
+    checkpoints.write_checkpoint(
         root / official_name(backbone) / "model" / "latest.tar",
         {"acmdm": state, "ema_acmdm": state, **optimiser, **progress},
     )
     statistics = {MEAN: _by_axis(backbone.statistics.mean), STD: _by_axis(backbone.statistics.std)}
     if backbone.autoencoder is not None:
-        weights = copies(backbone.autoencoder)
-        write_checkpoint(root / AUTOENCODER / "model" / "latest.tar", {"ae": weights, **progress})
+        weights = checkpoints.copies(backbone.autoencoder)
+        checkpoints.write_checkpoint(
+            root / AUTOENCODER / "model" / "latest.tar", {"ae": weights, **progress}
+        )
         statistics[f"{AUTOENCODER}/{POST_MEAN}"] = backbone.latent_mean
         statistics[f"{AUTOENCODER}/{POST_STD}"] = backbone.latent_std
     for name, value in statistics.items():

@@ -2,19 +2,19 @@
 
 Text queries never see motion. The text stream is therefore computed first and by itself (`read`): it yields
 every block's text keys and values, which the motion stream (`forward`) attends to. This is the official
-joint attention, at a fraction of its cost, and the text half can be kept for a (time, caption) pair.
+joint attention, at a fraction of its cost, and the text half is the same for equal captions at equal times.
 Parameter names are the official ones (`hymotion/network/hymotion_mmdit.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionrft.backbones.hymotion.options import HYMotionOptions
 from motionrft.backbones.hymotion.refiner import (
     EPSILON,
     FeedForward,
@@ -44,14 +44,9 @@ class TextStream:
     values: Tensor
     mask: Tensor
 
-    @staticmethod
-    def cat(parts: Sequence[TextStream]) -> TextStream:
-        """Batches one after another; all must have the same number of tokens."""
+    def select(self, index: Tensor) -> TextStream:
         return TextStream(
-            torch.cat([part.adapter for part in parts]),
-            torch.cat([part.keys for part in parts]),
-            torch.cat([part.values for part in parts]),
-            torch.cat([part.mask for part in parts]),
+            self.adapter[index], self.keys[index], self.values[index], self.mask[index]
         )
 
 
@@ -66,9 +61,9 @@ def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
     return q, k, v
 
 
-def attend(q: Tensor, own: KeyValue, text: KeyValue | None, allowed: Tensor) -> Tensor:
+def attend(q: Tensor, stream: KeyValue, text: KeyValue | None, allowed: Tensor) -> Tensor:
     """Attention to a stream's own keys and, for motion, to the text's: [B, H, n, d] -> [B, n, D]."""
-    k, v = own
+    k, v = stream
     if text is not None:
         k, v = torch.cat([k, text[0]], dim=2), torch.cat([v, text[1]], dim=2)
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
@@ -162,43 +157,33 @@ class FinalLayer(nn.Module):
 
 
 class MMDiT(nn.Module):
-    """A third of `layers` are double blocks, the rest single.
+    """A third of the layers are double blocks, the rest single.
 
+    dim, tokens, sentence: numbers of a frame, of a token's state and of the sentence vector.
     band: frames a frame sees to either side. text_offset: rotary position of the first text token, the frames
     the network was trained on; it stays there however short the motion is, so that padding can be left out.
     """
 
     frequencies: Tensor
 
-    def __init__(
-        self,
-        *,
-        dim: int,
-        width: int,
-        heads: int,
-        layers: int,
-        tokens: int,
-        sentence: int,
-        band: int,
-        text_offset: int,
-        mlp_ratio: float = 4.0,
-        time_factor: float = 1000.0,
-    ):
+    def __init__(self, options: HYMotionOptions, *, dim: int, tokens: int, sentence: int):
         super().__init__()
+        width, heads, layers = options.width, options.heads, options.layers
         if width % heads or (width // heads) % 2:
             raise ValueError(f"{width} channels do not divide into {heads} heads of even width")
-        self.band, self.text_offset = band, text_offset
+        self.band = round(options.band * options.fps)
+        self.text_offset = options.train_frames
         self.input_encoder = nn.Linear(dim, width)
         self.ctxt_encoder = nn.Linear(tokens, width)
         self.vtxt_encoder = Projector(sentence, width)
-        self.timestep_encoder = TimeEncoder(width, time_factor)
+        self.timestep_encoder = TimeEncoder(width, options.time_factor)
         self.text_refiner = TokenRefiner(width, heads)
         double = layers // 3
         self.double_blocks = nn.ModuleList(
-            DoubleBlock(width, heads, mlp_ratio) for _ in range(double)
+            DoubleBlock(width, heads, options.mlp_ratio) for _ in range(double)
         )
         self.single_blocks = nn.ModuleList(
-            SingleBlock(width, heads, mlp_ratio) for _ in range(layers - double)
+            SingleBlock(width, heads, options.mlp_ratio) for _ in range(layers - double)
         )
         self.final_layer = FinalLayer(width, dim)
         head = width // heads

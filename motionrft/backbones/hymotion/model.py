@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
-from motionrft.backbones.hymotion.cache import TextStreamCache
 from motionrft.backbones.hymotion.frame_rate import Clock
 from motionrft.backbones.hymotion.mmdit import MMDiT, TextStream
 from motionrft.backbones.hymotion.options import HYMotionOptions
@@ -70,7 +69,6 @@ class HYMotion(Backbone):
         self.register_buffer(
             "std", torch.cat([normaliser.std.float(), torch.full((extra,), JOINT_SCALE)])
         )
-        self.streams = TextStreamCache()
 
     @classmethod
     def build(
@@ -85,16 +83,10 @@ class HYMotion(Backbone):
             )
         options = read_options(HYMotionOptions, network, field="network")
         transformer = MMDiT(
+            options,
             dim=FULL if options.joints else ROTATION,
-            width=options.width,
-            heads=options.heads,
-            layers=options.layers,
             tokens=text["tokens"],
             sentence=text["pooled"],
-            band=round(options.band * options.fps),
-            text_offset=options.train_frames,
-            mlp_ratio=options.mlp_ratio,
-            time_factor=options.time_factor,
         )
         return cls(transformer, text, normaliser, Clock(options.fps), options.drop, options.clean)
 
@@ -143,41 +135,41 @@ class HYMotion(Backbone):
         """The text stream of each row; `drop` [B] puts the null features in, under the row's own mask."""
         sentence = torch.where(drop[:, None], self.null_vtxt_feat[0], text.pooled)
         tokens = torch.where(drop[:, None, None], self.null_ctxt_input, text.tokens)
+        t = t.to(self.null_ctxt_input.dtype)
         return self.motion_transformer.read(t, sentence, tokens, text.mask)
 
     def stream(self, t: Tensor, condition: Condition) -> TextStream:
-        """As `read`; without gradient and at one time for all rows, known (time, caption) pairs are not
-        computed again."""
-        text, drop = condition.text, condition.drop
-        if torch.is_grad_enabled() or self.training or bool((t != t[0]).any()):
-            return self.read(t, text, drop)
-        return self.streams.rows(
-            float(t[0]),
-            text,
-            drop,
-            self.parameters(),
-            lambda rows: self.read(t[rows], text.select(rows), drop[rows]),
-        )
+        """The text stream of each row at t [B].
+
+        It does not depend on the motion. Without gradient, where t is one number expanded (a sampler's step), each
+        distinct caption is read once: dropped ones differ by their masks only.
+        """
+        if torch.is_grad_enabled() or t.stride(0) != 0:
+            return self.read(t, condition.text, condition.drop)
+        rows, place = condition.distinct
+        stream = self.read(t[rows], condition.text.select(rows), condition.drop[rows])
+        return stream.select(place)
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        return self.velocity(self.network(x, t, condition), x, t)
+
+    def network(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """The MMDiT's output [B, n, dim]."""
         valid = frame_mask(self.clock.lengths(condition.lengths), x.shape[1])
-        output = self.motion_transformer(x, self.stream(t.to(x.dtype), condition), valid)
-        return self.velocity(output, x, t)
+        output: Tensor = self.motion_transformer(x, self.stream(t, condition), valid)
+        return output
 
     def velocity(self, output: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """The network's output as data - noise."""
         return velocity_of_clean(output, x, t) if self.clean else output
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
+        """As every backbone's, but guidance acts on the network's output before it becomes a velocity."""
         if scale == 1.0:
             return self.predict(x, t, condition)
-        t = t.to(x.dtype)
-        null = condition.with_drop(torch.ones_like(condition.drop))
-        both = TextStream.cat([self.stream(t, condition), self.stream(t, null)])
-        valid = frame_mask(self.clock.lengths(condition.lengths), x.shape[1])
-        conditional, unconditional = self.motion_transformer(
-            torch.cat([x, x]), both, torch.cat([valid, valid])
-        ).chunk(2)
+        twice = t[:1].expand(2 * len(t)) if t.stride(0) == 0 else torch.cat([t, t])
+        both = self.network(torch.cat([x, x]), twice, condition.doubled)
+        conditional, unconditional = both.chunk(2)
         return self.velocity(unconditional + scale * (conditional - unconditional), x, t)
 
     # training

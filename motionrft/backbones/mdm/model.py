@@ -14,8 +14,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.base import Condition
 from motionrft.backbones.mdm.options import MDMOptions
+from motionrft.backbones.motion_space import MotionSpaceBackbone
 from motionrft.backbones.normalisation import NetworkNormalisation
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
@@ -28,7 +29,7 @@ from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
 
-class MDM(Backbone):
+class MDM(MotionSpaceBackbone):
     prediction = "sample"
     emits_padding = True
     pe: Tensor
@@ -160,20 +161,6 @@ class MDM(Backbone):
     def width(self, frames: int) -> int:
         """Unmasked networks were only ever trained on, and always sample, `max_frames` frames."""
         return frames if self.options.mask_frames else self.max_frames
-
-    def sample_shape(self, frames: int) -> tuple[int, ...]:
-        return self.width(frames), self.dim
-
-    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """In the network's own normalisation, zero after each length, [B, width(T), dim]."""
-        frames = batch.features.shape[1]
-        x = self.statistics.from_corpus(batch.features, self.normaliser)
-        x = x * frame_mask(batch.lengths, frames)[..., None]
-        return nn.functional.pad(x, (0, 0, 0, self.width(frames) - frames))
-
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = self.statistics.to_corpus(x[:, : int(lengths.max())], self.normaliser)
-        return x * frame_mask(lengths, x.shape[1])[..., None]
 
     def pretrain_loss(
         self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator

@@ -11,15 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from motionrft import checkpoints
 from motionrft.backbones.mdm.model import MDM
-from motionrft.checkpoints import (
-    LoadReport,
-    copies,
-    load_into,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
 from motionrft.errors import InputError
 from motionrft.files import read_json
 from motionrft.networks.positions import interleaved_sinusoid
@@ -28,7 +21,7 @@ CLIP = "clip_model."
 TABLES = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
 
 
-def load(backbone: MDM, path: Path) -> LoadReport:
+def load(backbone: MDM, path: Path) -> checkpoints.LoadReport:
     """All of the backbone from `path`. An `args.json` beside it must agree with the network's options.
 
     The stored position tables are checked and replaced by our own of the same length; a mean.npy and std.npy
@@ -40,30 +33,30 @@ def load(backbone: MDM, path: Path) -> LoadReport:
     for name, table in tables.items():
         check_table(table, backbone.options.latent_dim, path, name)
     rest = {name: tensor for name, tensor in stored.items() if name not in tables}
-    rest, ignored = split_ignored(rest, (CLIP,))
-    load_into(backbone, {**rest, **backbone.statistics.in_backbone()}, path)
+    rest, ignored = checkpoints.split_ignored(rest, (CLIP,))
+    checkpoints.load_into(backbone, {**rest, **backbone.statistics.in_backbone()}, path)
     rows = max((len(table) for table in tables.values()), default=0)
     if rows >= backbone.positions_read():
         backbone.set_positions(rows)
     note = backbone.statistics.read_beside(path)
-    return LoadReport(str(path), [*rest, *tables], ignored, (note,))
+    return checkpoints.LoadReport(str(path), [*rest, *tables], ignored, (note,))
 
 
 def export(backbone: MDM, path: Path, like: Path | None) -> None:
     """Both position tables, {model, model_avg} where it averages; of `like` the CLIP, where it holds one."""
-    tensors, _ = split_ignored(copies(backbone), ("statistics.",))
+    tensors, _ = checkpoints.split_ignored(checkpoints.copies(backbone), ("statistics.",))
     for name in TABLES:
         tensors[name] = backbone.pe[:, None].cpu().clone()
     if like is not None:
         stored = weights(like)
         tensors |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
     nested = {"model": tensors, "model_avg": tensors}
-    write_checkpoint(path, nested if backbone.options.average else tensors)
+    checkpoints.write_checkpoint(path, nested if backbone.options.average else tensors)
 
 
 def weights(path: Path) -> dict[str, Tensor]:
     """The weights of an official file: the average where there is one."""
-    return read_checkpoint(path, "model_avg", "model", flat=True)
+    return checkpoints.read_checkpoint(path, "model_avg", "model", flat=True)
 
 
 def check_table(table: Tensor, width: int, path: Path, name: str) -> None:

@@ -34,6 +34,8 @@ class MLD(Backbone):
 
     prediction = "epsilon"
     stages: tuple[str, ...] = ("vae", "denoiser")
+    options_type: type[LatentOptions] = LatentOptions
+    options: LatentOptions
 
     def __init__(self, options: LatentOptions, dim: int, text_width: int, normaliser: Normaliser):
         super().__init__()
@@ -46,7 +48,7 @@ class MLD(Backbone):
     def build(
         cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
     ) -> Self:
-        options = read_options(LatentOptions, network, field="network")
+        options = read_options(cls.options_type, network, field="network")
         return cls(options, dim, text["pooled"], normaliser)
 
     def train(self, mode: bool = True) -> Self:

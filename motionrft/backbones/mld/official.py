@@ -6,15 +6,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from motionrft import checkpoints
 from motionrft.backbones.mld.model import MLD
-from motionrft.checkpoints import (
-    LoadReport,
-    copies,
-    load_into,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
 
 # evaluators, text encoder, reward model and control branch that the official trainers save along;
 # the last two are tables that the official encoder-only denoiser creates and never reads
@@ -36,17 +29,21 @@ IGNORED = (
 )
 
 
-def load(backbone: MLD, path: Path) -> LoadReport:
+def load(backbone: MLD, path: Path) -> checkpoints.LoadReport:
     """`vae.*` and `denoiser.*`; whatever is neither they nor among `IGNORED` is an error."""
-    weights, ignored = split_ignored(read_checkpoint(path, "state_dict"), IGNORED)
-    return LoadReport(str(path), load_into(backbone, weights, path), ignored)
+    weights, ignored = checkpoints.split_ignored(
+        checkpoints.read_checkpoint(path, "state_dict"), IGNORED
+    )
+    return checkpoints.LoadReport(
+        str(path), checkpoints.load_into(backbone, weights, path), ignored
+    )
 
 
 def export(backbone: MLD, path: Path, like: Path | None) -> None:
     """The backbone's weights and, of `like`, all other networks: the official code loads strictly and expects its
     evaluators in the file."""
-    weights, others = copies(backbone), dict[str, Tensor]()
+    weights, others = checkpoints.copies(backbone), dict[str, Tensor]()
     if like is not None:
-        content = read_checkpoint(like, "state_dict")
+        content = checkpoints.read_checkpoint(like, "state_dict")
         others = {name: tensor for name, tensor in content.items() if name not in weights}
-    write_checkpoint(path, {"state_dict": {**weights, **others}})
+    checkpoints.write_checkpoint(path, {"state_dict": {**weights, **others}})

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.base import Condition
+from motionrft.backbones.motion_space import MotionSpaceBackbone
 from motionrft.backbones.motiondiffuse.blocks import DecoderBlock, Mixing, efficient, full, zero
 from motionrft.backbones.motiondiffuse.options import MotionDiffuseOptions
 from motionrft.backbones.motiondiffuse.released import full_masked_by_query
@@ -45,7 +46,7 @@ class EncodedText:
     valid: Tensor | None
 
 
-class MotionDiffuse(Backbone):
+class MotionDiffuse(MotionSpaceBackbone):
     def __init__(
         self,
         options: MotionDiffuseOptions,
@@ -89,7 +90,7 @@ class MotionDiffuse(Backbone):
         self.out = zero(nn.Linear(hidden, dim))
         self.statistics = NetworkNormalisation(normaliser)
         self.forward_process = ForwardProcess(options.schedule)
-        self._encoded: tuple[Any, EncodedText] | None = None
+        self._last_encoded: tuple[TextBatch, list[tuple[int, int, int]], EncodedText] | None = None
 
     @classmethod
     def build(
@@ -115,17 +116,18 @@ class MotionDiffuse(Backbone):
         rows = torch.arange(len(h), device=h.device)
         return EncodedText(self.text_proj(h[rows, text.eos]), h, valid)
 
-    def _remembered(self, text: TextBatch) -> EncodedText:
-        """Text encoded once a trajectory: kept while captions and weights are the same objects, unchanged."""
+    def text_of_walk(self, text: TextBatch) -> EncodedText:
+        """As `encode_text`; without gradient, once for all steps of a walk: while `text` is the same object, and the
+        weights are the same ones and unchanged."""
         if self.training or torch.is_grad_enabled():
             return self.encode_text(text)
         weights = [*self.text_pre_proj.parameters(), *self.textTransEncoder.parameters()]
         weights += [*self.text_ln.parameters(), *self.text_proj.parameters()]
-        state = (text, [(id(weight), weight._version) for weight in weights])
-        known = self._encoded
-        if known is None or known[0][0] is not text or known[0][1] != state[1]:
-            known = self._encoded = (state, self.encode_text(text))
-        return known[1]
+        state = [(id(weight), weight.data_ptr(), weight._version) for weight in weights]
+        last = self._last_encoded
+        if last is None or last[0] is not text or last[1] != state:
+            last = self._last_encoded = (text, state, self.encode_text(text))
+        return last[2]
 
     def embedding(self, t: Tensor, text: EncodedText) -> Tensor:
         """t [B] -> time and text summed, [B, 4 h]."""
@@ -148,29 +150,12 @@ class MotionDiffuse(Backbone):
         if bool(condition.drop.any()):
             raise _no_guidance()
         valid = frame_mask(condition.lengths, x.shape[1])
-        return self.denoise(x, t, self._remembered(condition.text), valid)
+        return self.denoise(x, t, self.text_of_walk(condition.text), valid)
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
         if scale != 1.0:
             raise _no_guidance()
         return self.predict(x, t, condition)
-
-    # -- the backbone ------------------------------------------------------------------------------
-
-    def width(self, frames: int) -> int:
-        return frames
-
-    def sample_shape(self, frames: int) -> tuple[int, ...]:
-        return frames, self.dim
-
-    def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """In the network's own normalisation, zero after each length, [B, T, dim]."""
-        x = self.statistics.from_corpus(batch.features, self.normaliser)
-        return x * frame_mask(batch.lengths, x.shape[1])[..., None]
-
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = self.statistics.to_corpus(x[:, : int(lengths.max())], self.normaliser)
-        return x * frame_mask(lengths, x.shape[1])[..., None]
 
     def pretrain_loss(
         self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator

@@ -9,34 +9,29 @@ from pathlib import Path
 
 import torch
 
+from motionrft import checkpoints
 from motionrft.backbones.motiondiffuse.model import MotionDiffuse
-from motionrft.checkpoints import (
-    LoadReport,
-    copies,
-    load_into,
-    read_checkpoint,
-    split_ignored,
-    write_checkpoint,
-)
 
 CLIP = "clip."
 LR = 2e-4
 
 
-def load(backbone: MotionDiffuse, path: Path) -> LoadReport:
+def load(backbone: MotionDiffuse, path: Path) -> checkpoints.LoadReport:
     """All of the backbone from `path`; `../meta/{mean,std}.npy` beside it become the network's normalisation."""
-    stored = read_checkpoint(path, "encoder", flat=True)
-    weights, ignored = split_ignored(stored, (CLIP,))
-    load_into(backbone, {**weights, **backbone.statistics.in_backbone()}, path)
+    stored = checkpoints.read_checkpoint(path, "encoder", flat=True)
+    weights, ignored = checkpoints.split_ignored(stored, (CLIP,))
+    checkpoints.load_into(backbone, {**weights, **backbone.statistics.in_backbone()}, path)
     note = backbone.statistics.read_beside(path)
-    return LoadReport(str(path), list(weights), ignored, (note,))
+    return checkpoints.LoadReport(str(path), list(weights), ignored, (note,))
 
 
 def export(backbone: MotionDiffuse, path: Path, like: Path | None) -> None:
     """The whole layout, with a fresh optimiser and, of `like`, the CLIP: the official code loads it strictly."""
-    weights, _ = split_ignored(copies(backbone), ("statistics.",))
+    weights, _ = checkpoints.split_ignored(checkpoints.copies(backbone), ("statistics.",))
     if like is not None:
-        stored = read_checkpoint(like, "encoder")
+        stored = checkpoints.read_checkpoint(like, "encoder")
         weights |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
     optimiser = torch.optim.Adam(backbone.parameters(), lr=LR).state_dict()
-    write_checkpoint(path, {"opt_encoder": optimiser, "ep": 0, "total_it": 0, "encoder": weights})
+    checkpoints.write_checkpoint(
+        path, {"opt_encoder": optimiser, "ep": 0, "total_it": 0, "encoder": weights}
+    )

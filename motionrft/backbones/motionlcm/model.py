@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,6 @@ from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.schedules import boundary_scalings
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
-from motionrft.options import read_options
 from motionrft.training.ema import TargetNetwork
 
 # MotionLCM-V2's hand-picked time-steps by number of steps; 299 twice: denoised, re-noised, denoised again
@@ -47,6 +45,8 @@ class MotionLCM(MLD):
     """Guidance is embedded: `guided` is one pass on B, and scale 1 (`predict`) means w = 0."""
 
     stages = ("distill",)
+    options_type = MotionLCMOptions
+    options: MotionLCMOptions
 
     def __init__(
         self, options: MotionLCMOptions, dim: int, text_width: int, normaliser: Normaliser
@@ -60,13 +60,6 @@ class MotionLCM(MLD):
         self.unguided = replace(options.of_denoiser(), guidance_width=None)
         self.text_width = text_width
         self.teaching: Teaching | None = None
-
-    @classmethod
-    def build(
-        cls, network: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
-    ) -> Self:
-        options = read_options(MotionLCMOptions, network, field="network")
-        return cls(options, dim, text["pooled"], normaliser)
 
     def new_teacher(self) -> LatentDenoiser:
         """A denoiser without guidance embedding, to be filled with a teacher's weights."""
@@ -158,7 +151,7 @@ class MotionLCM(MLD):
         condition: Condition,
     ) -> Tensor:
         """One DDIM step of the teacher, x0 and epsilon both extrapolated: o_c + w (o_c - o_u)."""
-        both = condition.doubled()
+        both = condition.doubled
         epsilon = teacher(torch.cat([x, x]), torch.cat([start, start]), self.text_features(both))
         conditional, unconditional = epsilon.chunk(2)
         guided = conditional + w[:, None, None] * (conditional - unconditional)

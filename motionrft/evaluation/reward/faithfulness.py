@@ -16,12 +16,12 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluators.evaluator import Evaluator
+from motionrft.evaluation.evaluator import Evaluator
 from motionrft.motion.realism import realism
 from motionrft.motion.representation import KINEMATIC
 from motionrft.reward.data.corruptions import GRADES, KINDS, corrupt
-from motionrft.reward.data.judged import stack_padded
-from motionrft.reward.data.make import features_of, real_joints
+from motionrft.reward.data.features import features_of, real_joints
+from motionrft.reward.data.labelled import stack_padded
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.text.features import TextCache
 
@@ -38,6 +38,7 @@ class Ladder:
 
 
 def ladder(store: FeatureStore, rows: list[int], kind: str, seed: int) -> Ladder:
+    """Real clips of the store, each at every grade."""
     levels = (0, *GRADES)
     joints = [
         corrupt(real_joints(store, row)[:MAX_FRAMES], kind, grade, [seed, 21, row])
@@ -79,9 +80,9 @@ def other_measures(
         [torch.from_numpy(motion.reshape(len(motion), -1)) for motion in steps.joints],
         max(map(len, steps.joints)),
     )
-    joints = flat.unflatten(-1, (-1, 3))
+    joints = flat.reshape(*flat.shape[:2], -1, 3)
     fps = float(store.about.get("fps", 20.0))
-    skeleton = store.representation(KINEMATIC).skeleton  # type: ignore[attr-defined]
+    skeleton = store.representation(KINEMATIC).skeleton
     measures = {
         key: value.reshape(clips, levels)
         for key, value in realism(joints, lengths, fps, skeleton).items()
@@ -140,11 +141,11 @@ def faithfulness(
     usable = np.flatnonzero(((table["split"] == split) & (table["frames"] >= 41)).to_numpy())
     rows = np.sort(np.random.default_rng([seed, 22]).permutation(usable)[:clips]).tolist()
     captions = [table["captions"].iloc[row][0] for row in rows]
-    found: list[dict[str, Any]] = []
+    table_rows: list[dict[str, Any]] = []
     for kind in KINDS:
         steps = ladder(store, rows, kind, seed)
         measures = other_measures(steps, evaluator, store)
         for name in reward.representations:
             scores = reward_scores(reward, steps, captions, store, text, name)
-            found += correlations(kind, name, scores, measures)
-    return pd.DataFrame(found)
+            table_rows += correlations(kind, name, scores, measures)
+    return pd.DataFrame(table_rows)

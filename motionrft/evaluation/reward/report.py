@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pandas as pd
 import torch
 
 from motionrft.corpus.store import FeatureStore
-from motionrft.evaluation.evaluators.evaluator import Evaluator, load_evaluator
+from motionrft.evaluation.evaluator import Evaluator
+from motionrft.evaluation.evaluator_file import load_evaluator
 from motionrft.evaluation.reward.faithfulness import faithfulness
 from motionrft.evaluation.reward.scores import (
     COLUMNS,
@@ -22,22 +24,23 @@ from motionrft.evaluation.reward.scores import (
     retrieval_rows,
     row,
 )
+from motionrft.reward import terms
+from motionrft.reward.branch import TaskBranch
+from motionrft.reward.branch_stage import BranchObjective, BranchStage
 from motionrft.reward.data.clips import AlignedClips
-from motionrft.reward.data.judged import JudgedMotions
-from motionrft.reward.files import TaskBranch, load_branch, load_network, new_branch
+from motionrft.reward.data.labelled import LabelledMotions
+from motionrft.reward.files import load_branch, load_network
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import RewardNetwork
 from motionrft.reward.retrieval import embed
-from motionrft.reward.settings import OfficialBehaviour, RewardSettings
-from motionrft.reward.stages.judged import TaskData, TaskObjective
+from motionrft.reward.settings import RewardSettings
+from motionrft.reward.stages import load as load_stage
 from motionrft.text.features import TextCache
-
-TASKS = ("preference", "authenticity")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The files of a scored reward. stages: by name, semantic always; data: judged motions by stage."""
+    """The files of a scored reward. stages: by name, semantic always; data: folders of labelled motions by stage."""
 
     features: Path
     text: Path
@@ -48,7 +51,7 @@ class Sources:
 
 def evaluate_reward(
     settings: RewardSettings,
-    files: Sources,
+    sources: Sources,
     *,
     split: str,
     seed: int,
@@ -57,53 +60,62 @@ def evaluate_reward(
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """({"scores": …, "calibration": …, "faithfulness": …}, what they are of); only the first with `only_scores`.
 
-    With `official.sampled` everything but faithfulness reads draws, one stream for the whole evaluation.
+    Everything but faithfulness reads latents by the settings' rules, one stream of draws for the whole evaluation.
     """
-    official = settings.official
-    draws = torch.Generator().manual_seed(seed) if official.sampled else None
-    text, store = TextCache(files.text), FeatureStore(files.features)
-    network, about = load_network(files.stages["semantic"], device)
+    rules = settings.rules
+    read = rules.reading(torch.Generator().manual_seed(seed))
+    text, store = TextCache(sources.text), FeatureStore(sources.features)
+    network, about = load_network(sources.stages["semantic"], device)
     torch.manual_seed(seed)
     random = RewardNetwork(network.settings).to(device).eval()
-    clips = AlignedClips(files.features, network.representations, split)
+    clips = AlignedClips(sources.features, network.representations, split)
     clean_token = not about["official"].get("no_clean_token", False)
-    rows: Rows = []
+    stages = {name: load_stage(name) for name in sources.stages}
     models = {"semantic": network, "random": random}
-    if "spl" in files.stages:
-        models["spl"] = load_network(files.stages["spl"], device)[0]
+    models |= {
+        name: load_network(sources.stages[name], device)[0]
+        for name, stage in stages.items()
+        if name != "semantic" and not isinstance(stage, BranchStage)
+    }
+    rows: Rows = []
     for model, entry in models.items():
-        found = embed(entry, clips, text, clean_token=clean_token, generator=draws)
-        rows += retrieval_rows(model, found)
-    rows += caption_rows(found)
+        embeddings = embed(entry, clips, text, clean_token=clean_token, read=read)
+        rows += retrieval_rows(model, embeddings)
+    rows += caption_rows(embeddings)
     curves: list[pd.DataFrame] = []
     branches: dict[str, TaskBranch] = {}
     untrained: dict[str, TaskBranch] = {}
-    data: dict[str, str] = {}
-    for task in TASKS:
-        path, folder = files.stages.get(task), files.data.get(task)
-        if path is None:
+    labels: dict[str, str] = {}
+    for name, stage in stages.items():
+        if not isinstance(stage, BranchStage):
             continue
-        branches[task], _ = load_branch(path, network, task)
-        untrained[task] = new_branch(random, task, settings.lora)
-        if folder is None:
+        branches[name], _ = load_branch(sources.stages[name], network, name)
+        untrained[name] = stage.new_branch(random, settings.lora).freeze()
+        if name not in sources.data:
             continue
-        judged = JudgedMotions(
-            folder, task, {name: store.normaliser(name) for name in network.representations}
-        )
-        data[task] = str(judged.about.get("labels"))
+        normalisers = {kind: store.normaliser(kind) for kind in network.representations}
+        data = LabelledMotions(sources.data[name], name, normalisers)
+        labels[name] = str(data.about.get("labels"))
         objectives = {
-            "MotionReward": _objective(network, branches[task], official),
-            "random": _objective(random, untrained[task], official),
+            "MotionReward": BranchObjective(stage, network, branches[name], rules).eval(),
+            "random": BranchObjective(stage, random, untrained[name], rules).eval(),
         }
-        scores, reliability = _task_tables(task, objectives, judged, official, split, draws)
+        items = partial(stage.items, data, rules=rules)
+        if stage.pairs:
+            scores, reliability = preference_tables(
+                objectives, stage.filled_items(data, split, rules), read
+            )
+        else:
+            scores, reliability = authenticity_tables(objectives, items, read)
         rows, curves = rows + scores, curves + reliability
-    weights = dict.fromkeys(("semantic", "m2m", *branches), 1.0)
+    weighed = [name for name in settings.weights if terms.branch_of(name) in (None, *branches)]
+    weights = dict.fromkeys(("semantic", "m2m", *weighed), 1.0)
     reward = MotionReward(network, branches, weights, clean_token=clean_token)
     rows += real_rows("MotionReward", reward, clips, text)
     chance = MotionReward(random, untrained, weights, clean_token=clean_token)
     rows += real_rows("random", chance, clips, text)
     tables = {"scores": pd.DataFrame(rows, columns=list(COLUMNS))}
-    facts: dict[str, Any] = {"split": split, "labels": data}
+    facts: dict[str, Any] = {"split": split, "labels": labels}
     if only_scores:
         return tables, facts
     empty = pd.DataFrame(
@@ -111,30 +123,9 @@ def evaluate_reward(
     )
     tables["calibration"] = pd.concat(curves) if curves else empty
     tables["faithfulness"] = faithfulness(
-        reward, store, text, split=split, seed=seed, evaluator=_evaluator(files.evaluator, device)
+        reward, store, text, split=split, seed=seed, evaluator=_evaluator(sources.evaluator, device)
     )
     return tables, facts
-
-
-def _objective(
-    network: RewardNetwork, branch: TaskBranch, official: OfficialBehaviour
-) -> TaskObjective:
-    return TaskObjective(network, branch.freeze(), official).eval()
-
-
-def _task_tables(
-    task: str,
-    objectives: dict[str, TaskObjective],
-    judged: JudgedMotions,
-    official: OfficialBehaviour,
-    split: str,
-    draws: torch.Generator | None,
-) -> tuple[Rows, list[pd.DataFrame]]:
-    if task == "preference":
-        return preference_tables(objectives, TaskData(judged, task, split, official), draws)
-    return authenticity_tables(
-        objectives, lambda name: TaskData(judged, task, name, official, empty_ok=True), draws
-    )
 
 
 @torch.no_grad()

@@ -15,15 +15,17 @@ from torch import Tensor
 from motionrft.metrics.classification import auroc, authenticity, preference, preference_swapped
 from motionrft.metrics.generation import GROUP
 from motionrft.metrics.retrieval import TOP, recall
-from motionrft.reward.data.judged import HELD_OUT
+from motionrft.reward.branch_stage import BranchObjective, TaskItems, outputs_of
+from motionrft.reward.data.labelled import HELD_OUT
+from motionrft.reward.latent import Reading, mean
 from motionrft.reward.retrieval import Embeddings, retrieval_scores, shuffled
-from motionrft.reward.stages.judged import TaskData, TaskObjective, outputs_of
 
 COLUMNS = ("table", "model", "representation", "setting", "metric", "value", "count")
 Rows = list[dict[str, Any]]
 
 
 def row(*values: Any) -> dict[str, Any]:
+    """A row of the tidy table: values of `COLUMNS`."""
     return dict(zip(COLUMNS, values, strict=True))
 
 
@@ -68,7 +70,7 @@ def caption_rows(embeddings: Embeddings, top: Sequence[int] = TOP) -> Rows:
 
 
 def preference_rows(
-    model: str, items: TaskData, better: Tensor, worse: Tensor, seed: int = 42
+    model: str, items: TaskItems, better: Tensor, worse: Tensor, seed: int = 42
 ) -> Rows:
     """Accuracy, precision, recall and F1 by representation, over all, and by kind of pair."""
     table = items.table
@@ -85,7 +87,7 @@ def preference_rows(
 
 
 def authenticity_rows(
-    model: str, setting: str, items: TaskData, logits: Tensor, labels: Tensor
+    model: str, setting: str, items: TaskItems, logits: Tensor, labels: Tensor
 ) -> Rows:
     """All scores by representation, over all, and against each generator alone."""
     rows: Rows = []
@@ -98,9 +100,12 @@ def authenticity_rows(
         ]
         for generator in sorted(set(generators) - {""}):
             mask = chosen & torch.tensor(generators.isin(["", generator]).tolist())
-            value = auroc(logits[mask][:, 1] - logits[mask][:, 0], labels[mask])
-            place = f"{setting}, {generator}"
-            rows.append(row("authenticity", model, name, place, "auroc", value, int(mask.sum())))
+            value, count = (
+                auroc(logits[mask][:, 1] - logits[mask][:, 0], labels[mask]),
+                int(mask.sum()),
+            )
+            against = f"{setting}, {generator}"
+            rows.append(row("authenticity", model, name, against, "auroc", value, count))
     return rows
 
 
@@ -115,14 +120,14 @@ def _groups(table: pd.DataFrame, kind: str | None) -> Iterable[tuple[str, str, T
             yield "all", value, torch.tensor((table[kind] == value).tolist())
 
 
-def length_only(items: TaskData, split: TaskData) -> Tensor:
-    """Logits [N, 2] of a detector that reads nothing but the length a mask shows: a logistic fit on `split`.
+def length_only(items: TaskItems, split: TaskItems) -> Tensor:
+    """Logits [N, 2] of a detector that reads nothing but the length that a mask tells: a logistic fit on `split`.
     What it scores is what the masks give away."""
 
-    def lengths(data: TaskData) -> Tensor:
-        return torch.from_numpy(data.shown_lengths() / 100.0)
+    def lengths(data: TaskItems) -> Tensor:
+        return torch.from_numpy(data.marked_lengths() / 100.0)
 
-    x, y = lengths(split), torch.from_numpy((split.table["generator"] != "").to_numpy(np.float64))
+    x, y = lengths(split), torch.from_numpy(split.generated.astype(np.float64))
     design = torch.stack([torch.ones_like(x), x], dim=1)
     weights = torch.zeros(2, dtype=torch.float64)
     for _ in range(20):  # Newton steps with a slight ridge
@@ -138,10 +143,10 @@ def calibration(
 ) -> pd.DataFrame:
     """Reliability: in each tenth of predicted probability, the mean prediction and the observed frequency."""
     edges = torch.linspace(0, 1, bins + 1)
-    place = torch.bucketize(probability.contiguous(), edges[1:-1])
+    bin_of = torch.bucketize(probability.contiguous(), edges[1:-1])
     rows = []
     for index in range(bins):
-        inside = place == index
+        inside = bin_of == index
         if bool(inside.any()):
             rows.append(
                 {
@@ -158,12 +163,13 @@ def calibration(
 
 
 def preference_tables(
-    models: dict[str, TaskObjective], items: TaskData, draws: torch.Generator | None = None
+    models: dict[str, BranchObjective], items: TaskItems, read: Reading = mean
 ) -> tuple[Rows, list[pd.DataFrame]]:
+    """Scores and reliability of each model on pairs."""
     rows: Rows = []
     curves = []
     for model, objective in models.items():
-        _, outputs, _ = outputs_of(objective, items, generator=draws)
+        outputs, _ = outputs_of(objective, items, read=read)
         better, worse = outputs[:, 0, 0], outputs[:, 1, 0]
         rows += preference_rows(model, items, better, worse)
         # each pair in both orders, so that "the second is better" has a frequency of one half
@@ -174,9 +180,9 @@ def preference_tables(
 
 
 def authenticity_tables(
-    models: dict[str, TaskObjective],
-    load: Callable[[str], TaskData],
-    draws: torch.Generator | None = None,
+    models: dict[str, BranchObjective],
+    load: Callable[[str], TaskItems],
+    read: Reading = mean,
 ) -> tuple[Rows, list[pd.DataFrame]]:
     """In-distribution generators (`test`), generators never trained on (`held_out`), and the length alone."""
     rows: Rows = []
@@ -185,9 +191,9 @@ def authenticity_tables(
         items = load(split)
         if items.table.empty:
             continue
-        labels = torch.from_numpy((items.table["generator"] != "").to_numpy(np.int64))
+        labels = torch.from_numpy(items.generated.astype(np.int64))
         for model, objective in models.items():
-            _, outputs, _ = outputs_of(objective, items, generator=draws)
+            outputs, _ = outputs_of(objective, items, read=read)
             logits = outputs[:, 0]
             rows += authenticity_rows(model, split, items, logits, labels)
             probability = logits.softmax(dim=-1)[:, 1]

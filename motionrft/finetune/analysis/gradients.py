@@ -7,47 +7,51 @@ each factor divided by sqrt(d) and by d stands beside them, since dividing alone
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Sampler
-from motionrft.finetune.batch import Material
-from motionrft.finetune.method import Event
 from motionrft.finetune.objective import Objective
+from motionrft.finetune.setup import FineTuning
 
 POWER_ITERATIONS = 10
 
 
-def step_of(sampler: Sampler, i: int, condition: Any, x: Tensor) -> Tensor:
+def step_of(sampler: Sampler, i: int, condition: Condition, x: Tensor) -> Tensor:
     """x_{i+1} as a function of x_i, its noise left out (a constant)."""
     return sampler.table.advance(i, x, sampler.output(i, x, condition), None)
 
 
-def pulled(function: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
+def vector_jacobian(function: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
     """J^T v, a row of the batch each its own Jacobian."""
     read = x.detach().requires_grad_()
     with torch.enable_grad():
-        return torch.autograd.grad(function(read), read, v)[0]
+        product: Tensor = torch.autograd.grad(function(read), read, v)[0]
+    return product
 
 
-def pushed(function: Callable[[Tensor], Tensor], x: Tensor, u: Tensor) -> Tensor:
+def jacobian_vector(function: Callable[[Tensor], Tensor], x: Tensor, u: Tensor) -> Tensor:
     """J u, by differentiating J^T v with respect to v."""
     read = x.detach().requires_grad_()
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         output = function(read)
         v = torch.zeros_like(output, requires_grad=True)
         (back,) = torch.autograd.grad(output, read, v, create_graph=True)
-        return torch.autograd.grad(back, v, u)[0].detach()
+        product: Tensor = torch.autograd.grad(back, v, u)[0]
+    return product.detach()
 
 
 def rows_norm(x: Tensor) -> Tensor:
     """Euclidean norm of each row [B]."""
-    return x.flatten(1).norm(dim=1)
+    norms: Tensor = x.flatten(1).norm(dim=1)
+    return norms
 
 
 def unit(x: Tensor) -> Tensor:
@@ -55,7 +59,12 @@ def unit(x: Tensor) -> Tensor:
 
 
 def jacobian_norms(
-    sampler: Sampler, i: int, condition: Any, x: Tensor, probes: int, generator: torch.Generator
+    sampler: Sampler,
+    i: int,
+    condition: Condition,
+    x: Tensor,
+    probes: int,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """||J_i||_F / sqrt(d) by random probes, and the spectral norm by power iterations; [B] each."""
 
@@ -64,25 +73,24 @@ def jacobian_norms(
 
     squares = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for _ in range(probes):
-        squares += rows_norm(pulled(function, x, _normal(x, generator))) ** 2
+        squares += rows_norm(vector_jacobian(function, x, _normal(x, generator))) ** 2
     dimension = x[0].numel()
     u = unit(_normal(x, generator))
     for _ in range(POWER_ITERATIONS):
-        u = unit(pulled(function, x, unit(pushed(function, x, u))))
-    return (squares / probes / dimension).sqrt(), rows_norm(pushed(function, x, u))
+        u = unit(vector_jacobian(function, x, unit(jacobian_vector(function, x, u))))
+    return (squares / probes / dimension).sqrt(), rows_norm(jacobian_vector(function, x, u))
 
 
 @torch.no_grad()
 def gradient_norms(
     sampler: Sampler,
     objective: Objective,
-    material: Material,
-    parameters: list[Tensor],
+    parameters: Sequence[Tensor],
     *,
     probes: int = 16,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Tidy: step, name, row (-1: the whole batch), value.
+    """Of the objective's batch. Tidy: step, name, row (-1: the whole batch), value.
 
     jacobian, spectral            of one step's Jacobian
     product_reward, product_random   norm of the running product from the clean end, started from the
@@ -92,10 +100,9 @@ def gradient_norms(
     direct                        ||J_theta(x_{i+1})^T dL/dx_{i+1}|| inside the full chain
     easytune_x0, easytune_next    the per-step gradients; cosine_* with the full chain's gradient
     """
-    condition, noise = material.condition, material.noise()
+    condition, noise = objective.batch.condition, objective.batch.noise()
     generator = torch.Generator().manual_seed(seed)
     steps = list(sampler.walk(condition, noise))
-    objective.begin(material.prompts)
     records: list[tuple[int, str, int, float]] = []
 
     def note(i: int, name: str, values: Tensor) -> None:
@@ -103,10 +110,12 @@ def gradient_norms(
         row = -1 if len(values) == 1 else 0
         records.extend((i, name, row + n, float(value)) for n, value in enumerate(values))
 
-    def of(z: Tensor) -> Tensor:
-        return objective.score(Event(z, None, 0, lambda gradient: None)).gradient
+    def reward_gradient(z: Tensor) -> Tensor:
+        gradient = objective.score(z).gradient
+        assert gradient is not None
+        return gradient
 
-    final = of(steps[-1].next)
+    final = reward_gradient(steps[-1].next)
     adjoint, random_unit = final, unit(_normal(final, generator))
     size = rows_norm(final).clamp_min(1e-30)
     direct: list[Tensor] = [torch.empty(0)] * len(steps)
@@ -119,7 +128,7 @@ def gradient_norms(
         note(i, "product_over_sqrt_d", ratio / dimension ** (after / 2))
         note(i, "product_over_d", ratio / float(dimension) ** after)
         direct[i] = _parameter_gradient(
-            sampler, i, condition, step.x, float(sampler.table.B[i]) * adjoint, parameters
+            sampler, i, condition, step.x, sampler.table[i].B * adjoint, parameters
         )
         note(i, "direct", direct[i].norm())
         single, spectral = jacobian_norms(sampler, i, condition, step.x, probes, generator)
@@ -129,31 +138,51 @@ def gradient_norms(
         def function(read: Tensor, i: int = i) -> Tensor:
             return step_of(sampler, i, condition, read)
 
-        adjoint = pulled(function, step.x, adjoint)
-        random_unit = pulled(function, step.x, random_unit)
+        adjoint = vector_jacobian(function, step.x, adjoint)
+        random_unit = vector_jacobian(function, step.x, random_unit)
     chain = torch.stack(direct).sum(0)
     for step in steps:
-        i, table = step.i, sampler.table
-        for name, factor, z in (("x0", table.Q[i], step.clean), ("next", table.B[i], step.next)):
-            own = _parameter_gradient(
-                sampler, i, condition, step.x, float(factor) * of(z), parameters
-            )
-            note(i, f"easytune_{name}", own.norm())
-            note(i, f"cosine_{name}", torch.nn.functional.cosine_similarity(own, chain, dim=0))
-        note(i, "cosine_direct", torch.nn.functional.cosine_similarity(direct[i], chain, dim=0))
+        i, row = step.i, sampler.table[step.i]
+        for name, factor, z in (("x0", row.Q, step.clean), ("next", row.B, step.next)):
+            v = factor * reward_gradient(z)
+            alone = _parameter_gradient(sampler, i, condition, step.x, v, parameters)
+            note(i, f"easytune_{name}", alone.norm())
+            note(i, f"cosine_{name}", F.cosine_similarity(alone, chain, dim=0))
+        note(i, "cosine_direct", F.cosine_similarity(direct[i], chain, dim=0))
     return pd.DataFrame(records, columns=["step", "name", "row", "value"])
 
 
 def _parameter_gradient(
-    sampler: Sampler, i: int, condition: Any, x: Tensor, v: Tensor, parameters: list[Tensor]
+    sampler: Sampler,
+    i: int,
+    condition: Condition,
+    x: Tensor,
+    v: Tensor,
+    parameters: Sequence[Tensor],
 ) -> Tensor:
     """VJP_theta(o_i; v), flat."""
     with torch.enable_grad():
         output = sampler.output(i, x.detach(), condition)
-        found = torch.autograd.grad(output, parameters, v, allow_unused=True)
-    parts = zip(parameters, found, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in parts])
+        gradients = torch.autograd.grad(
+            output, parameters, v, allow_unused=True, materialize_grads=True
+        )
+    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+
+
+def gradients(tuning: FineTuning) -> pd.DataFrame:
+    """On the first batch, with the configured guidance and without: column `guidance`."""
+    objective = tuning.objective(tuning.batch(0))
+    frames = []
+    for guidance in sorted({1.0, tuning.sampler.guidance}):
+        sampler = copy.copy(tuning.sampler)
+        sampler.guidance = guidance
+        frame = gradient_norms(sampler, objective, tuning.trained)
+        frames.append(frame.assign(guidance=guidance))
+    return pd.concat(frames, ignore_index=True)
+
+
+ANALYSIS = gradients

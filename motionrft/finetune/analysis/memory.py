@@ -1,80 +1,78 @@
-"""Memory over one trajectory, step by step (the paper's Fig. 6 and 9)."""
+"""Memory over one trajectory, step by step (the paper's Fig. 6 and 9), in every activation form."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from motionrft.backbones.base import Condition
 from motionrft.finetune.cost import MeteredSampler
-from motionrft.finetune.loop import Course
 from motionrft.finetune.memory_meter import SavedBytes
-from motionrft.finetune.method import Event, Rollout
-from motionrft.finetune.objective import Objective, Scored
+from motionrft.finetune.settings import ACTIVATIONS
+from motionrft.finetune.setup import FineTuning
 
 
-class _Watch:
-    """Notes what is held after every network call and at the peak of every scoring and pull."""
+class _Log:
+    """The peak between two notes, by denoising step and by what was done."""
 
-    def __init__(self, permanent: list[Tensor]):
-        self.saved = SavedBytes(permanent)
+    def __init__(self, weights: Sequence[Tensor]):
+        self.saved = SavedBytes(weights)
         self.rows: list[tuple[int, int, str, int]] = []
 
     def note(self, step: int, phase: str) -> None:
-        peak = self.saved.reset()
-        self.rows.append((len(self.rows), step, phase, peak))
+        self.rows.append((len(self.rows), step, phase, self.saved.reset()))
 
 
-class _WatchedSampler(MeteredSampler):
-    watch: _Watch
-    phase = "denoise"
+class _LoggedSampler(MeteredSampler):
+    """Notes what is held after every network call."""
 
-    def output(self, i: int, x: Tensor, condition: Any) -> Tensor:
+    def __init__(self, sampler: MeteredSampler, log: _Log):
+        super().__init__(
+            sampler.denoiser, sampler.table, sampler.guidance, sampler.meter, sampler.precision
+        )
+        self.log, self.phase = log, "denoise"
+
+    def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
         output = super().output(i, x, condition)
-        self.watch.note(i, self.phase)
+        self.log.note(i, self.phase)
         return output
 
 
-def footprint(course: Course) -> pd.DataFrame:
+def graph_bytes(tuning: FineTuning) -> pd.DataFrame:
     """Bytes that autograd graphs hold during the first trajectory of a run, weights left as they are.
 
-    Tidy: order, step, phase (denoise | score | pull), bytes: the peak since the row before.
+    Tidy: order, step, phase (denoise | score | backward), bytes: the peak since the row before.
     """
-    import random
-
-    watch = _Watch([*course.trained, *course.permanent])
-    old = course.sampler
-    sampler = _WatchedSampler(old.denoiser, old.table, old.guidance, old.meter, old.precision)
-    sampler.watch = watch
-    material, objective = course.material(0), course.objective()
-    objective.begin(material.prompts)
-    rollout = Rollout(
-        sampler,
-        material.condition,
-        material.noise(),
-        random.Random(f"{course.seed}/0"),
-        progress=1.0,
-        trusted=objective.trusted,
-        activations=course.settings.activations,
-    )
-    with watch.saved:
-        for group in course.method.events(rollout):
-            for event in group:
-                _score_and_pull(event, objective, sampler, watch)
-    for parameter in course.trained:
+    log = _Log(tuning.weights)
+    sampler = _LoggedSampler(tuning.sampler, log)
+    batch = tuning.batch(0)
+    objective = tuning.objective(batch)
+    with log.saved:
+        for sample in tuning.method.samples(replace(tuning, sampler=sampler).walk(batch, 0)):
+            score = objective.score(sample.z, sample.level, sample.weight)
+            log.note(sample.step, "score")
+            sampler.phase = "backward"
+            assert score.gradient is not None
+            with torch.enable_grad():
+                sample.backward(score.gradient)
+            sampler.phase = "denoise"
+            log.note(sample.step, "backward")
+    for parameter in tuning.trained:
         parameter.grad = None
-    return pd.DataFrame(watch.rows, columns=["order", "step", "phase", "bytes"])
+    return pd.DataFrame(log.rows, columns=["order", "step", "phase", "bytes"])
 
 
-def _score_and_pull(
-    event: Event, objective: Objective, sampler: _WatchedSampler, watch: _Watch
-) -> None:
-    scored: Scored = objective.score(event)
-    watch.note(event.step, "score")
-    sampler.phase = "pull"
-    with torch.enable_grad():
-        event.pull(scored.gradient)
-    sampler.phase = "denoise"
-    watch.note(event.step, "pull")
+def memory(tuning: FineTuning) -> pd.DataFrame:
+    """`graph_bytes` in every activation form: column `activations`."""
+    frames = []
+    for form in ACTIVATIONS:
+        settings = replace(tuning.settings, activations=form, train_dropout=False)
+        frames.append(graph_bytes(replace(tuning, settings=settings)).assign(activations=form))
+    return pd.concat(frames, ignore_index=True)
+
+
+ANALYSIS = memory

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
-from motionrft.finetune.method import Event, Method, Rollout, require, require_count
-from motionrft.finetune.trajectory import Plan, follow
+from motionrft.finetune.method import Method, require, require_count, require_one_of
+from motionrft.finetune.trajectory import Sample, Walk
 
 RULES = ("mask", "trl", "gaussian", "uniform", "fixed")
 
@@ -26,49 +27,38 @@ class AlignProp(Method):
     prob: float = 0.5
     k: int = 1
 
-    counts = ("k",)
+    counts: ClassVar[tuple[str, ...]] = ("k",)
 
     def __post_init__(self) -> None:
-        require(
-            self.rule in RULES,
-            f"unknown rule {self.rule!r}",
-            "rule",
-            f"choose from {', '.join(RULES)}",
-        )
-        require(
-            0.0 < self.prob <= 1.0,
-            f"{self.prob} is no probability above 0",
-            "prob",
-            "choose 0 < prob <= 1",
-        )
+        require_one_of(RULES, self.rule, "rule")
+        probable = 0.0 < self.prob <= 1.0
+        require(probable, f"{self.prob} is no probability above 0", "prob", "choose 0 < prob <= 1")
         require_count(self.k, self.steps, "k")
 
-    def draw(self, rng: random.Random) -> set[int]:
+    def live(self, rng: random.Random) -> set[int]:
         """The live steps of one trajectory; never empty."""
         T = self.steps
+        if self.rule in ("mask", "trl"):
+            live: set[int] = set()
+            while not live:
+                live = {i for i in range(T) if self._coin(i, rng)}
+            return live
         if self.rule == "fixed" or T == 1:
-            return set(range(T - self.k, T))
-        if self.rule == "uniform":
-            return set(range(rng.randint(1, T - 1), T))
-        if self.rule == "gaussian":
+            cut = T - self.k
+        elif self.rule == "uniform":
+            cut = rng.randint(1, T - 1)
+        else:
             while not 1 <= (cut := int(rng.gauss(0.84 * T, 0.1 * T))) < T:
                 pass
-            return set(range(cut, T))
-        live: set[int] = set()
-        while not live:
-            live = {
-                i
-                for i in range(T)
-                if (rng.random() < self.prob if self.rule == "mask" else i >= rng.randint(0, T))
-            }
-        return live
+        return set(range(cut, T))
 
-    def plan(self, live: Iterable[int]) -> Plan:
-        return Plan(frozenset(live), last=self.steps - 1)
+    def _coin(self, i: int, rng: random.Random) -> bool:
+        if self.rule == "mask":
+            return rng.random() < self.prob
+        return i >= rng.randint(0, self.steps)
 
-    def events(self, rollout: Rollout) -> Iterator[tuple[Event, ...]]:
-        final = follow(rollout, self.plan(self.draw(rollout.rng)))
-        yield (Event(final.z, None, self.steps - 1, final.pull),)
+    def samples(self, walk: Walk) -> Iterator[Sample]:
+        yield walk.run(self.steps - 1, self.live(walk.rng))
 
 
 METHOD = AlignProp

@@ -3,76 +3,49 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
-from motionrft.finetune.method import Event, Method, Rollout, require, require_count
-from motionrft.finetune.trajectory import Plan, follow
-
-GRIDS = ("prefix", "easytune")
+from motionrft.finetune.method import Method, require, require_count
+from motionrft.finetune.trajectory import Sample, Walk
 
 
 @dataclass(frozen=True)
 class DRTune(Method):
-    """k trained steps, stop drawn from the last m.
-
-    grid: prefix    k equally spaced steps inside the prefix that is run, any start (the stop is trained
-                    as often as any other)
-          easytune  stride T // k over the whole trajectory, whatever the stop (released code: with T = 50,
-                    k = 10 always {0, 5, …, 45}; most stops are then untrained)
-    """
+    """k trained steps, equally spaced inside the prefix that is run, from any start, so that the stop is
+    trained as often as any other; stop drawn from the last m."""
 
     k: int = 3
     m: int = 20
-    grid: str = "prefix"
 
-    counts = ("k", "m")
+    counts: ClassVar[tuple[str, ...]] = ("k", "m")
 
     def __post_init__(self) -> None:
         require_count(self.k, self.steps, "k")
         require_count(self.m, self.steps, "m")
+        self.check_grid()
+
+    def check_grid(self) -> None:
+        """The trained steps fit before every stop that can be drawn."""
         require(
-            self.grid in GRIDS,
-            f"unknown grid {self.grid!r}",
-            "grid",
-            f"choose from {', '.join(GRIDS)}",
+            self.k <= self.steps - self.m + 1,
+            f"{self.k} trained steps do not fit before the earliest stop ({self.steps - self.m})",
+            "k",
+            "lower k or m",
         )
-        if self.grid == "prefix":
-            require(
-                self.k <= self.steps - self.m + 1,
-                f"{self.k} trained steps do not fit before the earliest stop ({self.steps - self.m})",
-                "k",
-                "lower k or m",
-            )
-        else:
-            require(
-                self.steps - self.k * (self.steps // self.k) <= self.steps - self.m,
-                "a stop before the first trained step is possible",
-                "m",
-                "lower m, or grid: prefix",
-            )
 
-    def draw(self, rng: random.Random) -> tuple[set[int], int]:
-        """(trained steps, stop)"""
-        stop = rng.randint(self.steps - self.m, self.steps - 1)
-        if self.grid == "easytune":
-            stride = self.steps // self.k
-            start = rng.randint(0, self.steps - self.k * stride)
-        else:
-            stride = (stop + 1) // self.k
-            start = rng.randint(0, stop - (self.k - 1) * stride)
-        return {start + index * stride for index in range(self.k)}, stop
+    def stop(self, rng: random.Random) -> int:
+        return rng.randint(self.steps - self.m, self.steps - 1)
 
-    def plan(self, trained: Iterable[int], stop: int | None) -> Plan:
-        """stop None: no early stop, the final sample is scored."""
-        last = self.steps - 1 if stop is None else stop
-        live = frozenset(i for i in trained if i <= last)
-        return Plan(live, last=last, clean=stop is not None, cut_input=True)
+    def trained(self, stop: int, rng: random.Random) -> set[int]:
+        stride = (stop + 1) // self.k
+        start = rng.randint(0, stop - (self.k - 1) * stride)
+        return {start + index * stride for index in range(self.k)}
 
-    def events(self, rollout: Rollout) -> Iterator[tuple[Event, ...]]:
-        trained, stop = self.draw(rollout.rng)
-        estimate = follow(rollout, self.plan(trained, stop))
-        yield (Event(estimate.z, None, stop, estimate.pull),)
+    def samples(self, walk: Walk) -> Iterator[Sample]:
+        stop = self.stop(walk.rng)
+        yield walk.run(stop, self.trained(stop, walk.rng), clean=True, cut_input=True)
 
 
 METHOD = DRTune

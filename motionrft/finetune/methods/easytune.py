@@ -7,73 +7,38 @@ trajectory with the weights it began with, and updates a second set.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
-from motionrft.finetune.method import Event, Method, Rollout, require
-from motionrft.finetune.trajectory import Plan, follow
-from motionrft.finetune.window import Window, step_weight
-
-FORMS = ("one_step", "noise_aware")
+from motionrft.diffusion.reward_form import REWARD_FORMS
+from motionrft.finetune.method import Method, require_one_of
+from motionrft.finetune.reward_timestep import CLEAN, Level, scored_level
+from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.window import STEP_WEIGHTS, Window, step_weight
 
 
 @dataclass(frozen=True)
 class EasyTune(Method):
     """variant   step | chain
-    window    {kind, k, sweep, listed}, see windows.py
-    form      one_step: the reward scores x0hat_i (ODE models); noise_aware: x_{i+1} at its own level
-    one_step_before   steps before this one use the one-step form in any case (released `reward_t_switch`)
-    weights   none | early | late
+    window    which steps are trained (window.py)
+    form      one_step: the reward scores x̂0_i (ODE models); noise_aware: x_{i+1} at its own level
+    weights   none | early | late: of the steps (EasyTune Table S4)
     single_update     accumulate the window's gradients into one update
     """
 
     variant: str = "step"
-    window: Any = field(default_factory=lambda: {"kind": "last", "k": 1})
+    window: Window = field(default_factory=Window)
     form: str = "one_step"
-    one_step_before: int = 0
     weights: str = "none"
     single_update: bool = False
 
-    counts = ("k", "one_step_before")
+    counts: ClassVar[tuple[str, ...]] = ("k",)
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.window, (Window, dict)),
-            f"{self.window!r}",
-            "window",
-            "give {kind, k, sweep}",
-        )
-        if isinstance(self.window, dict):
-            unknown = sorted(set(self.window) - {"kind", "k", "sweep", "listed"})
-            require(
-                not unknown, f"unknown key {unknown[:1]}", "window", "known: kind, k, sweep, listed"
-            )
-            object.__setattr__(self, "window", Window(**self.window))
         self.window.check(self.steps)
-        require(
-            self.variant in ("step", "chain"),
-            f"unknown variant {self.variant!r}",
-            "variant",
-            "choose step or chain",
-        )
-        require(
-            self.form in FORMS,
-            f"unknown form {self.form!r}",
-            "form",
-            f"choose from {', '.join(FORMS)}",
-        )
-        require(
-            self.weights in ("none", "early", "late"),
-            f"unknown {self.weights!r}",
-            "weights",
-            "none, early or late",
-        )
-        require(
-            0 <= self.one_step_before <= self.steps,
-            f"{self.one_step_before}",
-            "one_step_before",
-            "0 to T",
-        )
+        require_one_of(("step", "chain"), self.variant, "variant")
+        require_one_of(REWARD_FORMS, self.form, "form")
+        require_one_of(STEP_WEIGHTS, self.weights, "weights")
 
     @property
     def chain(self) -> bool:  # type: ignore[override]
@@ -82,37 +47,22 @@ class EasyTune(Method):
     def updates_per_trajectory(self) -> int:
         return 1 if self.single_update else self.window.size(self.steps)
 
-    def events(self, rollout: Rollout) -> Iterator[tuple[Event, ...]]:
-        window = self.window.steps(self.steps, rollout.progress, rollout.rng)
-        # with frozen sampling weights nothing needs to be pulled before all is scored, in one batch
-        together = self.chain and rollout.activations == "exact"
-        waiting: list[Event] = []
-        x = rollout.noise.start
+    def level(self, walk: Walk, i: int) -> Level | None:
+        """The level of x_{i+1}, or None: the clean estimate is scored."""
+        return scored_level(walk.levels, i, self.form)
+
+    def samples(self, walk: Walk) -> Iterator[Sample]:
+        """EasyTune eq. 6-8: x_{i+1} = step(sg(x_i)), one sample and one update at each step of the window."""
+        window, x = self.window.steps(self.steps, walk.progress, walk.rng), None
         for i in range(window[-1] + 1):
-            live = i in window
-            clean = (
-                self.form == "one_step" or i < self.one_step_before or not rollout.trusted(i + 1)
-            )
-            point = follow(
-                rollout, Plan(frozenset({i} if live else ()), last=i, clean=clean, start=i), x
-            )
-            x = point.following
+            level = self.level(walk, i)
+            live = {i}.intersection(window)
+            sample = walk.run(i, live, start=i, x=x, clean=level is None, level=level or CLEAN)
+            x = sample.next
             if live:
-                event = Event(
-                    point.z,
-                    None if clean else i + 1,
-                    i,
-                    point.pull,
-                    step_weight(self.weights, i, self.steps),
-                    update=not self.single_update or i == window[-1],
-                )
-                del point
-                if together:
-                    waiting.append(event)
-                else:
-                    yield (event,)
-        if together:
-            yield tuple(waiting)
+                weight = step_weight(self.weights, i, self.steps)
+                update = not self.single_update or i == window[-1]
+                yield replace(sample, weight=weight, update=update)
 
 
 METHOD = EasyTune

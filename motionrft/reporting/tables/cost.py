@@ -40,7 +40,7 @@ def levels_of(frame: pd.DataFrame, size: str) -> list[float]:
 
 def compute_overhead(records: Records) -> Table:
     """Seconds and GFLOPs until the reward reached four levels; all seeds must reach a level."""
-    from motionrft.finetune.cost import until_level
+    from motionrft.metrics.training_record import until_level
 
     paper_size = records.run["size"] == "paper"
     names = [f"{level:.2f}" if paper_size else f"{share:.0%}" for level, share in zip(PAPER_LEVELS, SHARES, strict=True)]  # fmt: skip

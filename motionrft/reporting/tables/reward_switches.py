@@ -121,7 +121,7 @@ def reward_switches(records: Records) -> Table:
     notes = [
         "Percent. Sound: the stage as this run trains and scores it. Official: trained once more with this one "
         "switch of `reward.official`, on the same data and seed; what a switch does stands in "
-        "motionrft/reward/settings.py. As released: scored with the switch on, what the released code would report; "
+        "motionrft/reward/released.py. As released: scored with the switch on, what the released code would report; "
         "as used in fine-tuning: scored with true lengths and time token, in every representation.",
         "± : 95 % interval of a proportion over the clips or pairs scored; that of the difference takes the two as "
         "independent, and says nothing about other seeds.",

@@ -33,7 +33,8 @@ def foot_sliding(joints: np.ndarray, grade: int, rng: np.random.Generator) -> np
     step = speed * turns / np.maximum(np.abs(turns).max(), 1e-8)
     drift = np.zeros((len(joints), 1, 3))
     drift[:, 0, [0, 2]] = np.cumsum(step, axis=0)
-    return joints + drift
+    moved: np.ndarray = joints + drift
+    return moved
 
 
 def limb_swap(joints: np.ndarray, grade: int, rng: np.random.Generator) -> np.ndarray:
@@ -68,22 +69,25 @@ def wrong_speed(joints: np.ndarray, grade: int, rng: np.random.Generator) -> np.
     times = np.minimum(np.arange(frames) * factor, len(joints) - 1)
     below = np.minimum(times.astype(int), len(joints) - 2)
     share = (times - below)[:, None, None]
-    return (1 - share) * joints[below] + share * joints[below + 1]
+    played: np.ndarray = (1 - share) * joints[below] + share * joints[below + 1]
+    return played
 
 
 def floating(joints: np.ndarray, grade: int, rng: np.random.Generator) -> np.ndarray:
     """The body rises above the floor or sinks into it, by 6, 15, 35 cm, and comes back."""
     height = (0.06, 0.15, 0.35)[grade - 1] * (1.0 if rng.integers(2) else -1.0)
-    course = np.sin(np.linspace(0.0, np.pi, len(joints))) ** 2
+    rise = np.sin(np.linspace(0.0, np.pi, len(joints))) ** 2
     result = joints.copy()
-    result[..., 1] += height * course[:, None]
+    result[..., 1] += height * rise[:, None]
     return result
 
 
 def smoothing(joints: np.ndarray, grade: int, rng: np.random.Generator) -> np.ndarray:
     """Averaged over time with a Gaussian of 1.5, 4, 10 frames."""
     del rng
-    return gaussian_filter1d(joints, (1.5, 4.0, 10.0)[grade - 1], axis=0, mode="nearest")
+    sigma = (1.5, 4.0, 10.0)[grade - 1]
+    smooth: np.ndarray = gaussian_filter1d(joints, sigma, axis=0, mode="nearest")
+    return smooth
 
 
 def time_reversal(joints: np.ndarray, grade: int, rng: np.random.Generator) -> np.ndarray:

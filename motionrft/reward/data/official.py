@@ -18,7 +18,7 @@ from torch import Tensor
 
 from motionrft.corpus.store import SPLITS
 from motionrft.errors import InputError
-from motionrft.reward.data.judged import HELD_OUT, Judged, JudgedPair
+from motionrft.reward.data.labelled import HELD_OUT, LabelledMotion, MotionPair
 from motionrft.reward.network import OFFICIAL_NAMES
 from motionrft.reward.official import read_pth
 
@@ -29,14 +29,14 @@ BETTER, WORSE = "motion_better", "motion_worse"
 
 def split_of(path: Path) -> str:
     """`critic_train_263.pth` -> train; the name has to say it."""
-    found = [split for split in SPLITS if re.search(rf"(^|[_-]){split}([_.-]|$)", path.name)]
-    if len(found) != 1:
+    splits = [split for split in SPLITS if re.search(rf"(^|[_-]){split}([_.-]|$)", path.name)]
+    if len(splits) != 1:
         raise InputError(
             "the name does not say which split it is",
             where=path,
             fix="name it critic_<train|val|test>_<263|22x3|135>.pth",
         )
-    return found[0]
+    return splits[0]
 
 
 def representation_of(path: Path) -> str:
@@ -123,7 +123,7 @@ def pairs_in(path: Path, representation: str) -> Iterator[tuple[np.ndarray, np.n
         yield better, worse
 
 
-def official_pairs(paths: Sequence[Path]) -> Iterator[JudgedPair]:
+def official_pairs(paths: Sequence[Path]) -> Iterator[MotionPair]:
     """Preference files -> pairs of one representation each."""
     for path in paths:
         name, split = representation_of(path), split_of(path)
@@ -136,11 +136,13 @@ def official_pairs(paths: Sequence[Path]) -> Iterator[JudgedPair]:
                     where=path, field=f"[{index}]", fix="cut both motions of the pair to the shorter",
                 )  # fmt: skip
             clip = f"{path.stem}_{index}"
-            first, second = (Judged({name: motion}, split, clip) for motion in motions)
-            yield JudgedPair(first, second, "human")
+            first, second = (LabelledMotion({name: motion}, split, clip) for motion in motions)
+            yield MotionPair(first, second, "human")
 
 
-def official_generated(paths: Sequence[Path], held_out: Sequence[str] = ()) -> Iterator[Judged]:
+def official_generated(
+    paths: Sequence[Path], held_out: Sequence[str] = ()
+) -> Iterator[LabelledMotion]:
     """Authenticity files -> generated motions, named by their source."""
     for path in paths:
         split = split_of(path)
@@ -175,5 +177,7 @@ def official_generated(paths: Sequence[Path], held_out: Sequence[str] = ()) -> I
                     : int(lengths[index])
                 ]
                 source = str(sources[index])
-                place = HELD_OUT if source in held_out else split
-                yield Judged({OURS[official]: frames}, place, f"{path.stem}_{index}", source)
+                belongs_to = HELD_OUT if source in held_out else split
+                yield LabelledMotion(
+                    {OURS[official]: frames}, belongs_to, f"{path.stem}_{index}", source
+                )

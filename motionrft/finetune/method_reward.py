@@ -1,0 +1,55 @@
+"""The reward that a method trains on, and the common one that validates every method, from the stages' files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+
+from motionrft.errors import InputError
+from motionrft.reward import terms
+from motionrft.reward.motion_reward import MotionReward
+
+
+def load_reward(
+    stages: Mapping[str, Path], weights: Mapping[str, float], device: torch.device
+) -> MotionReward:
+    """The reward of the given stages; dimensions whose stage is not among the files count nothing here."""
+    known = {
+        name: weight for name, weight in weights.items() if terms.branch_of(name) in (None, *stages)
+    }
+    return MotionReward.load(stages, known, device=device)
+
+
+def refined(stages: Mapping[str, Path], where: str) -> dict[str, Path]:
+    """The self-refined network alone: the judged stages' adapters stand on the one before it."""
+    if "spl" not in stages:
+        raise InputError(
+            "its file is not among the reward files",
+            where=where,
+            field="semantic_stage",
+            fix="pass spl.safetensors with --reward, or set it to semantic",
+        )
+    return {"semantic": stages["spl"]}
+
+
+def weighted(
+    reward: MotionReward, weights: Mapping[str, float] | None, stages: Iterable[str], where: str
+) -> MotionReward:
+    """The same networks with a method's own weights."""
+    if weights is None:
+        return reward
+    missing = sorted(
+        name
+        for name, weight in weights.items()
+        if weight > 0 and terms.branch_of(name) not in (None, *stages)
+    )
+    if missing:
+        raise InputError(
+            "a weight, but its stage is not among the reward files",
+            where=where,
+            field=f"reward_weights.{missing[0]}",
+            fix="pass that stage's file with --reward, or set the weight to 0",
+        )
+    return reward.view(weights=weights)

@@ -1,0 +1,3 @@
+"""The tiny corpus of the reward's tests."""
+
+from tests.reward.conftest import corpus  # noqa: F401
