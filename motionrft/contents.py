@@ -6,7 +6,10 @@ Downloads go wrong in few ways (a Git LFS pointer, an error page, half a file); 
 from __future__ import annotations
 
 import codecs
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 
@@ -15,6 +18,11 @@ import numpy as np
 from motionrft.errors import InputError
 
 POINTER = b"version https://git-lfs"
+# what numpy raises on bytes that are no array
+BROKEN = (
+    ValueError, OSError, EOFError, SyntaxError, MemoryError, LookupError, TypeError, OverflowError, RuntimeError, struct.error,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 HEAD = 512  # bytes that tell what a file is
 
 
@@ -78,7 +86,7 @@ def read_array(path: str | Path, fix: str = "copy it again") -> np.ndarray:
     refuse_stand_in(path, fix=fix)
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise InputError(
             f"not a readable .npy file ({_one_line(error)})", where=path, fix=fix
         ) from None
@@ -98,7 +106,7 @@ def read_arrays(
             return {name: archive[name] for name in archive.files if name in names}
     except (AttributeError, TypeError):
         raise InputError("one array, not an .npz archive", where=path, fix=fix) from None
-    except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile, KeyError) as error:
+    except BROKEN as error:
         raise InputError(
             f"not a readable .npz file ({_one_line(error)})", where=path, fix=fix
         ) from None

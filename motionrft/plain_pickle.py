@@ -5,9 +5,11 @@ from __future__ import annotations
 import collections
 import pickle
 import re
+import struct
 import types
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from torch import Tensor
 # what the unpickler raises on bytes that are no pickle, beside the error made for it
 UNREADABLE = (
     pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, MemoryError,
-    AssertionError, ImportError, OverflowError,
+    AssertionError, ImportError, OverflowError, zipfile.BadZipFile, struct.error,
+    zlib.error,
 )  # fmt: skip
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # modules whose functions would run something; no checkpoint needs them, so that a file which names one is refused
@@ -124,8 +127,7 @@ def load(path: str | Path) -> Any:
     Half-precision tensors become float32; names lose what DistributedDataParallel and torch.compile put before them;
     objects of any class beside the weights are not rebuilt. Raises one of `UNREADABLE`.
     """
-    if _is_torchscript(path):
-        raise ValueError("a TorchScript archive, which holds code")
+    _check_archive(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_PICKLE)
@@ -140,11 +142,17 @@ def reason(error: BaseException) -> str:
     return " ".join(COLOURS.sub("", str(error)).split())[:120] or type(error).__name__
 
 
-def _is_torchscript(path: str | Path) -> bool:
+def _check_archive(path: str | Path) -> None:
+    """Raises for an archive that holds code, or whose bytes are not those that were written: torch itself does not
+    compare the checksums of tensors, and would read a damaged file as other numbers."""
     if not zipfile.is_zipfile(path):
-        return False
+        return
     with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("constants.pkl") for name in archive.namelist())
+        if any(name.endswith("constants.pkl") for name in archive.namelist()):
+            raise ValueError("a TorchScript archive, which holds code")
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"damaged: {damaged} does not have its checksum")
 
 
 def _tidy(value: Any) -> Any:

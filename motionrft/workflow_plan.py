@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from motionrft import drop_ins
 from motionrft.configuration.outside import State, read_from_outside
 from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
@@ -40,7 +41,6 @@ TABLES = (
     "faithfulness",
     "reward_switches",
 )
-ANALYSES = ("gradients", "similarity", "memory")
 LAYERS = ("backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
@@ -53,6 +53,11 @@ def use_this_python(checkout: str) -> None:
         part for part in (str(checkout), os.environ.get("PYTHONPATH")) if part
     )
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+
+def analyses() -> list[str]:
+    """Every analysis of single denoising steps."""
+    return drop_ins.names("motionrft.finetune.analysis")
 
 
 @dataclass(frozen=True)
@@ -245,7 +250,7 @@ class Plan:
         return [
             f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"
             for backbone in asked.get("backbones", list(cells)[:1])
-            for what in ANALYSES
+            for what in analyses()
             for method in cells.get(backbone, [])[: None if what in asked["every_method"] else 1]
         ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from cyclopts.types import PositiveInt
 
@@ -13,7 +12,7 @@ from motionrft.cli.options import Cell, CellFiles, RunFile, named
 
 @app.command
 def analyse(
-    what: Literal["gradients", "similarity", "memory"],
+    what: str,
     /,
     *,
     run: RunFile = RunFile(),
@@ -23,7 +22,7 @@ def analyse(
     out: Path,
     device: str = "auto",
 ) -> None:
-    """Record gradient norms, similarity or memory by denoising step.
+    """Record what happens at single denoising steps.
 
     For example:
         python -m motionrft analyse gradients --backbone mld --method draft-50 \\
@@ -36,9 +35,9 @@ def analyse(
     Parameters
     ----------
     what
-        gradients: one step's Jacobian against the product of a chain;
-        similarity: noised against clean motions;
-        memory: what the method's graph holds, step by step.
+        Which analysis, a file of motionrft/finetune/analysis: gradients (one step's Jacobian
+        against the product of a chain), similarity (noised against clean motions), memory
+        (what the method's graph holds, step by step), or your own.
     rows
         Captions or motions.
     out
@@ -52,12 +51,13 @@ def analyse(
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.setup import prepare, without_validation
 
+    make = analysis(what)
     resolved = run.load()
     for section, name in (("backbones", cell.backbone), ("methods", cell.method)):
         named(resolved, section, name, run.config)
     chosen = pick_device(device)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
-    make, single = analysis(what), without_validation(resolved, cell.method, rows)
+    single = without_validation(resolved, cell.method, rows)
     frame = make(prepare(single, cell.backbone, cell.method, cell.seed, sources, chosen))
     about = {
         "what": what,

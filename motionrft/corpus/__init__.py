@@ -1,0 +1,1 @@
+"""Clips with captions: their kinds, the folder they lie in, their features, and batches of them."""

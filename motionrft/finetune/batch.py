@@ -19,7 +19,7 @@ from motionrft.text.features import TextBatch
 class PromptBatch:
     """B prompts.
 
-    condition   what the network is told: caption features and lengths
+    condition   what the network reads: caption features and lengths
     captions    the same captions as the reward reads them
     references  their true motions [B, T, dim], or None
     seeds       a noise seed for each prompt

@@ -14,6 +14,11 @@ from motionrft.finetune.settings import cell_settings
 def check_cells(run: dict[str, Any], where: str | Path) -> None:
     """Raises `InputError` on the first cell of the matrix that could not be fine-tuned."""
     check_weights(run, where)
+    known = drop_ins.names("motionrft.finetune.analysis")
+    for name in run["analyse"]["every_method"]:
+        if name not in known:
+            file, field = f"motionrft/finetune/analysis/{name}.py", "analyse.every_method"
+            raise unknown_name("analysis", name, known, where=where, field=field, add=file)
     for cell in run["matrix"]:
         backbone, method = cell["backbone"], cell["method"]
         field = f"{method} on {backbone}"

@@ -1,0 +1,1 @@
+"""Bodies and their representations: skeletons, features and back, realism; metres, Y up."""

@@ -1,0 +1,1 @@
+"""Text encoders, and the features of all captions of a run, computed once."""

@@ -34,7 +34,7 @@ from motionrft.reward.released import ReleasedNoiseLaw, padded_item, spl_softmax
 from motionrft.reward.self_refinement import mine, spl_loss
 from motionrft.training.schedule import learning_rate
 from reference.case import Case
-from reference.families.motionreward_small import representation, tolerance
+from reference.reward_networks import representation, tolerance
 from reference.tolerance import phase_tolerance
 
 FAMILY = "motionreward"

@@ -21,7 +21,7 @@ from motionrft.reward.released import Reconstruction
 from motionrft.reward.semantic_objective import Embedding, SemanticLoss, Target, alignment_terms
 from motionrft.text.features import TextBatch
 from reference.case import Case
-from reference.families.motionreward_small import (
+from reference.reward_networks import (
     build,
     build_branch,
     representation,

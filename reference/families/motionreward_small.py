@@ -11,11 +11,11 @@ from motionrft.reward.latent import Latent
 from motionrft.reward.losses import preference_loss
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
-from motionrft.reward.official import network_settings, official_branch
 from motionrft.reward.released import Reconstruction
 from motionrft.reward.semantic_objective import Embedding, SemanticLoss, Target, alignment_terms
 from motionrft.reward.term import RewardContext
 from reference.case import Case
+from reference.reward_networks import build, build_branch, tolerance
 
 FAMILY = "motionreward"
 
@@ -55,32 +55,6 @@ def check(case: Case, cases: dict[str, Case]) -> None:
         _branches(case, network, branches, motion, lengths, t, name)
     _cross(case, timed)
     _reward(case, network, branches, text, lengths, t)
-
-
-def representation(official: str) -> str:
-    """The suite's name of `263`, `22x3` or `135`."""
-    return {known: name for name, known in OFFICIAL_NAMES.items()}[official]
-
-
-def tolerance(case: Case) -> dict[str, float]:
-    """What the set was recorded with."""
-    recorded = case.meta.get("tolerance", {})
-    return {"atol": recorded.get("atol", 1e-5), "rtol": recorded.get("rtol", 1e-4)}
-
-
-def build(case: Case, prefix: str) -> RewardNetwork:
-    """The network of a case, from weights under their official names."""
-    state = case.inputs(prefix)
-    network = RewardNetwork(network_settings(state, case.meta["config"], case.name))
-    network.load_state_dict(state)
-    return network.eval()
-
-
-def build_branch(case: Case, network: RewardNetwork, task: str, official: str) -> TaskBranch:
-    config = case.meta["config"]
-    lora, head = case.inputs(f"{official}_lora/"), case.inputs(f"{official}_head/")
-    rank, alpha = config["lora_rank"], config["lora_alpha"]
-    return official_branch(network, task, lora, head, rank=rank, alpha=alpha, where=case.name)
 
 
 def _losses(

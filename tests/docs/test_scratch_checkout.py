@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
@@ -55,15 +54,22 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_page_adds_one_of_each():
-    for folder in (
-        "motionrft/backbones",
-        "config/backbones",
-        "motionrft/finetune/methods",
-        "config/methods",
-        "motionrft/corpus/kinds",
-    ):
-        assert len(examples.names(folder)) == 1, folder
+FOLDERS = (
+    "motionrft/backbones",
+    "config/backbones",
+    "motionrft/finetune/methods",
+    "config/methods",
+    "motionrft/reward/terms",
+    "motionrft/finetune/analysis",
+    "motionrft/reporting/figures",
+    "motionrft/reporting/tables",
+    "motionrft/corpus/kinds",
+)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_page_adds_one_of_each(folder):
+    assert len(examples.names(folder)) == 1
 
 
 def test_what_is_added_is_new_files(scratch):
@@ -74,14 +80,20 @@ def test_what_is_added_is_new_files(scratch):
 @pytest.mark.slow
 @pytest.mark.timeout(1500)  # a minute and a half alone on two cores
 def test_a_run_of_everything_that_was_added(scratch):
-    [backbone], [method] = examples.names("config/backbones"), examples.names("config/methods")
-    [kind] = examples.names("motionrft/corpus/kinds")
+    added = {folder: examples.names(folder)[0] for folder in FOLDERS}
+    backbone, method = added["config/backbones"], added["config/methods"]
+    kind, term = added["motionrft/corpus/kinds"], added["motionrft/reward/terms"]
+    analysis, figure, table = (
+        added[f"motionrft/{name}"]
+        for name in ("finetune/analysis", "reporting/figures", "reporting/tables")
+    )
     file = scratch.parent / "run.yaml"
     settings = read_yaml(scratch / "config" / "ci.yaml")
     settings |= {"backbones": [backbone], "methods": [method]}
     settings["corpus"] = {"kind": kind, "folder": str(scratch.parent / "arrays")}
     # what no example touches is left out
     settings["reward"]["weights"] = {"preference": 0, "authenticity": 0}
+    settings["override"] = {"methods": {method: {"reward_weights": {term: 0.1}}}}
     settings["reward"]["stages"] = {
         "semantic": settings["reward"]["stages"]["semantic"],
         "spl": None,
@@ -93,11 +105,19 @@ def test_a_run_of_everything_that_was_added(scratch):
     assert read_json(results / "corpus/corpus.json")["corpus"]["kind"] == kind
     cell = results / f"finetune/{backbone}/{method}/seed0"
     assert read_json(cell / "cost.json")["updates"] == 2
+    assert f"reward/{term}" in set(read_table(cell / "record.parquet")[0]["name"])
     scores, _ = read_table(results / f"evaluate/{backbone}/{method}/seed0/replications.parquet")
     assert np.isfinite(scores["value"]).all()
-    table = pd.read_csv(results / "tables/finetuning.csv")
-    assert backbone in table.to_string()
-    assert method in table.to_string()
-    assert (results / "report.html").stat().st_size > 10_000
+    frame, about = read_table(results / f"analyse/{analysis}/{backbone}-{method}.parquet")
+    assert about["what"] == analysis
+    assert len(frame) > 0
+    assert (results / f"figures/{figure}.png").stat().st_size > 1000
+    assert backbone in (results / f"tables/{table}.csv").read_text(encoding="utf-8")
+    finetuning = (results / "tables/finetuning.csv").read_text(encoding="utf-8")
+    assert backbone in finetuning
+    assert method in finetuning
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert f"figures/{figure}" in page or figure in page
+    assert table in page
     # results are ignored, and nothing else came or changed
     assert changed(scratch) == dict.fromkeys(examples.FILES, "??")

@@ -12,7 +12,7 @@ from torch import Tensor
 from motionrft.finetune.method import Method
 from motionrft.finetune.trajectory import Sample, Walk
 from reference.case import read_cases
-from reference.families.finetuning import ClosedForm, Toy
+from reference.closed_form import ClosedForm, RecordedModel
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "finetuning"
 SAMPLERS = ("ddim_eps", "ddim_x0", "ddpm_eps", "ddpm_x0", "flow_euler", "lcm_eps")
@@ -24,8 +24,8 @@ def cases():
 
 
 @pytest.fixture(params=SAMPLERS)
-def toy(request, cases) -> Toy:
-    return Toy(cases[f"{request.param}_tanh"])
+def toy(request, cases) -> RecordedModel:
+    return RecordedModel(cases[f"{request.param}_tanh"])
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def gradient() -> Callable[..., Tensor]:
     """The flat parameter gradient of all samples of a method, or of a function of the walk."""
 
     def compute(
-        toy: Toy, method: Method | Callable[[Walk], Iterable[Sample]], activations: str = "plain"
+        toy: RecordedModel,
+        method: Method | Callable[[Walk], Iterable[Sample]],
+        activations: str = "plain",
     ) -> Tensor:
         backbone: ClosedForm = toy.backbone()
         objective = toy.objective(backbone)

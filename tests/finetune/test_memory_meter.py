@@ -14,7 +14,8 @@ from motionrft.finetune.methods.draft import Draft
 from motionrft.finetune.methods.drtune import DRTune
 from motionrft.finetune.methods.easytune import EasyTune
 from motionrft.finetune.window import Window
-from reference.families.finetuning import RecordedNoise, Toy, drawn
+from reference.closed_form import RecordedModel, drawn
+from reference.noise import RecordedNoise
 
 STEPS = (5, 10, 20, 40)
 
@@ -33,17 +34,17 @@ def test_saved_bytes_are_counted_once_and_given_back():
     assert saved.peak == 2 * x.nbytes
 
 
-def longer(toy: Toy, steps: int) -> Toy:
+def longer(toy: RecordedModel, steps: int) -> RecordedModel:
     """The same model on a sampler of `steps` equal flow steps."""
     from motionrft.diffusion.schedules import flow_euler
 
     toy.table, toy.steps = flow_euler(steps), steps
-    toy.noise = RecordedNoise(toy.noise.start, toy.noise.noises[:1].expand(steps, -1, -1))
+    toy.noise = RecordedNoise(toy.noise.start, toy.noise.steps[:1].expand(steps, -1, -1))
     return toy
 
 
 def peak(cases, steps: int, method: Method, activations: str) -> int:
-    toy = longer(Toy(cases["flow_euler_tanh"]), steps)
+    toy = longer(RecordedModel(cases["flow_euler_tanh"]), steps)
     backbone = toy.backbone()
     objective = toy.objective(backbone)
     walk = replace(toy.walk(backbone, activations), levels=[toy.levels["next"][0]] * (steps + 1))
@@ -83,7 +84,7 @@ def test_draft_is_linear_and_flat_in_its_exact_form(cases, one_step):
     assert max(gaps) <= 1.02 * min(gaps)
     assert abs(slope(cases, make, "exact")) <= 0.01 * one_step
     # checkpointing keeps one x_i a step
-    toy = Toy(cases["flow_euler_tanh"])
+    toy = RecordedModel(cases["flow_euler_tanh"])
     assert slope(cases, make, "checkpoint") <= toy.noise.start.nbytes
 
 
@@ -96,7 +97,7 @@ def test_drtune_grows_by_its_trained_steps_and_not_when_recomputed(cases, one_st
 
 
 def test_micro_batches_lower_the_decode_and_reward_peak(cases):
-    toy = Toy(cases["ddim_eps_tanh"])
+    toy = RecordedModel(cases["ddim_eps_tanh"])
     backbone = toy.backbone()
     peaks = []
     for micro_batch in (0, 1):

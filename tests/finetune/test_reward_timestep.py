@@ -11,7 +11,7 @@ from motionrft.finetune.methods.easytune import EasyTune
 from motionrft.finetune.released import ReleasedEasyTune
 from motionrft.finetune.reward_timestep import CLEAN, Level, reward_levels
 from motionrft.finetune.window import Window
-from reference.families.finetuning import Toy
+from reference.closed_form import RecordedModel
 
 from .toy_run import toy_run
 
@@ -33,7 +33,7 @@ def test_noise_aware_scoring_gives_the_reward_its_own_level(tmp_path):
 
 
 def test_noise_above_the_trained_range_falls_back_to_the_one_step_form(cases):
-    toy = Toy(cases["ddpm_x0_tanh"])
+    toy = RecordedModel(cases["ddpm_x0_tanh"])
     levels = [Level(float(i), trusted=i >= 3) for i in range(6)]
     walk = replace(toy.walk(toy.backbone()), levels=levels)
 

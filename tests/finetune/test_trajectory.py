@@ -15,7 +15,8 @@ from motionrft.finetune.methods.easytune import EasyTune
 from motionrft.finetune.methods.refl import Refl
 from motionrft.finetune.settings import Optimisation
 from motionrft.finetune.window import Window
-from reference.families.finetuning import RecordedNoise, Toy, drawn, run_sequence
+from reference.closed_form import RecordedModel, drawn, run_sequence
+from reference.noise import RecordedNoise
 
 
 def drtune(toy, trained, stop):
@@ -56,7 +57,7 @@ def test_drtune_over_the_whole_trajectory_differs_from_draft_only_by_the_cut(toy
 
 def test_with_one_step_every_method_is_the_same(cases, gradient):
     # the last step of the consistency sampler: x_1 = x0hat_0, as for every sampler that ends clean
-    toy = Toy(cases["lcm_eps_tanh"])
+    toy = RecordedModel(cases["lcm_eps_tanh"])
     last = toy.steps - 1
     toy.table = type(toy.table)(
         *(getattr(toy.table, name)[last:] for name in ("A", "B", "C", "P", "Q", "t_model")),
@@ -64,7 +65,7 @@ def test_with_one_step_every_method_is_the_same(cases, gradient):
         toy.table.noise[last:],
     )
     toy.steps, toy.levels = 1, {"next": [toy.levels["next"][0]] * 2}
-    toy.noise = RecordedNoise(toy.noise.start, toy.noise.noises[last:])
+    toy.noise = RecordedNoise(toy.noise.start, toy.noise.steps[last:])
     reference = gradient(toy, Draft(1, k=1))
     for method in (
         Refl(1, m=1),
@@ -111,7 +112,7 @@ def test_memory_saving_forms_are_exact(toy, gradient, activations):
 
 
 def test_draft_lv_averages_its_terms(cases, gradient):
-    toy = Toy(cases["ddim_eps_tanh"])
+    toy = RecordedModel(cases["ddim_eps_tanh"])
     samples = list(Draft(toy.steps, k=1, lv=2).samples(toy.walk(toy.backbone())))
     assert [sample.weight for sample in samples] == [1 / 3] * 3
     assert [sample.update for sample in samples] == [False, False, True]

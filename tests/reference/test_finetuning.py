@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reference.case import read_cases
+from reference.closed_form import RecordingSampler
 from reference.families import finetuning
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "finetuning"
@@ -33,7 +34,7 @@ def test_recorded_methods(cases, name):
 def test_a_wrong_gradient_fails(cases, monkeypatch):
     case = cases["ddim_eps_linear"]
     case.checks.clear()
-    output = finetuning.RecordingSampler.output
+    output = RecordingSampler.output
 
     # guidance whose gradient flows through the conditional branch only
     def one_branch(self, i, x, condition):
@@ -41,7 +42,7 @@ def test_a_wrong_gradient_fails(cases, monkeypatch):
         single = self.denoiser.predict(x, self.table.t_model[i].expand(len(x)), condition)
         return doubled.detach() + self.guidance * (single - single.detach())
 
-    monkeypatch.setattr(finetuning.RecordingSampler, "output", one_branch)
+    monkeypatch.setattr(RecordingSampler, "output", one_branch)
     finetuning.check(case, cases)
     failed = {
         check.quantity.split("/")[1]

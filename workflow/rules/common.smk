@@ -4,7 +4,7 @@ from motionrft.configuration.switches import switches
 from motionrft.errors import InputError, storage_error
 from motionrft.files import atomic
 from motionrft.finetune.cells import check_cells
-from motionrft.workflow_plan import Plan
+from motionrft.workflow_plan import Plan, analyses
 
 # in place: jobs on other machines are started with these values
 as_written(
@@ -33,7 +33,7 @@ wildcard_constraints:
     method="|".join([*PLAN.run["methods"], "base"]),
     stage="|".join(PLAN.all_stages),
     seed=r"\d+",
-    what="gradients|similarity|memory",
+    what="|".join(analyses()),
     switch="|".join(switches()),
     reading="released|used",
     table="[^/.]+",

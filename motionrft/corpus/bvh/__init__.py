@@ -1,0 +1,1 @@
+"""BVH files as clips: the format, joint maps, folders of them."""

@@ -1,0 +1,1 @@
+"""The layout of HumanML3D and KIT on disk, read and written."""

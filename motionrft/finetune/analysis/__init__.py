@@ -1,8 +1,8 @@
 """What happens at a single denoising step: an analysis a file, found by name.
 
 `<name>.py` defines `ANALYSIS`: from a prepared run without validation (`motionrft.finetune.setup.FineTuning`)
-to a tidy table. `analyse: [<name>]` in a run schedules it,
-`motionrft analyse <name>` makes it.
+to a tidy table. A run makes it of its analysed backbones (`analyse:` in its file), of the first method or, named in
+`every_method`, of all; `motionrft analyse <name>` makes one. Importing this package loads no analysis.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What the reward learns from: real clips in three representations, and motions with labels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -33,24 +34,26 @@ def _swing_arms(pose: Pose, cycle: float, phase: float, amplitude: float, elbow:
         pose.arms[side].elbow = elbow + 0.2 * amplitude * (1 - sign * swing)
 
 
-def _gait(
-    draw: Draw,
-    pose: Pose,
-    speed: float,
-    direction: float,
-    curve: float,
-    *,
-    cycle: float,
-    duty: float,
-    lift: float,
-    swing: float,
-    elbow: float,
+@dataclass(frozen=True)
+class Gait:
+    """Steps of `cycle` frames; a foot stands for the share `duty` of them and rises by `lift` metres between; the
+    arms swing by `swing` radians, bent by `elbow`."""
+
+    cycle: float
+    duty: float
+    lift: float
+    swing: float
+    elbow: float
+
+
+def _walk(
+    draw: Draw, pose: Pose, gait: Gait, speed: float, direction: float = 0.0, curve: float = 0.0
 ) -> None:
     phase = draw.rng.uniform()
     _travel(draw, pose, speed, direction, curve)
-    walk_feet(pose, draw.size, cycle, duty, lift, phase)
-    _swing_arms(pose, cycle, phase, swing, elbow)
-    beat = 2 * np.pi * (np.arange(draw.frames) / cycle + phase)
+    walk_feet(pose, draw.size, gait.cycle, gait.duty, gait.lift, phase)
+    _swing_arms(pose, gait.cycle, phase, gait.swing, gait.elbow)
+    beat = 2 * np.pi * (np.arange(draw.frames) / gait.cycle + phase)
     pose.roll = 0.03 * np.sin(beat)
     pose.twist = 0.08 * np.sin(beat)
 
@@ -59,19 +62,9 @@ def walk(draw: Draw, pose: Pose) -> list[str]:
     backward = draw.rng.uniform() < 0.25
     bend = int(draw.rng.integers(3)) if not backward else 0
     curve = (0.0, 1.0, -1.0)[bend] * draw.rng.uniform(1.0, 2.0)
-    speed = (0.7 if backward else 1.0) * draw.tempo * draw.rng.uniform(0.9, 1.1)
-    _gait(
-        draw,
-        pose,
-        speed,
-        np.pi if backward else 0.0,
-        curve,
-        cycle=22 / draw.tempo,
-        duty=0.62,
-        lift=0.1,
-        swing=0.35,
-        elbow=0.3,
-    )
+    speed = (0.7 if backward else 1.0) * draw.tempo() * draw.rng.uniform(0.9, 1.1)
+    gait = Gait(cycle=22 / draw.tempo(), duty=0.62, lift=0.1, swing=0.35, elbow=0.3)
+    _walk(draw, pose, gait, speed, np.pi if backward else 0.0, curve)
     where = (
         "backward"
         if backward
@@ -83,19 +76,9 @@ def walk(draw: Draw, pose: Pose) -> list[str]:
 def run(draw: Draw, pose: Pose) -> list[str]:
     bend = int(draw.rng.integers(3))
     curve = (0.0, 1.0, -1.0)[bend] * draw.rng.uniform(1.0, 2.0)
-    tempo = draw.tempo
-    _gait(
-        draw,
-        pose,
-        2.2 * tempo,
-        0.0,
-        curve,
-        cycle=14 / tempo,
-        duty=0.4,
-        lift=0.22,
-        swing=0.8,
-        elbow=1.4,
-    )
+    tempo = draw.tempo()
+    gait = Gait(cycle=14 / tempo, duty=0.4, lift=0.22, swing=0.8, elbow=1.4)
+    _walk(draw, pose, gait, 2.2 * tempo, curve=curve)
     pose.pitch = pose.pitch + 0.2
     where = ("forward", "in a curve to the left", "in a curve to the right")[bend]
     return [f"runs {where} {draw.adverb}", f"jogs {where} {draw.adverb}", f"is running {where}"]
@@ -103,18 +86,9 @@ def run(draw: Draw, pose: Pose) -> list[str]:
 
 def sidestep(draw: Draw, pose: Pose) -> list[str]:
     side = draw.side()
-    _gait(
-        draw,
-        pose,
-        0.55 * draw.tempo,
-        SIDES[side] * np.pi / 2,
-        0.0,
-        cycle=20 / draw.tempo,
-        duty=0.6,
-        lift=0.07,
-        swing=0.05,
-        elbow=0.3,
-    )
+    speed = 0.55 * draw.tempo()
+    gait = Gait(cycle=20 / draw.tempo(), duty=0.6, lift=0.07, swing=0.05, elbow=0.3)
+    _walk(draw, pose, gait, speed, SIDES[side] * np.pi / 2)
     return [
         f"steps sideways to the {side} {draw.adverb}",
         f"moves {draw.adverb} to the {side} with side steps",
@@ -129,7 +103,7 @@ def turn(draw: Draw, pose: Pose) -> list[str]:
     time = np.arange(draw.frames) / (draw.frames - 1)
     share = (0.9, 0.7, 0.45)[draw.speed]
     pose.heading = SIDES[side] * angle * smoothstep((time - (1 - share) / 2) / share)
-    walk_feet(pose, draw.size, 18 / draw.tempo, 0.6, 0.06, draw.rng.uniform())
+    walk_feet(pose, draw.size, 18 / draw.tempo(), 0.6, 0.06, draw.rng.uniform())
     amount = "around" if half else "a quarter"
     return [
         f"turns {amount} to the {side} {draw.adverb}",
@@ -139,7 +113,7 @@ def turn(draw: Draw, pose: Pose) -> list[str]:
 
 
 def march(draw: Draw, pose: Pose) -> list[str]:
-    cycle, phase = 22 / draw.tempo, draw.rng.uniform()
+    cycle, phase = 22 / draw.tempo(), draw.rng.uniform()
     walk_feet(pose, draw.size, cycle, 0.55, draw.rng.uniform(0.25, 0.38), phase)
     _swing_arms(pose, cycle, phase, 0.7, 0.8)
     return [
@@ -226,7 +200,7 @@ def kick(draw: Draw, pose: Pose) -> list[str]:
 def wave(draw: Draw, pose: Pose) -> list[str]:
     which = str(draw.rng.choice(["left", "right", "both"]))
     up = draw.plateau(0.2)
-    beat = np.sin(2 * np.pi * np.arange(draw.frames) * draw.tempo / 14)
+    beat = np.sin(2 * np.pi * np.arange(draw.frames) * draw.tempo() / 14)
     for side in SIDES if which == "both" else (which,):
         pose.arms[side].abduction = 0.18 + up * draw.rng.uniform(1.3, 1.8)
         pose.arms[side].swing = up * (0.9 + 0.5 * beat)
@@ -278,7 +252,7 @@ def punch(draw: Draw, pose: Pose) -> list[str]:
 def clap(draw: Draw, pose: Pose) -> list[str]:
     high = draw.rng.uniform() < 0.35
     up = draw.plateau(0.15)
-    beat = 0.5 + 0.5 * np.sin(2 * np.pi * np.arange(draw.frames) * draw.tempo / 10)
+    beat = 0.5 + 0.5 * np.sin(2 * np.pi * np.arange(draw.frames) * draw.tempo() / 10)
     for side in SIDES:
         pose.arms[side].flexion = 0.05 + up * (2.7 if high else 1.3)
         pose.arms[side].abduction = 0.18 + up * (0.55 * beat - 0.35)
