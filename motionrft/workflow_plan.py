@@ -146,16 +146,27 @@ class Plan:
         weights += [method.get("reward_weights", {}) for method in self.run["methods"].values()]
         return [
             "semantic",
-            *(name for name in self.judged_stages if any(w.get(name, 0) > 0 for w in weights)),
+            *(name for name in self.judged_stages if any(name in self._weighs(w) for w in weights)),
         ]
 
     def reward_file(self, stage: str) -> str:
         return f"{self.results}/reward/{stage}.safetensors"
 
     def reward_files(self, wildcards: Wildcards) -> list[str]:
-        """What fine-tuning reads: the files that score every method alike, and the network of the method's own."""
-        network = self.run["methods"][wildcards.method].get("semantic_stage", "semantic")
-        return [self.reward_file(stage) for stage in dict.fromkeys([*self.weighed_stages, network])]
+        """What fine-tuning reads: the stages that the method's own weights count, and its network. Where the run
+        weighs nothing else, what validates every method (`finetune.method_reward.validating`) is the judged stages."""
+        method, common = self.run["methods"][wildcards.method], self.run["reward"]["weights"]
+        counted = self._weighs(method.get("reward_weights", common))
+        if set(self._weighs(common)) <= set(self.judged_stages):
+            counted += self._weighs(common)
+        judged = [name for name in self.judged_stages if name in counted]
+        network = method.get("semantic_stage", "semantic")
+        return [self.reward_file(name) for name in dict.fromkeys(["semantic", *judged, network])]
+
+    @staticmethod
+    def _weighs(weights: dict[str, float]) -> list[str]:
+        """The terms that count; that of a stage bears the stage's name."""
+        return [name for name, weight in weights.items() if weight > 0]
 
     def start_of_reward_stage(self, wildcards: Wildcards) -> list[str]:
         """What a stage of the reward is trained from: the semantic stage, unless it is that."""

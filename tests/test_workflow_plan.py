@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -73,6 +74,19 @@ def test_scored_stages_follow_the_weights():
     }
     assert read["easytune"] == ["semantic.safetensors"]
     assert read["easytune-spl"] == ["semantic.safetensors", "spl.safetensors"]
+
+
+def test_a_method_waits_for_the_stages_it_weighs_and_no_other():
+    def read(method, **reward):
+        files = plan(reward=reward, methods=[method]).reward_files(Wildcards(method=method))
+        return [Path(file).stem for file in files]
+
+    assert read("easytune") == ["semantic"]
+    assert read("easytune-spl") == ["semantic", "spl"]
+    assert read("motionrft") == ["semantic", "preference", "authenticity"]
+    # a run whose own weights are of nothing but a judged stage validates by it
+    people = {"semantic": 0, "m2m": 0, "preference": 1, "authenticity": 0}
+    assert read("easytune", weights=people) == ["semantic", "preference"]
 
 
 def test_a_stage_that_is_left_out_is_none():
