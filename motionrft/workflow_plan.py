@@ -21,7 +21,16 @@ from motionrft.configuration.switches import switches
 from motionrft.files import digest
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
-AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
+AFTER_TRAINING = (
+    "name",
+    "source",
+    "official",
+    "sampler",
+    "reward_form",
+    "tune",
+    "lora",
+    "finetune",
+)
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline")
 COMMENTS = ("source", "open")
@@ -340,7 +349,9 @@ class Plan:
         return digest(self.run["reward"]["stages"][stage]["data"])
 
     def finetuning_settings(self, wildcards: Wildcards) -> str:
-        backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)
+        backbone = self.run["backbones"][wildcards.backbone]
+        backbone = {k: v for k, v in backbone.items() if k != "official"}
+        backbone |= {"pretrain": None, "source": None}
         method = self.run["methods"][wildcards.method]
         method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
         return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])

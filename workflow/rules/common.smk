@@ -5,6 +5,7 @@ from motionrft.errors import InputError, storage_error
 from motionrft.files import atomic
 from motionrft.finetune.cells import check_cells
 from motionrft.workflow_command import snakemake_command
+from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
 
 # in place: jobs on other machines are started with these values
@@ -19,6 +20,10 @@ try:
     check_cells(PLAN.run, SOURCE)
 except InputError as error:
     raise WorkflowError(f"error: {error}") from None
+
+if workflow.is_main_process:
+    for missing in missing_inputs(PLAN.run):
+        print(f"missing: {missing}", file=sys.stderr)
 
 
 pathvars:
