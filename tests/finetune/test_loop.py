@@ -253,7 +253,7 @@ def test_the_best_of_the_averages_is_kept(tmp_path):
 
 
 def test_without_an_average_nothing_is_remembered(tmp_path):
-    run, training, _ = trained(tmp_path)
+    _, training, _ = trained(tmp_path)
     assert training.updater.average is None
     assert training.updater.result is training.updater.policy
     with pytest.raises(InputError, match="ema"):
