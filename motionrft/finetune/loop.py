@@ -83,6 +83,8 @@ class Training:
             self.updater.restore(self.good)
         elif self.tuning.settings.select == "best" and self.best.weights is not None:
             self.updater.restore(self.best.weights)
+        elif self.updater.average is not None:
+            self.updater.restore(self.updater.result)
         self.updater.refresh()
         return pd.DataFrame(self.record, columns=["update", "name", "value"])
 
@@ -208,11 +210,13 @@ class Training:
         return flops
 
     def _validate(self) -> None:
-        """Records the validation of the policy's weights, keeps the best, and ends a run that stopped improving."""
+        """Records the validation of the weights that the run would end with now, keeps the best, and ends a run that
+        stopped improving."""
         tuning, settings, updater = self.tuning, self.tuning.settings, self.updater
         assert tuning.validation is not None
-        policy_in_place = swapped(tuning.trained, updater.policy) if updater.chain else None
-        with policy_in_place or contextlib.nullcontext():
+        elsewhere = updater.chain or updater.average is not None
+        result_in_place = swapped(tuning.trained, updater.result) if elsewhere else None
+        with result_in_place or contextlib.nullcontext():
             numbers = tuning.validation()
         if updater.updates == 0:
             self._log({"trajectory": 0})
@@ -228,7 +232,7 @@ class Training:
                 fix=f"choose from {', '.join(numbers)}",
             )
         score = numbers[name] if name == settings.select_by else -numbers[name]
-        if self.best.offer(score, updater.updates, updater.policy):
+        if self.best.offer(score, updater.updates, updater.result):
             self.validations_since_best = 0
             return
         self.validations_since_best += 1

@@ -32,6 +32,7 @@ class Optimisation:
     horizon    updates over which `cosine` decays to zero; 0: the planned updates
     clip       global gradient norm; 0: none
     explosion  a gradient longer than this many times the median of the last fifty is refused; 0: never
+    ema        decay of the weights' moving average, which is what is validated, selected and kept; 0: none
     """
 
     lr: float = 1e-5
@@ -44,8 +45,11 @@ class Optimisation:
     horizon: int = 0
     clip: float = 1.0
     explosion: float = 1000.0
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.ema < 1:
+            _refuse("ema", f"{self.ema} is no decay", "use 0 or more, and less than 1")
         for name in ("lr", "warmup", "clip", "explosion", "horizon"):
             if not getattr(self, name) >= 0:
                 _refuse(name, f"{getattr(self, name)} is negative", "use 0 or more")
