@@ -2,10 +2,11 @@
 # make demo   the toy benchmark, from nothing to results/toy/report.html
 # make test   the tests           make lint   format, lint, types, workflow           make clean
 # make numeric   the tests of numbers, as two older processors compute them
+# make fuzz   ten thousand mutations of every format that others write
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: env demo test numeric lint clean help
+.PHONY: env demo fuzz test numeric lint clean help
 
 PYTHON ?= python3
 VENV   := .venv
@@ -49,6 +50,10 @@ numeric: env
 	$(SSE) OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(PYTEST) $(NUMERIC)
 	$(AVX2) $(CAPABILITY) AVX2
 	$(AVX2) OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
+
+## every format that others write, mutated: a night instead of the seconds it has in `make test`
+fuzz: env
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(BIN)/python -m pytest --timeout 7200 tests/fuzz
 
 lint: env
 	$(BIN)/ruff check .

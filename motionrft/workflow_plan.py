@@ -25,22 +25,6 @@ AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "f
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline")
 COMMENTS = ("source", "open")
-# the names of motionrft/reporting/tables/all.py, kept here so that planning loads no table code
-TABLES = (
-    "finetuning",
-    "generalisation",
-    "sota",
-    "kit",
-    "prompts",
-    "compute_overhead",
-    "retrieval",
-    "self_refinement",
-    "preference",
-    "authenticity",
-    "real_motions",
-    "faithfulness",
-    "reward_switches",
-)
 LAYERS = ("backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
@@ -267,8 +251,39 @@ class Plan:
         return [real, scores, *self.evaluations(), *finetuned, *made]
 
     @property
-    def tables(self) -> tuple[str, ...]:
-        return TABLES
+    def tables(self) -> list[str]:
+        """Names of tables: each is a target, `table_<name>`."""
+        return drop_ins.names("motionrft.reporting.tables")
+
+    def job_counts(self) -> dict[str, int]:
+        """Jobs of the whole run by rule."""
+        judged = len(self.judged_data(self.scored_stages))
+        encoders = sum(
+            not {"source", "sources"} & set(entry) for entry in self.run["text"].values()
+        )
+        trained = set(self.weights_of.values()) - set(self.official)
+        counts = {
+            "corpus": 1,
+            "features": 1,
+            "text_encoder": encoders,
+            "text": len(self.run["text"]),
+            "train_evaluator": 1,
+            "pretrain": sum(len(self.stages(name)) for name in trained),
+            "train_reward": len(self.scored_stages),
+            "sample": len(self.samples()) if judged else 0,
+            "reward_data": judged,
+            "evaluate_reward": 1,
+            "train_reward_switched": len(self.switched_stages()),
+            "evaluate_reward_switched": len(self.switched_scores()),
+            "finetune": len(self.cells),
+            "analyse": len(self.analyses()),
+            "evaluate_real": 1,
+            "evaluate": len(self.evaluations()),
+            "tables": 1,
+            "figures": 1,
+            "page": 1,
+        }
+        return {rule: number for rule, number in counts.items() if number}
 
     # settings: a job runs again when its digest changes
 

@@ -15,7 +15,6 @@ from motionrft.cli.app import app
 if TYPE_CHECKING:
     from motionrft.reporting.records import Records
 
-MOTIONS = ("strips", "animations")
 Names = Annotated[list[str] | None, Parameter(name="--name")]
 
 
@@ -38,12 +37,12 @@ def tables(*, results: Path, name: Names = None, out: Path | None = None) -> Non
     from motionrft.files import atomic
     from motionrft.reporting.records import Records
     from motionrft.reporting.render import to_csv, to_markdown, to_tex
-    from motionrft.reporting.tables.all import TABLES
+    from motionrft.reporting.tables import build, in_order
 
     records = Records(results)
     folder = out or results / "tables"
-    for entry in _chosen(TABLES, name, "table"):
-        table = TABLES[entry](records)
+    for entry in _chosen(in_order(), name, "table"):
+        table = build(entry, records)
         for suffix, render in (("csv", to_csv), ("md", to_markdown), ("tex", to_tex)):
             with atomic(folder / f"{entry}.{suffix}") as temporary:
                 temporary.write_text(render(table), encoding="utf-8")
@@ -75,11 +74,11 @@ def figures(
     from multiprocessing import get_context
 
     from motionrft.files import atomic_folder
-    from motionrft.reporting.figures import FIGURES
+    from motionrft.reporting.figures import in_order
 
     folder = out or results / "figures"
-    # first those of motions, which take longest
-    names = _chosen([*MOTIONS, *FIGURES], name, "figure")
+    # the page's last first: those of motions, which take longest
+    names = _chosen(in_order()[::-1], name, "figure")
     # all of a run's figures replace what was drawn before; those that are named join it
     owned = ("*.png", "*.pdf", "*.gif") if out is None and not name else ()
     with atomic_folder(folder, owned=owned) as temporary:
@@ -109,10 +108,12 @@ def report(*, results: Path, out: Path | None = None) -> None:
     out
         File to write (default: report.html in the run's folder).
     """
+    from motionrft.reporting.page.report import write_report
     from motionrft.reporting.records import Records
-    from motionrft.reporting.report import write_report
+    from motionrft.workflow_plan import Plan
 
-    write_report(Records(results), out or results / "report.html")
+    records = Records(results)
+    write_report(records, out or results / "report.html", Plan(records.run).job_counts())
 
 
 def _chosen(known: Iterable[str], wanted: list[str] | None, kind: str) -> list[str]:
@@ -135,11 +136,6 @@ def _records(results: Path) -> Records:
 
 def _draw(results: Path, folder: Path, name: str) -> bool:
     """Draws one figure; False where its records are absent."""
-    from motionrft.reporting.figures import draw
+    from motionrft.reporting.figures import write
 
-    records = _records(results)
-    if name in MOTIONS:
-        from motionrft.reporting import motions
-
-        return bool(getattr(motions, name)(records, folder))
-    return bool(draw(records, folder, name))
+    return bool(write(name, _records(results), folder))

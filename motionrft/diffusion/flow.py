@@ -1,6 +1,6 @@
 """Samplers of flow models beyond fixed-step Euler: Heun on the suite's table, adaptive dopri5 as published.
 
-All solve dx/dt = v(x, t) of rectified flow (Liu et al., 2023, eq. 1) from noise at t = 0 to data at t = 1. The
+All solve dx/dt = v(x, t) of rectified flow (Liu et al., 2023, section 2.1) from noise at t = 0 to data at t = 1. The
 one other convention in reach, that of diffusers (sigma from 1 to 0, velocity noise - data), is met in
 `diffusers_euler`.
 

@@ -205,7 +205,7 @@ def boundary_scalings(t: Tensor, scaling: float = 10.0) -> tuple[Tensor, Tensor]
 
 def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTable:
     """Multi-step consistency sampling (Song et al., 2023, algorithm 1): the clean estimate, re-noised to the next
-    level; the estimate is f = c_skip x + c_out x0hat (LCM, Luo et al., 2023, eq. 9)."""
+    level; the estimate is f = c_skip x + c_out x0hat (LCM, Luo et al., 2023, section 4.1)."""
     alphas = exact_alphas(scheduler)
     t = torch.tensor(timesteps)
     a = alphas[t]
@@ -225,7 +225,7 @@ def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTa
 
 
 def flow_euler(steps: int) -> StepTable:
-    """Euler on dx/dt = v (rectified flow, Liu et al., 2023, eq. 1): x' = x + dt v, x0hat = x + (1 - t) v, with
+    """Euler on dx/dt = v (rectified flow, Liu et al., 2023, section 2.1): x' = x + dt v, x0hat = x + (1 - t) v, with
     t from 0 (noise) to 1 (data)."""
     t = torch.arange(steps + 1, dtype=torch.float64) / steps
     one = torch.ones(steps, dtype=torch.float64)

@@ -177,7 +177,8 @@ def _forward(across: Tensor) -> Tensor:
 def _to_forward(forward: Tensor) -> Tensor:
     """The half-angle (cosine, sine) [2, ...] of the yaw that takes (x, z) of any length to +Z; NaN for none."""
     half = torch.stack([forward.norm(dim=0) + forward[1], -forward[0]])
-    return half / half.norm(dim=0)
+    unit: Tensor = half / half.norm(dim=0)
+    return unit
 
 
 def _headings(planes: Tensor, lengths: Tensor, skeleton: Skeleton, habits: Corrected) -> Tensor:

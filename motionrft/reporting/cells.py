@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from motionrft.reporting.columns import GENERATION, Column
 from motionrft.reporting.compare import against_base, holm, summary
-from motionrft.reporting.metrics import GENERATION, Metric
 from motionrft.reporting.published import Published
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table
@@ -26,7 +26,7 @@ def command(records: Records, target: str) -> str:
     return f"snakemake --cores all --configfile config/{records.run['name']}.yaml {target}"
 
 
-def pick(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
+def values_of(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
     """seed, replication, value of one metric of one model."""
     frame = records.evaluations
     chosen = (
@@ -35,49 +35,53 @@ def pick(records: Records, backbone: str, method: str, metric: str) -> pd.DataFr
     return frame[chosen]
 
 
-def paper_cell(paper: Published, metric: Metric) -> dict[str, Any]:
+def paper_cell(paper: Published, column: Column) -> dict[str, Any]:
     """The published value of a column, and its interval, in the column's unit."""
-    value, half = paper.get(metric.paper), paper.get(f"{metric.paper}_ci")
+    value, half = paper.get(column.paper), paper.get(f"{column.paper}_ci")
     return {
-        "paper": None if value is None else value * metric.paper_scale,
-        "paper_half": None if half is None else half * metric.paper_scale,
+        "paper": None if value is None else value * column.paper_scale,
+        "paper_half": None if half is None else half * column.paper_scale,
     }
 
 
 def score_cell(
-    records: Records, backbone: str, method: str, metric: Metric, paper: Published
+    records: Records, backbone: str, method: str, column: Column, paper: Published
 ) -> Cell:
     """One generation metric of one model, with its gain and uncorrected p value against its base."""
-    shown = paper_cell(paper, metric)
-    own = pick(records, backbone, method, metric.key)
-    if own.empty:
-        return Cell(**shown)
-    mean, half, count = summary(own)
-    base = pick(records, backbone, "base", metric.key)
+    beside_paper = paper_cell(paper, column)
+    values = values_of(records, backbone, method, column.key)
+    if values.empty:
+        return Cell(**beside_paper)
+    mean, half, count = summary(values)
+    base = values_of(records, backbone, "base", column.key)
     if method == "base" or base.empty:
-        return Cell(mean, half, count, **shown)
-    real = pick(records, "real", "base", metric.key)
+        return Cell(mean, half, count, **beside_paper)
+    real = values_of(records, "real", "base", column.key)
     before, reference = float(base["value"].mean()), None
     if len(real):
         reference = float(real["value"].mean())
-    gain = metric.gain(before, mean, reference)
-    comparison = against_base(base, own, metric.direction)
+    gain = column.gain(before, mean, reference)
+    comparison = against_base(base, values, column.direction)
     p = None if comparison is None else comparison.p
-    favourable = metric.direction * (mean - before) > 0
-    return Cell(mean, half, count, gain, None, p, favourable, **shown)
+    favourable = column.direction * (mean - before) > 0
+    return Cell(mean, half, count, gain, None, p, favourable, **beside_paper)
 
 
 def cost_cell(
-    records: Records, backbone: str, method: str, metric: Metric, paper: Published
+    records: Records, backbone: str, method: str, column: Column, paper: Published
 ) -> Cell:
     costs = records.costs
-    own = costs[
-        costs["backbone"].eq(backbone) & costs["method"].eq(method) & costs["name"].eq(metric.key)
+    values = costs[
+        costs["backbone"].eq(backbone) & costs["method"].eq(method) & costs["name"].eq(column.key)
     ]["value"]
-    shown = paper_cell(paper, metric)
+    beside_paper = paper_cell(paper, column)
     if method == "base":
-        return Cell(applies=False, **shown)
-    return Cell(**shown) if own.empty else Cell(own.mean() * metric.scale, None, len(own), **shown)
+        return Cell(applies=False, **beside_paper)
+    return (
+        Cell(**beside_paper)
+        if values.empty
+        else Cell(values.mean() * column.scale, None, len(values), **beside_paper)
+    )
 
 
 def model_row(
@@ -85,7 +89,7 @@ def model_row(
     backbone: str,
     method: str,
     labels: tuple[str, ...],
-    metrics: Sequence[Metric],
+    columns: Sequence[Column],
     *,
     group: str,
     paper: Published = EMPTY,
@@ -105,10 +109,10 @@ def model_row(
         for seed in seeds
     )
     cells = {
-        metric.key: (score_cell if metric in GENERATION else cost_cell)(
-            records, backbone, method, metric, paper
+        column.key: (score_cell if column in GENERATION else cost_cell)(
+            records, backbone, method, column, paper
         )
-        for metric in metrics
+        for column in columns
     }
     return Row(
         labels,
@@ -123,7 +127,7 @@ def model_row(
 
 def real_row(
     records: Records,
-    metrics: Sequence[Metric],
+    columns: Sequence[Column],
     labels: tuple[str, ...],
     *,
     group: str,
@@ -131,7 +135,7 @@ def real_row(
     comparable: bool = True,
 ) -> Row:
     return model_row(
-        records, "real", "base", labels, metrics, group=group, paper=paper, comparable=comparable
+        records, "real", "base", labels, columns, group=group, paper=paper, comparable=comparable
     )
 
 

@@ -41,7 +41,8 @@ NAMES = {"humanml3d": "HumanML3D", "kit": "KIT-ML"}
 @cache
 def published() -> dict[str, Any]:
     """Tables by name: title, source, columns, rows."""
-    return json.loads(FILE.read_text(encoding="utf-8"))["tables"]
+    tables: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))["tables"]
+    return tables
 
 
 def row(table: str, **labels: str) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def intervals(of: Published) -> dict[str, Any]:
     return {**of, **beside}
 
 
-def judged(run: Mapping[str, Any]) -> str:
+def evaluator_representation(run: Mapping[str, Any]) -> str:
     """The representation whose rows of the paper were scored with the evaluator that the run names."""
     section = run.get("evaluator", {})
     if section.get("network") == "spm":
@@ -100,9 +101,9 @@ def comparable(
             "The evaluator was trained by this suite, not the published one: FID, MM-Dist and R-Precision have "
             "another scale, so the paper's numbers are not comparable."
         )
-    if judged(run) != representation:
+    if evaluator_representation(run) != representation:
         return False, (
-            f"The evaluator is the published one of {judged(run)} motions, this table's is that of "
+            f"The evaluator is the published one of {evaluator_representation(run)} motions, this table's is that of "
             f"{representation} motions: the paper's numbers are not comparable."
         )
     if run["size"] != "paper":

@@ -10,7 +10,7 @@
 | calibration | reward/scores.calibration.parquet | table, model, predicted, observed, count |
 | faithfulness | reward/scores.faithfulness.parquet | kind, representation, dimension, against, spearman |
 | switched(switch, stage) | reward/switches/<switch>/<stage>.<reading>.parquet, as reward | by reading |
-| analysis(name) | analyse/<name>/….parquet | see figures/analysis.py |
+| analysis(name) | analyse/<name>/….parquet | see motionrft/finetune/analysis/<name>.py |
 
 Recorded motions stand under the backbone `real`, method `base`.
 """
@@ -51,7 +51,7 @@ class Records:
 
     def label(self, method: str) -> str:
         """A method's name beside the base model."""
-        return self.run["methods"][method].get("label", method)
+        return str(self.run["methods"][method].get("label", method))
 
     def against_base(self) -> list[str]:
         """The run's methods that are no baselines: what its tables of backbones set against the base model."""
@@ -176,6 +176,12 @@ class Records:
             frame, about = read_table(path)
             frames.append(frame.assign(backbone=about["backbone"], method=about["method"]))
         return pd.concat(frames) if frames else pd.DataFrame(columns=["backbone", "method"])
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """A table of records by the name of its property, or of an analysis as `analyse/<name>`."""
+        kind, _, analysis = name.partition("/")
+        frame: pd.DataFrame = self.analysis(analysis) if analysis else getattr(self, kind)
+        return frame
 
     def in_order(self, methods: Iterable[str]) -> list[tuple[int, str]]:
         """The distinct methods in the order of the run, each with its place: one colour a method in every figure."""

@@ -5,38 +5,38 @@ from __future__ import annotations
 import csv
 import io
 
-from motionrft.reporting.metrics import Metric
+from motionrft.reporting.columns import Column
 from motionrft.reporting.table import Cell, Row, Table
 
 NOT_RUN = "not run"
 
 
-def number(cell: Cell, metric: Metric, plus_minus: str = "±") -> str:
+def number(cell: Cell, column: Column, plus_minus: str = "±") -> str:
     if cell.mean is None:
         return "–" if not cell.applies else cell.absent or NOT_RUN
-    text = f"{cell.mean:.{metric.digits}f}"
-    return text if cell.half is None else f"{text}{plus_minus}{cell.half:.{metric.digits}f}"
+    text = f"{cell.mean:.{column.digits}f}"
+    return text if cell.half is None else f"{text}{plus_minus}{cell.half:.{column.digits}f}"
 
 
-def gain(cell: Cell, metric: Metric) -> str:
+def gain(cell: Cell, column: Column) -> str:
     """The signed relative gain, as the paper prints it; a star where it holds after Holm's correction."""
     if cell.gain is None:
         return "*" if cell.better else ""
-    text = f"{cell.gain:+.{metric.digits}f}" if metric.direction == 0 else f"{cell.gain:+.1f}%"
+    text = f"{cell.gain:+.{column.digits}f}" if column.direction == 0 else f"{cell.gain:+.1f}%"
     return text + ("*" if cell.better else "")
 
 
-def beside(cell: Cell, metric: Metric, comparable: bool) -> str:
+def beside(cell: Cell, column: Column, comparable: bool) -> str:
     """The published number, and where it may be compared the difference and whether it is within the intervals."""
     if cell.paper is None:
         return ""
-    text = f"paper {cell.paper:.{metric.digits}f}"
+    text = f"paper {cell.paper:.{column.digits}f}"
     if cell.paper_half:
-        text += f"±{cell.paper_half:.{metric.digits}f}"
+        text += f"±{cell.paper_half:.{column.digits}f}"
     if not comparable or cell.difference is None:
         return text
     verdict = {True: ", within", False: ", outside", None: ""}[cell.within]
-    return f"{text}, difference {cell.difference:+.{metric.digits}f}{verdict}"
+    return f"{text}, difference {cell.difference:+.{column.digits}f}{verdict}"
 
 
 def to_csv(table: Table) -> str:
@@ -47,15 +47,15 @@ def to_csv(table: Table) -> str:
     writer.writerow(
         [
             *table.label_heads,
-            *(f"{m.key} {name}" for m in table.metrics for name in fields),
+            *(f"{m.key} {name}" for m in table.columns for name in fields),
             "status",
             "command",
         ]
     )
     for row in table.rows:
         values: list[object] = []
-        for metric in table.metrics:
-            cell = row.cells[metric.key]
+        for column in table.columns:
+            cell = row.cells[column.key]
             values += [
                 cell.mean,
                 cell.half,
@@ -81,22 +81,22 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    def show(row: Row, metric: Metric) -> str:
-        cell = row.cells[metric.key]
-        text = number(cell, metric)
-        rank = table.rank(row, metric)
+    def show(row: Row, column: Column) -> str:
+        cell = row.cells[column.key]
+        text = number(cell, column)
+        rank = table.rank(row, column)
         text = f"**{text}**" if rank == 1 else f"<u>{text}</u>" if rank == 2 else text
-        extra = gain(cell, metric)
+        extra = gain(cell, column)
         text = f"{text} ({extra})" if extra else text
-        paper = beside(cell, metric, table.compares(row))
+        paper = beside(cell, column, table.compares(row))
         return f"{text} [{paper}]" if paper else text
 
-    heads = [*table.label_heads, *(f"{metric.title} {metric.arrow}" for metric in table.metrics)]
+    heads = [*table.label_heads, *(f"{column.title} {column.arrow}" for column in table.columns)]
     lines = [f"### {table.title}", "", "| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for row in table.rows:
         lines.append(
             "| "
-            + " | ".join([*row.labels, *(show(row, metric) for metric in table.metrics)])
+            + " | ".join([*row.labels, *(show(row, column) for column in table.columns)])
             + " |"
         )
     lines += ["", *(f"- {note}" for note in table.notes)]
@@ -133,23 +133,23 @@ TEX = str.maketrans(
 
 
 def to_tex(table: Table) -> str:
-    def show(row: Row, metric: Metric) -> str:
-        cell = row.cells[metric.key]
+    def show(row: Row, column: Column) -> str:
+        cell = row.cells[column.key]
         if not cell.filled:
             return cell.absent or "--"
-        text = number(cell, metric, r"$\pm$")
-        rank = table.rank(row, metric)
+        text = number(cell, column, r"$\pm$")
+        rank = table.rank(row, column)
         text = (
             rf"\textbf{{{text}}}" if rank == 1 else rf"\underline{{{text}}}" if rank == 2 else text
         )
-        extra = gain(cell, metric).translate(TEX)
+        extra = gain(cell, column).translate(TEX)
         return rf"{text}$_{{\text{{{extra}}}}}$" if extra else text
 
     heads = [
         head.translate(TEX)
-        for head in (*table.label_heads, *(f"{m.title} {m.arrow}" for m in table.metrics))
+        for head in (*table.label_heads, *(f"{m.title} {m.arrow}" for m in table.columns))
     ]
-    columns = "l" * len(table.label_heads) + "c" * len(table.metrics)
+    columns = "l" * len(table.label_heads) + "c" * len(table.columns)
     lines = [
         r"% needs \usepackage{booktabs,amsmath}",
         rf"\begin{{tabular}}{{{columns}}}",
@@ -166,7 +166,7 @@ def to_tex(table: Table) -> str:
             " & ".join(
                 [
                     *(label.translate(TEX) for label in row.labels),
-                    *(show(row, m) for m in table.metrics),
+                    *(show(row, m) for m in table.columns),
                 ]
             )
             + r" \\"

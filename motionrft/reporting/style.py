@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motionrft.files import atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PALETTE = (
     "#0072B2",
@@ -75,6 +78,11 @@ def panels(
     for axis in flat[count:]:
         axis.set_visible(False)
     return figure, flat[:count]
+
+
+def by_backbone(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each backbone, in the order they come: a panel each."""
+    return [(str(name), part) for name, part in frame.groupby("backbone", sort=False)]
 
 
 def legend(figure: Any, axes: list[Any]) -> None:

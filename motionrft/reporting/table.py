@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from motionrft.reporting.metrics import Metric
+from motionrft.reporting.columns import Column
+
+if TYPE_CHECKING:
+    from motionrft.reporting.records import Records
 
 
 @dataclass(frozen=True)
@@ -64,37 +69,37 @@ class Row:
 
 @dataclass
 class Table:
-    """ranked: whether best and second of a group are marked; comparable, why: whether the run's numbers may
+    """name, title: those of its file (`TableFile`); ranked: whether best and second of a group are marked; comparable, why: whether the run's numbers may
     be set against the paper's, in a sentence."""
 
-    name: str
-    title: str
     label_heads: tuple[str, ...]
-    metrics: tuple[Metric, ...]
+    columns: tuple[Column, ...]
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
     ranked: bool = True
     comparable: bool = False
     why: str = ""
+    name: str = ""
+    title: str = ""
 
-    def rank(self, row: Row, metric: Metric) -> int | None:
+    def rank(self, row: Row, column: Column) -> int | None:
         """1 for the best of the row's group in this column, 2 for the second; None for the rest."""
-        if not (self.ranked and row.rival) or metric.direction == 0:
+        if not (self.ranked and row.rival) or column.direction == 0:
             return None
-        own = row.cells[metric.key].mean
-        if own is None:
+        value = row.cells[column.key].mean
+        if value is None:
             return None
         means = sorted(
             {
-                round(other.cells[metric.key].mean or 0.0, metric.digits)
+                round(other.cells[column.key].mean or 0.0, column.digits)
                 for other in self.rows
-                if other.group == row.group and other.rival and other.cells[metric.key].filled
+                if other.group == row.group and other.rival and other.cells[column.key].filled
             },
-            reverse=metric.direction > 0,
+            reverse=column.direction > 0,
         )
         if len(means) < 2:
             return None
-        place = means.index(round(own, metric.digits)) + 1
+        place = means.index(round(value, column.digits)) + 1
         return place if place <= 2 else None
 
     def missing(self) -> list[Row]:
@@ -111,3 +116,18 @@ class Table:
     @property
     def has_paper(self) -> bool:
         return any(cell.paper is not None for row in self.rows for cell in row.cells.values())
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """What `motionrft/reporting/tables/<name>.py` defines as `TABLE`.
+
+    source: where the papers print it, empty for the suite's own; order: its place on the page, smallest first; needs: the
+    properties of `Records` that it reads beside the configuration; build: from the records to the table.
+    """
+
+    title: str
+    build: Callable[[Records], Table]
+    source: str = ""
+    order: int = 1000
+    needs: tuple[str, ...] = ()

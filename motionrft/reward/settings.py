@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from motionrft import drop_ins
 from motionrft.errors import InputError
-from motionrft.options import read_options
-from motionrft.reward import stages
+from motionrft.options import read_options, refuse_unknown
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.losses import LossWeights
 from motionrft.reward.network import RewardNetwork
@@ -60,8 +60,8 @@ class RewardSettings:
         settings = read_options(
             cls, values, where=where, field="reward", noise=noise, official=switches, rules=rules
         )
-        for name in settings.stages:
-            stages.check(name, where)
+        known = drop_ins.names("motionrft.reward.stages")
+        refuse_unknown(settings.stages, known, where=where, field="reward.stages")
         return settings
 
     def semantic_loss(self, network: RewardNetwork) -> SemanticLoss:

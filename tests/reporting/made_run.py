@@ -12,6 +12,7 @@ from motionrft.configuration import dump, resolve
 from motionrft.corpus.kinds.toy import make_clip
 from motionrft.corpus.samples import Samples, write_samples
 from motionrft.files import atomic, write_json, write_table
+from motionrft.reporting.table import Row, Table
 
 RUN = {
     "name": "made",
@@ -54,6 +55,11 @@ def make_run(root: Path, *, methods: tuple[str, ...] = ("easytune",), corpus: st
     analyse(folder / "analyse")
     benchmark(folder)
     return folder
+
+
+def labelled_row(table: Table, *labels: str) -> Row:
+    """The row of a table with these labels."""
+    return next(row for row in table.rows if row.labels == labels)
 
 
 def finetune(folder: Path, seed: int) -> None:

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from motionrft.reporting.figures.training import batch_reward
+from motionrft.reporting.training_curves import batch_reward
 
 
 def record(method: str, *names: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from motionrft.configuration import ROOT
-from motionrft.reporting.dag import FEEDS
+from motionrft.reporting.page.dag import FEEDS
 from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
 
 RUNS = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))

@@ -26,6 +26,7 @@ def rope_base(tokens: int) -> int:
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """x (1 + scale) + shift: the adaptive norm of DiT (Peebles & Xie, 2023, section 3.2)."""
     return x * (1 + scale) + shift
 
 

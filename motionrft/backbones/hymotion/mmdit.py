@@ -51,6 +51,7 @@ class TextStream:
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """norm(x) (1 + scale) + shift: the adaptive norm of DiT (Peebles & Xie, 2023, section 3.2)."""
     normal = F.layer_norm(x, x.shape[-1:], eps=EPSILON)
     return normal * (1 + scale) + shift
 

@@ -37,7 +37,8 @@ def smooth(features: Tensor) -> Tensor:
 
 
 def smooth_rotations(matrices: Tensor) -> Tensor:
-    """[B, T, J, 3, 3] -> Gaussian-weighted Markley averages over time: the top eigenvector of sum w q q'."""
+    """[B, T, J, 3, 3] -> Gaussian-weighted averages over time: the top eigenvector of sum w q q' (Markley et al., 2007,
+    eq. 12 and 13)."""
     q = continuous(matrix_to_quaternion(matrices))
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=q.device)
     weights = torch.exp(-(offsets.to(q) ** 2) / (2 * SIGMA**2))

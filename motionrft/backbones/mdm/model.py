@@ -165,7 +165,7 @@ class MDM(MotionSpaceBackbone):
     def pretrain_loss(
         self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Mean over samples of the mean squared error of x̂_0 over valid frames; text dropped at random."""
+        """Mean over samples of the mean squared error of x̂_0 over valid frames (paper, eq. 2); text dropped at random."""
         del stage
         x0 = self.encode(batch, generator)
         t, _, x = self.forward_process.draw(x0, generator)

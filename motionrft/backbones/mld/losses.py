@@ -58,10 +58,10 @@ def smooth_l1(a: Tensor, b: Tensor, lengths: Tensor) -> Tensor:
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)), mean over all entries."""
+    """KL(N(mean, variance) || N(0, 1)), mean over all entries (Kingma & Welling, 2014, appendix B)."""
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).mean()
 
 
 def pseudo_huber(a: Tensor, b: Tensor, c: float) -> Tensor:
-    """mean(sqrt((a - b)^2 + c^2) - c)."""
+    """mean(sqrt((a - b)^2 + c^2) - c) (Song & Dhariwal, 2024, section 3.3)."""
     return ((a - b).square().add(c * c).sqrt() - c).mean()

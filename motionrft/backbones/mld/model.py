@@ -123,6 +123,7 @@ class MLD(Backbone):
     def pretrain_loss(
         self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
+        """The VAE's loss, or the mean squared error of the latents' noise (MLD, section 3.2)."""
         if stage == "vae":
             return self.reconstruction_loss(batch, generator)
         z, condition = self.latents(batch, condition, generator)

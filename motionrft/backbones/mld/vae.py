@@ -59,5 +59,5 @@ class MotionVAE(nn.Module):
 
 
 def sample_latent(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """z = mean + exp(log_variance / 2) noise, all [B, n, d]."""
+    """z = mean + exp(log_variance / 2) noise, all [B, n, d] (Kingma & Welling, 2014, section 2.4)."""
     return mean + log_variance.exp().sqrt() * noise

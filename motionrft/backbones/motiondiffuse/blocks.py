@@ -17,7 +17,7 @@ Mixing = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
 
 
 def efficient(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None, dropout: float) -> Tensor:
-    """Attention in linear time (Shen et al., 2021): context = softmax_time(k)^T v, y = softmax_channel(q) context."""
+    """Attention in linear time (Shen et al., 2021, section 3.2): context = softmax_time(k)^T v, y = softmax_channel(q) context."""
     del dropout
     if valid is not None:
         k = k.masked_fill(~valid[:, None, :, None], torch.finfo(k.dtype).min)

@@ -160,7 +160,7 @@ class MotionDiffuse(MotionSpaceBackbone):
     def pretrain_loss(
         self, batch: Batch, condition: Condition, stage: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together."""
+        """Squared error of the noise (or of x̂_0), averaged over all valid frames of the batch together (section 3.2)."""
         del stage
         x0 = self.encode(batch, generator)
         t, eps, x = self.forward_process.draw(x0, generator)

@@ -110,7 +110,8 @@ class MotionLCM(MLD):
         condition: Condition,
         teaching: Teaching,
     ) -> dict[str, Tensor]:
-        """|f_student(x_{t_j}) - f_target(x_{t_j - skip})|, the second reached by one guided DDIM step.
+        """|f_student(x_{t_j}) - f_target(x_{t_j - skip})|, the second reached by one guided DDIM step (MotionLCM,
+        section 3.2; latent consistency models, section 4).
 
         z, noise [B, n, d]; j [B] index on the solver's grid; w [B] guidance weights.
         """

@@ -1,68 +1,38 @@
-"""The figures of a run, each from the records alone; a figure whose records are absent is not drawn."""
+"""The figures of a run, a file each, found by name.
+
+`<name>.py` defines `FIGURE`, a `motionrft.reporting.figure.FigureFile`: caption, number in the paper, the records it needs,
+and the function that draws them. It is then a choice of `motionrft figures --name` and a part of the page. What figures
+share stands beside this folder; importing this package loads no figure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from motionrft.reporting.figures import analysis, reward, scores, training
-from motionrft.reporting.records import Records
+from motionrft import drop_ins
 
-# name -> (caption, drawing); the paper's number in brackets
-FIGURES: dict[str, tuple[str, Callable[[Records], Any | None]]] = {
-    "fid_memory": ("FID against peak memory of fine-tuning (1a)", scores.fid_against_memory),
-    "fid_mmdist": (
-        "FID against MM-Dist, before and after fine-tuning (1b)",
-        scores.fid_against_mm_dist,
-    ),
-    "gradient_norm": (
-        "Norm of the gradient by denoising step: one step's Jacobian, and the product that a whole chain multiplies "
-        "up (4)",
-        analysis.gradient_norm,
-    ),
-    "noise_similarity": (
-        "How like the clean motion a noised one is, and the model's estimate from it, by step (5)",
-        analysis.noise_similarity,
-    ),
-    "memory_denoising": (
-        "Memory held while denoising, before any backward pass (6)",
-        analysis.memory_denoising,
-    ),
-    "memory_optimisation": (
-        "Memory held over a whole optimisation (9)",
-        analysis.memory_optimisation,
-    ),
-    "authenticity": (
-        "Recorded or generated: scores by representation (8)",
-        reward.authenticity_bars,
-    ),
-    "reward_curves": ("Reward while fine-tuning (10)", training.reward_curves),
-    "reward_time": ("Reward against seconds of training (10)", training.reward_time),
-    "validation_curves": (
-        "R-Precision and FID while fine-tuning, on the validation split",
-        training.validation_curves,
-    ),
-    "reward_dimensions": (
-        "Preference and authenticity reward while fine-tuning (11)",
-        training.reward_dimensions,
-    ),
-    "win_rates": (
-        "Prompts on which the fine-tuned motion is nearer to its text than the base model's",
-        scores.win_rates,
-    ),
-    "self_refinement": ("Retrieval before and after self-refinement", reward.self_refinement_bars),
-    "calibration": ("Calibration of the preference and authenticity scores", reward.calibration),
-    "faithfulness": (
-        "What the reward sees of graded damage: rank correlation with its grade",
-        reward.faithfulness_map,
-    ),
-}
+if TYPE_CHECKING:
+    from motionrft.reporting.figure import FigureFile
+    from motionrft.reporting.records import Records
 
 
-def draw(records: Records, folder: Path, name: str) -> list[Path]:
-    """Draws a figure; returns what was written, nothing where its records are absent."""
-    from motionrft.reporting.style import save
+def names() -> list[str]:
+    """All figures, sorted; none is imported."""
+    return drop_ins.names(__name__)
 
-    figure = FIGURES[name][1](records)
-    return [] if figure is None else save(figure, folder, name)
+
+def load(name: str) -> FigureFile:
+    """The `FIGURE` of `motionrft/reporting/figures/<name>.py`; an unknown name is an `InputError`."""
+    figure: FigureFile = drop_ins.load(__name__, name, "figure", "--name").FIGURE
+    return figure
+
+
+def in_order() -> list[str]:
+    """The names as the page shows them."""
+    return sorted(names(), key=lambda name: load(name).order)
+
+
+def write(name: str, records: Records, folder: Path) -> list[Path]:
+    """Draws a figure; returns the files written, none where its records are absent."""
+    return load(name).write(name, records, folder)

@@ -1,4 +1,4 @@
-"""What the released code's ways change: each stage as this suite trains it beside one trained with a switch."""
+"""Each stage of the reward as this suite trains it beside one trained with a switch of the released code."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pandas as pd
 
 from motionrft.configuration.switches import switches
 from motionrft.reporting.cells import command
+from motionrft.reporting.columns import Column
 from motionrft.reporting.compare import proportion_half
-from motionrft.reporting.metrics import Metric
 from motionrft.reporting.records import Records
-from motionrft.reporting.table import Cell, Row, Table
+from motionrft.reporting.table import Cell, Row, Table, TableFile
 
-COLUMNS = tuple(Metric(name, name, 1, 2) for name in ("sound", "official", "difference"))
+COLUMNS = tuple(Column(name, name, 1, 2) for name in ("sound", "official", "difference"))
 READINGS = {"released": "as released", "used": "as used in fine-tuning"}
 
 
@@ -55,15 +55,21 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
     ),
     "authenticity": (
         Measure(
-            "balanced accuracy", "authenticity", "MotionReward", "all", "test",
-            "balanced_accuracy", 100.0, proportion=False,
+            "balanced accuracy",
+            "authenticity",
+            "MotionReward",
+            "all",
+            "test",
+            "balanced_accuracy",
+            100.0,
+            proportion=False,
         ),
         _area("AUROC", "MotionReward", "all", "test"),
         _area("AUROC rotation", "MotionReward", "rotation", "test"),
         _area("AUROC held-out generators", "MotionReward", "all", "held_out"),
         _area("AUROC length only", "length only", "all", "test"),
     ),
-}  # fmt: skip
+}
 
 
 def _cell(scores: pd.DataFrame, measure: Measure) -> Cell:
@@ -93,11 +99,11 @@ def reward_switches(records: Records) -> Table:
     """Effect of each switch of `reward.official` on the scores of the stages it concerns."""
     rows: list[Row] = []
     missing: list[Row] = []
-    for switch, described in switches().items():
-        for stage in described.stages:
+    for switch, documented in switches().items():
+        for stage in documented.stages:
             scores = records.switched(switch, stage)
-            if len(scores) < len(described.readings):
-                cells = {metric.key: Cell() for metric in COLUMNS}
+            if len(scores) < len(documented.readings):
+                cells = {column.key: Cell() for column in COLUMNS}
                 missing.append(Row((switch, stage, "all", ""), cells, switch))
                 continue
             end = records.diverged(switch, stage)
@@ -109,8 +115,8 @@ def reward_switches(records: Records) -> Table:
                     if not (sound.filled or official.filled):
                         continue
                     labels = (switch, stage, measure.title, READINGS[reading])
-                    found = (sound, official, _difference(sound, official))
-                    cells = dict(zip((m.key for m in COLUMNS), found, strict=True))
+                    trio = (sound, official, _difference(sound, official))
+                    cells = dict(zip((m.key for m in COLUMNS), trio, strict=True))
                     rows.append(Row(labels, cells, switch))
     wanted = ", ".join(dict.fromkeys(row.labels[0] for row in missing))
     for row in missing:
@@ -129,6 +135,17 @@ def reward_switches(records: Records) -> Table:
         "answer away.",
     ]
     return Table(
-        "reward_switches", "What the released code's ways change in the reward",
-        ("switch", "stage", "measure", "scored"), COLUMNS, rows + missing, notes, ranked=False,
-    )  # fmt: skip
+        ("switch", "stage", "measure", "scored"),
+        COLUMNS,
+        rows + missing,
+        notes,
+        ranked=False,
+    )
+
+
+TABLE = TableFile(
+    title="What the released code's ways change in the reward",
+    order=130,
+    needs=("reward",),
+    build=reward_switches,
+)

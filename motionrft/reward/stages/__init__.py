@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from motionrft import drop_ins
-from motionrft.options import refuse_unknown
 
 if TYPE_CHECKING:
     from motionrft.reward.stage import Stage
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
 def names() -> list[str]:
     """All stages, sorted; none is imported."""
     return drop_ins.names(__name__)
-
-
-def check(name: str, where: str) -> None:
-    """An `InputError` if no file has that name."""
-    refuse_unknown([name], names(), where=where, field="reward.stages")
 
 
 def load(name: str, field: str = "reward.stages") -> Stage[Any]:

@@ -1,0 +1,76 @@
+"""A figure before it is a file: what a drop-in of `figures/` defines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motionrft.files import atomic
+from motionrft.reporting import style
+
+if TYPE_CHECKING:
+    from motionrft.reporting.records import Records
+
+
+@dataclass(frozen=True)
+class Film:
+    """Pictures (PIL) that follow one another, `fps` a second."""
+
+    pictures: list[Any]
+    fps: int
+
+    def save(self, folder: Path, name: str) -> list[Path]:
+        """<name>.gif in `folder`."""
+        path = folder / f"{name}.gif"
+        with atomic(path) as temporary:
+            self.pictures[0].save(
+                temporary,
+                format="GIF",
+                save_all=True,
+                append_images=self.pictures[1:],
+                duration=1000 // self.fps,
+                loop=0,
+                optimize=True,
+            )
+        return [path]
+
+
+@dataclass(frozen=True)
+class FigureFile:
+    """What `motionrft/reporting/figures/<name>.py` defines as `FIGURE`.
+
+    draw: from the records to one drawing (a matplotlib figure or a `Film`), to one a backbone by its name, or to None where
+    the records say too little; source: the number of the figure in the paper, empty for the suite's own; order: its place
+    on the page, smallest first; needs: the records without which it is not drawn, as `Records.frame` names them.
+    """
+
+    caption: str
+    draw: Callable[[Records], Any | Mapping[str, Any] | None]
+    source: str = ""
+    order: int = 1000
+    needs: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The caption with the paper's number in brackets."""
+        return f"{self.caption} ({self.source})" if self.source else self.caption
+
+    def write(self, name: str, records: Records, folder: Path) -> list[Path]:
+        """Draws and saves it as <name> or, one a backbone, as <name>_<backbone>; nothing where its records are absent."""
+        if any(records.frame(need).empty for need in self.needs):
+            return []
+        drawing = self.draw(records)
+        if drawing is None:
+            return []
+        if not isinstance(drawing, Mapping):
+            return _save(drawing, folder, name)
+        saved = (_save(each, folder, f"{name}_{part}") for part, each in drawing.items())
+        return [path for paths in saved for path in paths]
+
+
+def _save(drawing: Any, folder: Path, name: str) -> list[Path]:
+    if isinstance(drawing, Film):
+        return drawing.save(folder, name)
+    return style.save(drawing, folder, name)

@@ -1,0 +1,50 @@
+"""FID against peak memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from motionrft.reporting.figure import FigureFile
+from motionrft.reporting.mean_scores import mean_scores
+from motionrft.reporting.records import Records
+from motionrft.reporting.style import legend, look, panels
+
+
+def fid_against_memory(records: Records) -> Any | None:
+    """FID against peak memory, a point a method (paper Fig. 1a)."""
+    costs = records.costs[records.costs["name"].eq("peak_mb")]
+    fid = mean_scores(records, "FID")
+    if costs.empty or fid.empty:
+        return None
+    memory = costs.groupby(["backbone", "method"])["value"].mean()
+    both = memory.index.intersection(fid.index)
+    backbones = [name for name in records.run["backbones"] if name in both.get_level_values(0)]
+    if not backbones:
+        return None
+    figure, axes = panels(len(backbones))
+    for axis, backbone in zip(axes, backbones, strict=True):
+        if (backbone, "base") in fid.index:
+            axis.axhline(fid.loc[(backbone, "base"), "mean"], color="0.5", lw=1, label="base")
+        for index, method in enumerate(records.run["methods"]):
+            if (backbone, method) not in both:
+                continue
+            row = fid.loc[(backbone, method)]
+            half = 0.0 if row["half"] is None or np.isnan(row["half"]) else row["half"]
+            style = look(index) | {"linestyle": "none"}
+            place = memory[(backbone, method)]
+            axis.errorbar(place, row["mean"], yerr=half, label=method, capsize=2, **style)
+        axis.margins(x=0.25)
+        axis.set(title=backbone, xlabel="peak memory of an update (MiB)", ylabel="FID ↓")
+    legend(figure, axes)
+    return figure
+
+
+FIGURE = FigureFile(
+    caption="FID against peak memory of fine-tuning",
+    source="1a",
+    order=10,
+    needs=("evaluations", "costs"),
+    draw=fid_against_memory,
+)

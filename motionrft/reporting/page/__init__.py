@@ -1,0 +1,1 @@
+"""`report.html`: its template, style and script, and what fills them."""

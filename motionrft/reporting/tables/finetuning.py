@@ -1,0 +1,66 @@
+"""Fine-tuning methods on one backbone, with what they cost."""
+
+from __future__ import annotations
+
+from motionrft.reporting import published
+from motionrft.reporting.cells import STARRED, model_row, real_row
+from motionrft.reporting.columns import COST, GENERATION
+from motionrft.reporting.generation_tables import with_verdict
+from motionrft.reporting.records import Records
+from motionrft.reporting.table import Row, Table, TableFile
+
+
+def finetuning(records: Records) -> Table:
+    """Fine-tuning methods, each backbone that has more than one, with what they cost (paper table V)."""
+    columns = (*GENERATION, *COST)
+    rows: list[Row] = []
+    for backbone in _by_methods(records):
+        on_paper = backbone == "mld"
+
+        def paper(title: str, on_paper: bool = on_paper) -> published.Published:
+            printed = published.row("finetune_h3d", method=title) if on_paper and title else {}
+            return published.intervals(printed)
+
+        rows.append(
+            real_row(records, columns, (backbone, "Real"), group=backbone, paper=paper("Real"))
+        )
+        for method in ("base", *records.run["methods"]):
+            title = published.METHODS.get(method, "")
+            rows.append(
+                model_row(
+                    records,
+                    backbone,
+                    method,
+                    (backbone, method),
+                    columns,
+                    group=backbone,
+                    paper=paper(title),
+                )
+            )
+    kinds = {content.get("memory", {}).get("kind") for _, content in records.cost_files}
+    notes = [STARRED]
+    if "saved_tensors" in kinds:
+        notes.append(
+            "Memory: bytes that the autograd graph holds (exact, by saved-tensor hooks); weights and the allocator's "
+            "rounding are not in it, so that it is not the paper's CUDA peak."
+        )
+    table = Table(("backbone", "method"), columns, rows, notes)
+    return with_verdict(records, table)
+
+
+def _by_methods(records: Records) -> list[str]:
+    """Backbones that the matrix crosses with several methods, or all if none has several."""
+    count: dict[str, set[str]] = {}
+    for entry in records.run["matrix"]:
+        count.setdefault(entry["backbone"], set()).add(entry["method"])
+    several = [name for name in records.run["backbones"] if len(count.get(name, ())) > 1]
+    return several or list(records.run["backbones"])
+
+
+TABLE = TableFile(
+    title="Reward fine-tuning methods",
+    source="paper table V",
+    order=10,
+    needs=("evaluations", "evaluator", "costs", "cost_files"),
+    build=finetuning,
+)
