@@ -27,7 +27,7 @@ from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.trajectory import Sample, Walk
 from motionrft.finetune.validation import RECORDED
 from motionrft.progress import progress
-from motionrft.training.checkpoint import BestWeights, Checkpoint
+from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.distributed import rank, sum_gradients, world_size
 from motionrft.training.loop import step_generator
 
@@ -91,7 +91,8 @@ class Training:
         return pd.DataFrame(self.record, columns=["update", "name", "value"])
 
     def _trajectories(self) -> Iterator[Score]:
-        updater = self.updater
+        updater, settings = self.updater, self.tuning.settings
+        clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
         while not self._over():
             before, skipped = updater.weights(), updater.skipped
             yield self._trajectory(self.trajectory)
@@ -99,8 +100,7 @@ class Training:
             if updater.skipped == skipped:
                 self.good = before
             self.trajectory += 1
-            due = self.trajectory % self.tuning.settings.checkpoint_every == 0
-            if due and not self._over():
+            if not self._over() and clock.due(self.trajectory):
                 self._save()
 
     def _trajectory(self, k: int) -> Score:

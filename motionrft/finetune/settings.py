@@ -135,7 +135,8 @@ class Settings:
                      reward is over-optimised; 0: never
     patience         validations without improvement before the run stops; 0: never
     max_skipped      refused updates in a row that end the run with the last good weights
-    checkpoint_every trajectories
+    checkpoint_minutes  between two checkpoints; 0: after every `checkpoint_every` trajectories
+    checkpoint_every trajectories; checkpoints fall on multiples of it
     probe_every      trajectories between two memory measurements
     reward_steps     spacing of the reward levels that time and FLOPs are given for
     """
@@ -164,7 +165,8 @@ class Settings:
     reward_ceiling: float = 0.0
     patience: int = 0
     max_skipped: int = 20
-    checkpoint_every: int = 20
+    checkpoint_minutes: float = 5.0
+    checkpoint_every: int = 1
     probe_every: int = 25
     reward_steps: float = 0.05
 
@@ -178,6 +180,7 @@ class Settings:
             "patience": 0,
             "reward_ceiling": 0,
             "max_skipped": 1,
+            "checkpoint_minutes": 0,
             "checkpoint_every": 1,
             "probe_every": 1,
             "kl": 0,

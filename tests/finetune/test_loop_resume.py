@@ -61,11 +61,11 @@ def test_a_damaged_checkpoint_is_one_clear_error(tmp_path):
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
-    long = toy_run(METHODS["draft"], {"updates": 6, "checkpoint_every": 1})
+    long = toy_run(METHODS["draft"], {"updates": 6, "checkpoint_every": 1, "checkpoint_minutes": 0})
     Training(long, tmp_path / "checkpoint").run()
     for settings in (
-        {"updates": 6, "checkpoint_every": 1},
-        {"updates": 6, "checkpoint_every": 1, "lr": 0.5},
+        {"updates": 6, "checkpoint_every": 1, "checkpoint_minutes": 0},
+        {"updates": 6, "checkpoint_every": 1, "checkpoint_minutes": 0, "lr": 0.5},
     ):
         training = Training(toy_run(METHODS["draft"], settings), tmp_path / "checkpoint")
         assert training.resume() == ("lr" not in settings)
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
 
 @pytest.mark.parametrize("method", ["draft", "chain"])
 def test_a_resumed_run_has_the_same_average(tmp_path, method):
-    settings = {"trajectories": 6, "checkpoint_every": 1, "ema": 0.9}
+    settings = {"trajectories": 6, "checkpoint_every": 1, "checkpoint_minutes": 0, "ema": 0.9}
     whole, half = (toy_run(METHODS[method], settings) for _ in range(2))
     Training(whole, tmp_path / "whole").run()
     stopped, prompts = Training(half, tmp_path / "half"), half.batch

@@ -134,7 +134,9 @@ def test_guidance_weights_and_steps_cover_their_ranges():
 def run(folder, steps: int, stop: int | None = None):
     """Distils for `steps`; with `stop`, dies there and starts again from the checkpoint."""
     batch, prompts = motions([16, 8]), condition([16, 8])
-    settings = TrainSettings(steps=steps, batch_size=2, lr=1e-3, clip=1.0, checkpoint_every=2)
+    settings = TrainSettings(
+        steps=steps, batch_size=2, lr=1e-3, clip=1.0, checkpoint_every=2, checkpoint_minutes=0
+    )
 
     def once(last: int | None):
         backbone = student_of("mld", "motionlcm", dropout=0.1)
