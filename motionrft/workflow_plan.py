@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from motionrft.configuration.outside import State, read_from_outside
 from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
 from motionrft.files import digest
+from motionrft.workflow_resources import Resources, Wildcards
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = (
@@ -34,9 +35,6 @@ AFTER_TRAINING = (
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline")
 COMMENTS = ("source", "open")
-LAYERS = ("backbones", "methods", "cells")
-
-Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
 
 
 def use_this_python(checkout: str) -> None:
@@ -54,10 +52,8 @@ def analyses() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Resources):
     """Files, settings and resources of one resolved run."""
-
-    run: dict[str, Any]
 
     @property
     def results(self) -> str:
@@ -364,41 +360,3 @@ class Plan:
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]
         return digest([sampler, self.run["evaluate"]])
-
-    # resources
-
-    def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it."""
-        row = self.run["resources"].get(rule, {})
-        backbone, method = wildcards.get("backbone"), wildcards.get("method")
-        layers = (
-            self.run["resources"]["default"],
-            row,
-            row.get("backbones", {}).get(backbone, {}),
-            row.get("methods", {}).get(method, {}),
-            row.get("cells", {}).get(f"{backbone}/{method}", {}),
-        )
-        return next((layer[name] for layer in reversed(layers) if name in layer), None)
-
-    def threads(self, rule: str) -> Callable[[Wildcards], int]:
-        return lambda wildcards: self.asked(rule, "threads", wildcards)
-
-    def resources(self, rule: str) -> dict[str, Callable[..., int | str | None] | str]:
-        """All of a rule's resources. Memory and time grow by half with each attempt `retries` allows."""
-        row = self.run["resources"].get(rule, {})
-        nested = [entry for kind in LAYERS for entry in row.get(kind, {}).values()]
-        names = {key for layer in (self.run["resources"]["default"], row, *nested) for key in layer}
-
-        def growing(name: str) -> Callable[..., int]:
-            return lambda wildcards, attempt: self.asked(rule, name, wildcards) * (1 + attempt) // 2
-
-        def constant(name: str) -> Callable[..., int | str | None]:
-            return lambda wildcards: self.asked(rule, name, wildcards)
-
-        chosen = sorted(names - {"threads", *LAYERS})
-        table = {
-            name: growing(name) if name in ("mem_mb", "runtime") else constant(name)
-            for name in chosen
-        }
-        # no parameter: the same result may be computed on another device without running again
-        return {**table, "device": self.run["device"]}

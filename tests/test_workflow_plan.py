@@ -120,6 +120,17 @@ def test_the_resources_table_is_laid_layer_over_layer():
     assert p.threads("corpus")(Wildcards()) == 1
 
 
+def test_reading_an_official_file_asks_for_no_gpu():
+    official = {"checkpoint": "finest.tar"}
+    trained, read = plan(size="paper"), plan(size="paper", evaluator=official)
+    assert trained.resources(trained.evaluator_rule)["gpu"](Wildcards()) == 1
+    assert read.resources(read.evaluator_rule)["gpu"](Wildcards()) == 0
+    full = plan(size="paper", backbones=["hymotion", "mld"]).resources("import_backbone")
+    assert full["mem_mb"](Wildcards(backbone="hymotion"), attempt=1) > 9000
+    assert full["mem_mb"](Wildcards(backbone="mld"), attempt=1) < 8000
+    assert full["gpu"](Wildcards(backbone="hymotion")) == 0
+
+
 def settings(p: Plan) -> dict[str, str]:
     cell = Wildcards(backbone="mdm", method="easytune", stage="denoiser", seed="0", encoder="toy")
     return {

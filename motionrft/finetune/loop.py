@@ -22,10 +22,12 @@ from motionrft.finetune.kl_penalty import kl_to_now
 from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.optimizer import Updater, swapped
+from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.validation import RECORDED
 from motionrft.progress import progress
-from motionrft.training.checkpoint import BestWeights, Checkpoint
+from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.distributed import rank, sum_gradients, world_size
 from motionrft.training.loop import step_generator
 
@@ -83,11 +85,14 @@ class Training:
             self.updater.restore(self.good)
         elif self.tuning.settings.select == "best" and self.best.weights is not None:
             self.updater.restore(self.best.weights)
+        elif self.updater.average is not None:
+            self.updater.restore(self.updater.result)
         self.updater.refresh()
         return pd.DataFrame(self.record, columns=["update", "name", "value"])
 
     def _trajectories(self) -> Iterator[Score]:
-        updater = self.updater
+        updater, settings = self.updater, self.tuning.settings
+        clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
         while not self._over():
             before, skipped = updater.weights(), updater.skipped
             yield self._trajectory(self.trajectory)
@@ -95,8 +100,7 @@ class Training:
             if updater.skipped == skipped:
                 self.good = before
             self.trajectory += 1
-            due = self.trajectory % self.tuning.settings.checkpoint_every == 0
-            if due and not self._over():
+            if not self._over() and clock.due(self.trajectory):
                 self._save()
 
     def _trajectory(self, k: int) -> Score:
@@ -208,32 +212,34 @@ class Training:
         return flops
 
     def _validate(self) -> None:
-        """Records the validation of the policy's weights, keeps the best, and ends a run that stopped improving."""
+        """Records the validation of the weights that the run would end with now, keeps the best, and ends a run that
+        stopped improving."""
         tuning, settings, updater = self.tuning, self.tuning.settings, self.updater
         assert tuning.validation is not None
-        policy_in_place = swapped(tuning.trained, updater.policy) if updater.chain else None
-        with policy_in_place or contextlib.nullcontext():
+        elsewhere = updater.chain or updater.average is not None
+        result_in_place = swapped(tuning.trained, updater.result) if elsewhere else None
+        with result_in_place or contextlib.nullcontext():
             numbers = tuning.validation()
         if updater.updates == 0:
             self._log({"trajectory": 0})
         self.record += [
             (updater.updates, f"val/{name}", float(value)) for name, value in numbers.items()
         ]
-        name = settings.select_by.removeprefix("-")
-        if name not in numbers:
-            raise InputError(
-                f"the validation gives no {name!r}",
-                where="finetune",
-                field="select_by",
-                fix=f"choose from {', '.join(numbers)}",
-            )
-        score = numbers[name] if name == settings.select_by else -numbers[name]
-        if self.best.offer(score, updater.updates, updater.policy):
+        score = selection_score(settings.select_by, numbers, self._first_validation())
+        ceiling = settings.reward_ceiling
+        if ceiling and numbers["reward"] >= ceiling * numbers[RECORDED]:
+            self.ended = "the reward of the recorded motions is reached"
+        if self.best.offer(score, updater.updates, updater.result):
             self.validations_since_best = 0
             return
         self.validations_since_best += 1
         if settings.patience and self.validations_since_best >= settings.patience:
             self.ended = "no improvement on validation"
+
+    def _first_validation(self) -> dict[str, float]:
+        """Numbers of the validation before the first update, by name."""
+        rows = [(name, value) for update, name, value in self.record if update == 0]
+        return {name.removeprefix("val/"): v for name, v in rows if name.startswith("val/")}
 
     def _log(self, values: dict[str, float]) -> None:
         counts = self.meter.counts()

@@ -2,6 +2,7 @@
 
 With chain optimisation the module samples with the weights a trajectory began with, while `policy`, a
 second list of tensors, takes the steps; `refresh` copies it back in place when the trajectory ends.
+With `ema` the run samples with the weights that step and keeps their moving average.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.finetune.settings import Optimisation
+from motionrft.training.ema import ExponentialAverage
 
 NORMS_KEPT = 50
 
@@ -24,7 +26,12 @@ def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> torch.opt
     if how.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=how.lr)
     return torch.optim.AdamW(
-        parameters, lr=how.lr, betas=how.betas, eps=how.eps, weight_decay=how.weight_decay
+        parameters,
+        lr=how.lr,
+        betas=how.betas,
+        eps=how.eps,
+        weight_decay=how.weight_decay,
+        fused=True,
     )
 
 
@@ -47,6 +54,7 @@ class Updater:
         )
         self.chain = chain
         self.optimizer = make_optimizer(how, self.policy)
+        self.average = ExponentialAverage(self.policy, how.ema) if how.ema else None
         self.updates = self.skipped = self.streak = 0
         self.rate = 0.0
         self.norms: list[float] = []
@@ -76,6 +84,8 @@ class Updater:
                 group["lr"] = self.rate
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
+            if self.average is not None:
+                self.average.update()
             self.streak = 0
             self.norms = [*self.norms[1 - NORMS_KEPT :], norm]
         else:
@@ -88,6 +98,11 @@ class Updater:
         """The module takes over the policy's weights (chain optimisation); otherwise nothing."""
         if self.chain:
             torch._foreach_copy_(self.parameters, self.policy)
+
+    @property
+    def result(self) -> list[Tensor]:
+        """The weights that are validated and kept: the policy's average, without one the policy's own."""
+        return self.policy if self.average is None else self.average.shadow
 
     def weights(self) -> list[Tensor]:
         """A copy of the trained weights."""
@@ -105,6 +120,7 @@ class Updater:
             "optimizer": self.optimizer.state_dict(),
             "counts": (self.updates, self.skipped, self.streak),
             "norms": self.norms,
+            "average": None if self.average is None else self.average.state_dict(),
         }
 
     @torch.no_grad()
@@ -115,6 +131,8 @@ class Updater:
         self.optimizer.load_state_dict(state["optimizer"])
         self.updates, self.skipped, self.streak = state["counts"]
         self.norms = list(state["norms"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
 
 
 @contextlib.contextmanager

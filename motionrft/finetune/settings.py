@@ -32,6 +32,7 @@ class Optimisation:
     horizon    updates over which `cosine` decays to zero; 0: the planned updates
     clip       global gradient norm; 0: none
     explosion  a gradient longer than this many times the median of the last fifty is refused; 0: never
+    ema        decay of the weights' moving average, which is what is validated, selected and kept; 0: none
     """
 
     lr: float = 1e-5
@@ -44,8 +45,11 @@ class Optimisation:
     horizon: int = 0
     clip: float = 1.0
     explosion: float = 1000.0
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.ema < 1:
+            _refuse("ema", f"{self.ema} is no decay", "use 0 or more, and less than 1")
         for name in ("lr", "warmup", "clip", "explosion", "horizon"):
             if not getattr(self, name) >= 0:
                 _refuse(name, f"{getattr(self, name)} is negative", "use 0 or more")
@@ -125,10 +129,14 @@ class Settings:
     validate_every   updates; 0: never
     validate_prompts prompts of a validation
     select           best | last: which weights the run ends with; by `select_by` on the validation split (a leading - for
-                     names of which less is better: -FID)
+                     names of which less is better: -FID; several, with commas: the least relative gain among them,
+                     selection.py)
+    reward_ceiling   the run ends when the validation reward is this share of that of the recorded motions, beyond which a
+                     reward is over-optimised; 0: never
     patience         validations without improvement before the run stops; 0: never
     max_skipped      refused updates in a row that end the run with the last good weights
-    checkpoint_every trajectories
+    checkpoint_minutes  between two checkpoints; 0: after every `checkpoint_every` trajectories
+    checkpoint_every trajectories; checkpoints fall on multiples of it
     probe_every      trajectories between two memory measurements
     reward_steps     spacing of the reward levels that time and FLOPs are given for
     """
@@ -154,9 +162,11 @@ class Settings:
     validate_prompts: int = 64
     select: Literal["best", "last"] = "last"
     select_by: str = "reward"
+    reward_ceiling: float = 0.0
     patience: int = 0
     max_skipped: int = 20
-    checkpoint_every: int = 20
+    checkpoint_minutes: float = 5.0
+    checkpoint_every: int = 1
     probe_every: int = 25
     reward_steps: float = 0.05
 
@@ -168,7 +178,9 @@ class Settings:
             "validate_every": 0,
             "validate_prompts": 2,
             "patience": 0,
+            "reward_ceiling": 0,
             "max_skipped": 1,
+            "checkpoint_minutes": 0,
             "checkpoint_every": 1,
             "probe_every": 1,
             "kl": 0,
@@ -187,8 +199,10 @@ class Settings:
                 "recomputed steps would draw other dropout masks",
                 "use plain or checkpoint",
             )
-        if (self.select == "best" or self.patience) and not self.validate_every:
-            _refuse("select", "selection and patience need validations", "set validate_every")
+        validated = self.select == "best" or self.patience or self.reward_ceiling
+        if validated and not self.validate_every:
+            problem = "selection, patience and reward_ceiling need validations"
+            _refuse("select", problem, "set validate_every")
 
     @classmethod
     def read(cls, section: dict[str, Any], where: str = "finetune") -> Settings:

@@ -29,7 +29,7 @@ from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.finetune.trajectory import Walk
-from motionrft.finetune.validation import RewardValidation, Validation
+from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
 
@@ -150,14 +150,20 @@ def prepare(
     data = PromptData(backbone, files, device, references=settings.references)
     validation = None
     if settings.validate_every:
+        recorded, counted = None, validating(weights)
+        if settings.reward_ceiling:
+            motions, prompts = data.held_out_motions(settings.validate_prompts)
+            summed = common.view(weights=counted)
+            recorded = recorded_reward(summed, motions, prompts, backbone.representation)
         validation = RewardValidation(
             backbone,
             # a plain sampler: validation is not part of a method's cost
             Sampler(denoiser, table, guidance),
             common,
-            validating(weights),
+            counted,
             data.validation(settings.validate_prompts, settings.batch_size),
             None if evaluation_of is None else evaluation_of(backbone),
+            recorded,
         )
     return FineTuning(
         backbone,
@@ -187,6 +193,7 @@ def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str,
         "validate_every": 0,
         "select": "last",
         "patience": 0,
+        "reward_ceiling": 0,
     }
     return merge(run, {"finetune": changes, "methods": {method: changes}})
 

@@ -11,18 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from motionrft.backbones.base import Backbone
+from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.objective import Objective, Reward
+from motionrft.finetune.reward_timestep import CLEAN
 from motionrft.finetune.settings import Loss
 
 # numbers by name for the model as it stands: this room's own validation, or one independent of the reward
 Validation = Callable[[], dict[str, float]]
+RECORDED = "recorded reward"
 
 
 class RewardValidation:
     """Mean of each of the reward's terms over the clean final samples of fixed prompts; "reward", their sum under
-    `weights` (by term); and what an independent evaluation adds."""
+    `weights` (by term); what an independent evaluation adds; and `recorded`, the reward of the recorded motions, to
+    compare with."""
 
     def __init__(
         self,
@@ -32,9 +36,11 @@ class RewardValidation:
         weights: Mapping[str, float],
         batches: Sequence[PromptBatch],
         evaluation: Validation | None = None,
+        recorded: float | None = None,
     ):
         self.backbone, self.sampler, self.reward = backbone, sampler, reward
-        self.weights, self.batches, self.evaluation = weights, batches, evaluation
+        self.weights, self.batches = weights, batches
+        self.evaluation, self.recorded = evaluation, recorded
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
@@ -42,6 +48,8 @@ class RewardValidation:
         self.backbone.eval()
         with torch.random.fork_rng(devices=[]):
             numbers = self._rewards()
+            if self.recorded is not None:
+                numbers[RECORDED] = self.recorded
             if self.evaluation is not None:
                 numbers |= self.evaluation()
         for module, mode in modes.items():
@@ -59,3 +67,13 @@ class RewardValidation:
         del means["total"]  # of the terms that this method's files hold
         counted = {name: weight for name, weight in self.weights.items() if weight > 0}
         return {**means, "reward": sum(weight * means[name] for name, weight in counted.items())}
+
+
+@torch.no_grad()
+def recorded_reward(
+    reward: Reward, motions: Batch, prompts: PromptBatch, representation: str
+) -> float:
+    """Mean reward of recorded motions under their own captions."""
+    context = reward.context(prompts.captions, prompts.references, motions.lengths, representation)
+    t = CLEAN.timesteps(len(motions), motions.features.device)
+    return float(reward(motions.features, motions.lengths, context, t)["total"].mean())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,24 @@ class Checkpoint:
             LOG.warning("%s is of a run with other settings: starting over", self.path)
             return None
         return state
+
+
+@dataclass
+class CheckpointClock:
+    """When a loop writes its state: after a multiple of `every` rounds, once `minutes` have passed since the
+    last time (0: after each multiple). What a round costs differs a thousandfold between networks; minutes
+    of lost work do not."""
+
+    every: int
+    minutes: float
+    last: float = field(default_factory=time.monotonic)
+
+    def due(self, done: int) -> bool:
+        """Whether the state after `done` rounds is to be written; if so, the clock starts again."""
+        if done % self.every or time.monotonic() - self.last < 60 * self.minutes:
+            return False
+        self.last = time.monotonic()
+        return True
 
 
 @dataclass

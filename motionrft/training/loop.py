@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from motionrft.errors import InputError
 from motionrft.options import read_options
 from motionrft.progress import progress
-from motionrft.training.checkpoint import BestWeights, Checkpoint
+from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.ema import ExponentialAverage, TargetNetwork, copy_into
 from motionrft.training.schedule import Schedule, learning_rate
 
@@ -59,7 +59,8 @@ class TrainSettings:
     ema: float = 0.0  # decay; 0 = no average
     precision: Precision = "fp32"
     validate_every: int = 0  # steps; 0 = no selection, the last weights are kept
-    checkpoint_every: int = 200
+    checkpoint_minutes: float = 5.0  # between two checkpoints; 0 = after every `checkpoint_every`
+    checkpoint_every: int = 1  # steps; checkpoints fall on multiples of it
     seed: int = 0
 
     @classmethod
@@ -112,6 +113,7 @@ def fit(
         run.load_state_dict(state)
         LOG.info("%s continues at step %d of %d", label, run.step, settings.steps)
     began = time.monotonic()
+    clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
     module.train()
     steps = range(run.step, settings.steps)
     bar = progress(steps, total=settings.steps, initial=run.step, label=label)
@@ -121,7 +123,7 @@ def fit(
             bar.set_postfix(loss=f"{run.log(step, losses)['loss']:.4f}")
         if validation is not None and _due(run.step, settings.validate_every, settings.steps):
             run.validate(step, module, validation)
-        if run.step % settings.checkpoint_every == 0 and run.step < settings.steps:
+        if run.step < settings.steps and clock.due(run.step):
             kept.save(run.state_dict())
     run.finish()
     module.eval()
@@ -141,7 +143,11 @@ class _Run:
     ):
         self.trained, self.settings, self.label, self.target = trained, settings, label, target
         self.optimizer = torch.optim.AdamW(
-            trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
+            trained,
+            lr=settings.lr,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.average = ExponentialAverage(trained, settings.ema) if settings.ema else None
         self.best = BestWeights()

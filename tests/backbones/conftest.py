@@ -21,6 +21,7 @@ RUN = {
                         "steps": 6,
                         "batch_size": 4,
                         "checkpoint_every": 2,
+                        "checkpoint_minutes": 0,
                         "validate_every": 3,
                     }
                 },

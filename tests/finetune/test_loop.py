@@ -211,3 +211,50 @@ def test_warmup_counts_the_methods_own_updates(tmp_path):
     assert list(rates[5:]) == pytest.approx(
         [0.5 * (1 + math.cos(math.pi * n / 5)) for n in range(5)]
     )
+
+
+@pytest.mark.parametrize("method", ["draft", "chain"])
+def test_a_run_ends_with_the_moving_average_of_its_weights(tmp_path, method):
+    settings = {"updates": 6, "lr": 0.05, "ema": 0.5, "validate_every": 2, "select_by": "mean"}
+    run = toy_run(METHODS[method], settings)
+    training = Training(run, tmp_path / "checkpoint")
+    validated, steps = [], [flat(run)]
+    run.validation = lambda: validated.append(flat(run)) or {"mean": 0.0}
+    take = training.updater.step
+
+    def step(**given):
+        norm = take(**given)
+        steps.append(torch.cat([tensor.detach().flatten() for tensor in training.updater.policy]))
+        return norm
+
+    training.updater.step = step
+    training.run()
+    average, averages = steps[0], [steps[0]]
+    for k, weights in enumerate(steps[1:]):
+        decay = min(0.5, (1 + k) / (10 + k))
+        average = decay * average + (1 - decay) * weights
+        averages.append(average)
+    assert len(steps) == 7
+    torch.testing.assert_close(flat(run), averages[-1])
+    assert float((averages[-1] - steps[-1]).abs().max()) > 1e-3
+    torch.testing.assert_close(torch.stack(validated), torch.stack(averages[::2]))
+
+
+def test_the_best_of_the_averages_is_kept(tmp_path):
+    settings = {"updates": 6, "lr": 0.05, "ema": 0.5, "validate_every": 1, "select_by": "mean"}
+    run = toy_run(METHODS["draft"], {**settings, "select": "best"})
+    seen = []
+    scores = iter([0.0, 1.0, 5.0, 2.0, 1.0, 1.0, 1.0])
+    run.validation = lambda: seen.append(flat(run)) or {"mean": next(scores)}
+    training = Training(run, tmp_path / "checkpoint")
+    training.run()
+    assert training.best.step == 2
+    assert torch.equal(flat(run), seen[2])
+
+
+def test_without_an_average_nothing_is_remembered(tmp_path):
+    _, training, _ = trained(tmp_path)
+    assert training.updater.average is None
+    assert training.updater.result is training.updater.policy
+    with pytest.raises(InputError, match="ema"):
+        trained(tmp_path, ema=1.0)

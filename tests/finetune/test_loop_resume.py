@@ -61,12 +61,36 @@ def test_a_damaged_checkpoint_is_one_clear_error(tmp_path):
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
-    long = toy_run(METHODS["draft"], {"updates": 6, "checkpoint_every": 1})
+    long = toy_run(METHODS["draft"], {"updates": 6, "checkpoint_every": 1, "checkpoint_minutes": 0})
     Training(long, tmp_path / "checkpoint").run()
     for settings in (
-        {"updates": 6, "checkpoint_every": 1},
-        {"updates": 6, "checkpoint_every": 1, "lr": 0.5},
+        {"updates": 6, "checkpoint_every": 1, "checkpoint_minutes": 0},
+        {"updates": 6, "checkpoint_every": 1, "checkpoint_minutes": 0, "lr": 0.5},
     ):
         training = Training(toy_run(METHODS["draft"], settings), tmp_path / "checkpoint")
         assert training.resume() == ("lr" not in settings)
         assert training.trajectory == (0 if "lr" in settings else 5)
+
+
+@pytest.mark.parametrize("method", ["draft", "chain"])
+def test_a_resumed_run_has_the_same_average(tmp_path, method):
+    settings = {"trajectories": 6, "checkpoint_every": 1, "checkpoint_minutes": 0, "ema": 0.9}
+    whole, half = (toy_run(METHODS[method], settings) for _ in range(2))
+    Training(whole, tmp_path / "whole").run()
+    stopped, prompts = Training(half, tmp_path / "half"), half.batch
+
+    def until_the_fourth(k):
+        if k == 3:
+            raise KeyboardInterrupt
+        return prompts(k)
+
+    half.batch = until_the_fourth
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    resumed = toy_run(METHODS[method], settings)
+    training = Training(resumed, tmp_path / "half")
+    assert training.resume()
+    assert training.trajectory == 3
+    training.run()
+    for a, b in zip(whole.trained, resumed.trained, strict=True):
+        assert torch.equal(a, b)

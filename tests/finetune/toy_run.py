@@ -205,6 +205,7 @@ def main(checkpoint: str, out: str, method: str, delay: float = 0.0) -> None:
         {
             "trajectories": 24,
             "checkpoint_every": 1,
+            "checkpoint_minutes": 0,
             "train_dropout": True,
             "validate_every": 5,
             "select_by": "mean",

@@ -80,6 +80,7 @@ def section(**changes) -> dict:
         "clip": 1.0,
         "validate_every": 4,
         "checkpoint_every": 4,
+        "checkpoint_minutes": 0,
     }
     value = {
         "text": "toy",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
-from motionrft.training.checkpoint import BestWeights, Checkpoint
+from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 
 
 def test_a_state_comes_back(tmp_path):
@@ -43,3 +43,16 @@ def test_the_best_weights_are_copies_and_nan_is_never_best():
     assert (best.score, best.step) == (1.0, 5)
     assert best.weights is not None
     assert float(best.weights[0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("every", "minutes", "expected"), [(1, 2, [2, 4, 6]), (4, 2, [4]), (2, 0, [2, 4, 6])]
+)
+def test_a_checkpoint_is_due_by_time_and_on_multiples(monkeypatch, every, minutes, expected):
+    now = 0.0
+    monkeypatch.setattr("motionrft.training.checkpoint.time.monotonic", lambda: now)
+    clock, written = CheckpointClock(every, minutes, now), []
+    for done in range(1, 7):
+        now += 60.0
+        written += [done] if clock.due(done) else []
+    assert written == expected

@@ -79,6 +79,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path, die_at):
         ema=0.9,
         validate_every=6,
         checkpoint_every=5,
+        checkpoint_minutes=0,
     )
     whole, history = train(tmp_path, settings, name="whole")
     resumed, again = train(tmp_path, settings, die_at=die_at, name="killed")
@@ -127,7 +128,7 @@ def test_bad_settings_and_checkpoints(tmp_path):
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path):
-    settings = TrainSettings(steps=12, lr=1e-2, checkpoint_every=5)
+    settings = TrainSettings(steps=12, lr=1e-2, checkpoint_every=5, checkpoint_minutes=0)
     module = network()
 
     def dies(step, generator):
@@ -140,7 +141,7 @@ def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path):
             module,
             list(module.parameters()),
             dies,
-            TrainSettings(steps=12, lr=3e-2, checkpoint_every=5),
+            TrainSettings(steps=12, lr=3e-2, checkpoint_every=5, checkpoint_minutes=0),
             tmp_path / "run.checkpoint",
             label="t",
         )

@@ -18,7 +18,7 @@ MODEL = "results/ci/backbones/mdm/denoiser.safetensors"
 # a pre-training of a few seconds with a checkpoint in its first
 SHORT = (
     "--config",
-    "override={backbones: {mdm: {pretrain: {denoiser: {steps: 40, checkpoint_every: 4}}}}}",
+    "override={backbones: {mdm: {pretrain: {denoiser: {steps: 40, checkpoint_every: 4, checkpoint_minutes: 0}}}}}",
 )
 
 
