@@ -108,6 +108,6 @@ def test_recorded_motions_are_rewarded_under_their_own_captions():
 
 def test_a_validation_says_the_recorded_reward():
     run = toy_run(METHODS["draft"], {"updates": 1})
-    plain = RewardValidation(run.backbone, run.sampler, run.reward, [prompts(0)])
-    told = RewardValidation(run.backbone, run.sampler, run.reward, [prompts(0)], None, 0.25)
+    given = (run.backbone, run.sampler, run.reward, {"near": 1.0, "size": 1.0}, [prompts(0)])
+    plain, told = RewardValidation(*given), RewardValidation(*given, recorded=0.25)
     assert told() == {**plain(), RECORDED: 0.25}
