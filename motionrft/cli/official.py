@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several
+from motionrft.cli.options import RunFile, Several, named
 
 
 @app.command
@@ -46,14 +46,16 @@ def import_(
     out
         File to write.
     """
+    from motionrft.backbones.header import corpus_facts, text_facts
     from motionrft.backbones.io import build_backbone, load_official, save_backbone
     from motionrft.corpus.store import FeatureStore
     from motionrft.errors import InputError
     from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
-    settings = run.entry("backbones", backbone)
-    widths = {"pooled": pooled, "tokens": tokens}
+    resolved = run.load()
+    settings = named(resolved, "backbones", backbone, run.config)
+    widths, cache = {"pooled": pooled, "tokens": tokens}, None
     if text is not None:
         cache = TextCache(text)
         widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
@@ -64,7 +66,8 @@ def import_(
             field="--text",
             fix="name a text feature file, or --pooled and --tokens",
         )
-    normaliser = FeatureStore(features).normaliser(settings["representation"])
+    store, encoder = FeatureStore(features), settings["text"]
+    normaliser = store.normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
     report = load_official(network, checkpoint)
@@ -77,6 +80,8 @@ def import_(
         "text": widths,
         "stage": "imported",
         "imported_from": checkpoint.name,
+        "text_encoder": text_facts(encoder, resolved["text"][encoder], cache),
+        "corpus": corpus_facts(store),
         "provenance": provenance(settings),
     }
     save_backbone(out, network, about)
