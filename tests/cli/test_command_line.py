@@ -54,7 +54,7 @@ def test_no_option_can_be_given_by_position_alone(name):
     """Only motions, sentences, and the names of what is analysed or verified, stand without an option."""
     by_position = [option.name for option in options_of(name) if not option.name.startswith("--")]
     alone = {"analyse": ["WHAT"], "verify": ["FOLDERS"], "generate": ["SENTENCES"]}
-    alone["score"] = ["MOTION", "SENTENCE"]
+    alone |= {"score": ["MOTION", "SENTENCE"], "export-motion": ["MOTIONS"]}
     assert by_position == alone.get(name, [])
 
 
