@@ -12,9 +12,9 @@ from motionrft.cli.app import app
 def export_motion(
     *motions: Path, to: Literal["bvh", "joints"] = "bvh", out: Path | None = None
 ) -> None:
-    """Write motions as BVH files or plain joints, and say how far their joints are off.
+    """Write motions as BVH files or plain joints.
 
-    A BVH file has constant bones, in centimetres, Y up. Motions of the rotation representation keep their
+    Says how far joints are off. A BVH file has constant bones, in centimetres, Y up. Motions of the rotation representation keep their
     rotations; others are fitted: every bone is aimed at its joint by the smallest turn.
 
     For example:
