@@ -66,11 +66,11 @@ def import_(
             field="--text",
             fix="name a text feature file, or --pooled and --tokens",
         )
-    store, encoder = FeatureStore(features), settings["text"]
+    store, encoder = FeatureStore(features), resolved["text"][settings["text"]]
     normaliser = store.normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
-    report = load_official(network, checkpoint)
+    report = load_official(network, checkpoint, encoder["kind"])
     print(report)
     for name in report.ignored:
         print(f"  ignored: {name}")
@@ -80,7 +80,7 @@ def import_(
         "text": widths,
         "stage": "imported",
         "imported_from": checkpoint.name,
-        "text_encoder": text_facts(encoder, resolved["text"][encoder], cache),
+        "text_encoder": text_facts(settings["text"], encoder, cache),
         "corpus": corpus_facts(store),
         "provenance": provenance(settings),
     }
