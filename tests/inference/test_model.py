@@ -9,6 +9,7 @@ import torch
 import motionrft
 from motionrft.backbones.generate import generate
 from motionrft.backbones.io import load_backbone, save_backbone
+from motionrft.cli import main
 from motionrft.errors import InputError
 from motionrft.text.features import TextCache
 from motionrft.text.synthetic_encoder import make_encoder
@@ -123,3 +124,14 @@ def test_steps_of_a_sampler_that_names_them(model):
             model.sampler(steps=2)
     finally:
         del model.about["backbone"]["sampler"]["respacing"]
+
+
+def test_an_imported_model_says_where_its_text_comes_from(run, model_file, model):
+    official, imported = run / "official.pt", run / "backbones" / "mdm" / "imported.safetensors"
+    assert main(["export", "--model", str(model_file), "--out", str(official)]) == 0
+    words = ["--config", str(run / "config.yaml"), "--backbone", "mdm", "--out", str(imported)]
+    words += ["--features", str(run / "features"), "--text", str(run / "text" / "toy.safetensors")]
+    assert main(["import", *words, "--checkpoint", str(official)]) == 0
+    [again] = motionrft.load_model(imported).generate([WAVE], seconds=2.0)
+    [made] = model.generate([WAVE], seconds=2.0)
+    assert torch.equal(again.joints, made.joints)
