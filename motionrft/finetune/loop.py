@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +20,7 @@ from motionrft.finetune.batch import PromptBatch, pieces
 from motionrft.finetune.cost import Flops, Meter, count_flops
 from motionrft.finetune.kl_penalty import kl_to_now
 from motionrft.finetune.memory_meter import PeakMemory
+from motionrft.finetune.memory_plan import memory_plan
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.optimizer import Updater, swapped
 from motionrft.finetune.setup import FineTuning
@@ -38,6 +39,10 @@ class Training:
 
     def __init__(self, tuning: FineTuning, checkpoint: str | Path):
         self.tuning = tuning
+        self.checkpoint = Checkpoint(Path(checkpoint), self._identity())
+        self.plan = memory_plan(tuning)
+        if self.plan is not None:
+            self.tuning = replace(tuning, settings=self.plan.applied(tuning.settings))
         settings, method, steps = tuning.settings, tuning.method, len(tuning.sampler)
         self.meter: Meter = tuning.sampler.meter
         updates = method.updates_per_trajectory()
@@ -54,7 +59,6 @@ class Training:
             tuning.trained, settings.optimisation, planned=planned, chain=method.chain
         )
         self.kl = kl_to_now(settings.kl, tuning.sampler, tuning.trained) if settings.kl else None
-        self.checkpoint = Checkpoint(Path(checkpoint), self._identity())
         self.record: list[tuple[int, str, float]] = []
         self.best = BestWeights()
         self.good = self.updater.weights()
@@ -109,6 +113,7 @@ class Training:
             self.flops = self._count_flops(batch)
         parts = pieces(len(batch), slices * world_size())[rank() * slices :][:slices]
         step_generator(tuning.seed, k, tuning.device)
+        self.meter.share = 1 / slices
         self.meter.start()
         batches = [batch.rows(part) for part in parts]
         objectives = [tuning.objective(part, rows=len(batch)) for part in batches]
@@ -128,13 +133,19 @@ class Training:
         k: int,
         memory: PeakMemory | None,
     ) -> Score:
-        """All slices, sample by sample, to their ends or to the end of the budget."""
+        """All slices, sample by sample, to their ends or to the end of the budget. One slice's graph is gone before
+        the next one's exists."""
         score = last = Score()
-        for samples in zip(*streams, strict=True):
-            for sample, objective in zip(samples, objectives, strict=True):
+        while True:
+            for stream, objective in zip(streams, objectives, strict=True):
+                sample = next(stream, None)
+                if sample is None:
+                    return last
                 score += self._learn(sample, objective)
-            if samples[0].update:
-                last, score = self._update(score, samples[0].step, k, memory), Score()
+                update, step = sample.update, sample.step
+                del sample
+            if update:
+                last, score = self._update(score, step, k, memory), Score()
                 if self._over():
                     break
         return last
@@ -142,7 +153,7 @@ class Training:
     def _learn(self, sample: Sample, objective: Objective) -> Score:
         """The score of one sample, its gradient added to the parameters'."""
         score = objective.score(sample.z, sample.level, sample.weight)
-        self.meter.scorings += 1
+        self.meter.scorings += self.meter.share
         if score.finite and score.gradient is not None:
             sample.backward(score.gradient)
         return score
@@ -198,16 +209,17 @@ class Training:
         return self.tuning.walk(batch, k, min(self._progress(), 1.0), kl)
 
     def _count_flops(self, batch: PromptBatch) -> Flops:
-        """Of one slice of the first batch: the network's call, its backward, and one scoring."""
-        sampler, settings = self.tuning.sampler, self.tuning.settings
-        part = batch.rows(pieces(len(batch), settings.slices * world_size())[0])
+        """Of this process's rows of the first batch, counted on one slice: the network's call, its backward, and one
+        scoring."""
+        sampler, slices = self.tuning.sampler, self.tuning.settings.slices
+        part = batch.rows(pieces(len(batch), slices * world_size())[0])
         objective, x = self.tuning.objective(part), part.noise().start
         flops = count_flops(
             lambda: sampler.output(0, x, part.condition), lambda: objective.score(x), self.meter
         )
         for parameter in self.tuning.trained:
             parameter.grad = None
-        return flops
+        return Flops(*(slices * count for count in astuple(flops)))
 
     def _validate(self) -> None:
         """Records the validation of the weights that the run would end with now, keeps the best, and ends a run that

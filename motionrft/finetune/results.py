@@ -12,6 +12,7 @@ import torch
 
 from motionrft.backbones.io import save_backbone
 from motionrft.files import provenance, write_json, write_table
+from motionrft.finetune.batch import pieces
 from motionrft.finetune.loop import REFUSED, Training
 from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.reward_hacking import hacking
@@ -72,6 +73,10 @@ def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:
         "per_trajectory": costs["per_trajectory"],
         "memory": {
             "kind": PeakMemory(tuning.device).kind,
+            "form": tuning.settings.activations,
+            "slices": tuning.settings.slices,
+            "micro_batch": tuning.settings.micro_batch,
+            "plan": training.plan.record() if training.plan else None,
             **costs["memory"],
             "plain_sampling_bytes": plain,
             "extra_bytes": peak - plain,
@@ -101,8 +106,9 @@ def flags(training: Training, verdict: dict[str, Any]) -> list[str]:
 
 
 def plain_sampling_bytes(tuning: FineTuning) -> int:
-    """Peak of sampling one batch without gradients, by the same meter."""
+    """Peak of sampling one slice of a batch without gradients, by the same meter."""
     batch = tuning.batch(0)
+    batch = batch.rows(pieces(len(batch), tuning.settings.slices)[0])
     with torch.no_grad(), PeakMemory(tuning.device, tuning.weights) as memory:
         tuning.sampler.sample(batch.condition, batch.noise())
         return memory.take()

@@ -17,7 +17,7 @@ class ExponentialAverage:
     d is `decay`, and the smaller (1 + k) / (10 + k) at update k, so that a short run forgets its start.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], decay: float):
+    def __init__(self, parameters: Sequence[Tensor], decay: float):
         self.parameters, self.decay, self.count = list(parameters), decay, 0
         self.shadow = [parameter.detach().clone() for parameter in self.parameters]
 

@@ -15,6 +15,7 @@ from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
 from motionrft.files import read_json, read_table
 from motionrft.finetune.loop import Training
+from motionrft.finetune.memory_plan import GIB, SHARE
 from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.reward_hacking import INDEPENDENT
 from motionrft.finetune.setup import prepare
@@ -149,6 +150,32 @@ def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method)
     assert not reward.network.training
     assert not job.backbone.training
     assert all(parameter.grad is None for parameter in job.backbone.parameters())
+
+
+@pytest.mark.parametrize("method", ["easytune", "draft-10"])
+def test_a_limit_of_memory_changes_the_form_and_not_the_update(files, tmp_path, method):
+    ends = []
+    few = ("finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=4")
+    job = prepared(files, method, *few, "finetune.memory_gib=1")
+    start = flat(job)
+    whole = Training(job, tmp_path / "whole").plan
+    assert (whole.activations, whole.slices, whole.micro_batch) == ("plain", 1, 4)
+    stays = 1.0 - whole.free_bytes / SHARE / GIB
+    for share in (1.1, 0.6):
+        limit = stays + share * whole.plain_bytes / SHARE / GIB
+        changes = (f"finetune.memory_gib={limit}", "finetune.optimizer=sgd")
+        job = prepared(files, method, *few, *changes)
+        training = Training(job, tmp_path / str(limit))
+        training.run()
+        ends.append(flat(job))
+    assert training.plan.fits
+    assert training.plan.activations == "exact"
+    assert (ends[0] - start).norm() > 0
+    assert (ends[1] - ends[0]).norm() < 1e-3 * (ends[0] - start).norm()
+
+
+def flat(job) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in job.trained])
 
 
 def test_from_files_to_files(files, tmp_path):
