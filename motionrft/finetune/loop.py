@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,10 +20,10 @@ from motionrft.errors import InputError
 from motionrft.finetune.batch import PromptBatch, pieces
 from motionrft.finetune.cost import Flops, Meter, count_flops
 from motionrft.finetune.kl_penalty import kl_to_now
-from motionrft.finetune.memory_meter import PeakMemory
-from motionrft.finetune.memory_plan import memory_plan
+from motionrft.finetune.memory_meter import PeakMemory, out_of_memory, release
+from motionrft.finetune.memory_plan import memory_plan, smaller
 from motionrft.finetune.objective import Objective, Score
-from motionrft.finetune.optimizer import Updater, swapped
+from motionrft.finetune.optimizer import Updater, copied, swapped
 from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.trajectory import Sample, Walk
 from motionrft.progress import progress
@@ -97,13 +98,39 @@ class Training:
         clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
         while not self._over():
             before, skipped = updater.weights(), updater.skipped
-            yield self._trajectory(self.trajectory)
+            yield self._trajectory_that_fits(self.trajectory)
             updater.refresh()
             if updater.skipped == skipped:
                 self.good = before
             self.trajectory += 1
             if not self._over() and clock.due(self.trajectory):
-                self._save()
+                self.checkpoint.save(self.state())
+
+    def _trajectory_that_fits(self, k: int) -> Score:
+        """Trajectory k. Where memory runs out it is begun again with the same weights and draws, in slices of half the
+        rows; not among several processes, which would wait for each other."""
+        settings = self.tuning.settings
+        less = smaller(settings) if settings.memory == "auto" and world_size() == 1 else None
+        if less is None:
+            return self._trajectory(k)
+        before = {**self.state(), "updater": copied(self.updater.state())}
+        try:
+            return self._trajectory(k)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+        # outside the handler: the error's traceback holds the graph
+        LOG.warning(
+            "%s: out of memory in trajectory %d, which begins again: %s form, %d slices",
+            self.tuning.label, k, less.activations, less.slices,
+        )  # fmt: skip
+        for parameter in self.tuning.trained:
+            parameter.grad = None
+        release()
+        self.restore(before)
+        self.ended = ""
+        self.tuning = replace(self.tuning, settings=less)
+        return self._trajectory_that_fits(k)
 
     def _trajectory(self, k: int) -> Score:
         """Every update of trajectory k; the last one's score."""
@@ -269,25 +296,20 @@ class Training:
         method = [type(tuning.method).__name__, asdict(tuning.method)]
         return [asdict(tuning.settings), *method, tuning.seed, shapes]
 
-    def _save(self) -> None:
-        self.checkpoint.save(
-            {
-                "trajectory": self.trajectory,
-                "updater": self.updater.state(),
-                "meter": asdict(self.meter),
-                "flops": asdict(self.flops or Flops(0, 0, 0)),
-                "record": self.record,
-                "best": vars(self.best),
-                "good": self.good,
-                "validations_since_best": self.validations_since_best,
-            }
-        )
+    def state(self) -> dict[str, Any]:
+        """All that the next trajectory depends on; tensors are the run's own, not copies."""
+        return {
+            "trajectory": self.trajectory,
+            "updater": self.updater.state(),
+            "meter": asdict(self.meter),
+            "flops": asdict(self.flops) if self.flops else None,
+            "record": list(self.record),
+            "best": dict(vars(self.best)),
+            "good": self.good,
+            "validations_since_best": self.validations_since_best,
+        }
 
-    def resume(self) -> bool:
-        """Reads the checkpoint back; False if there is none, or one of other settings."""
-        state = self.checkpoint.load(self.tuning.device)
-        if state is None:
-            return False
+    def restore(self, state: dict[str, Any]) -> None:
         self.updater.load(state["updater"])
         for name, value in state["meter"].items():
             setattr(self.meter, name, value)
@@ -295,8 +317,14 @@ class Training:
         self.validations_since_best = state["validations_since_best"]
         self.record = [tuple(row) for row in state["record"]]
         self.best, self.good = BestWeights(**state["best"]), state["good"]
-        self.flops = Flops(**state["flops"])
-        return True
+        self.flops = Flops(**state["flops"]) if state["flops"] else None
+
+    def resume(self) -> bool:
+        """Reads the checkpoint back; False if there is none, or one of other settings."""
+        state = self.checkpoint.load(self.tuning.device)
+        if state is not None:
+            self.restore(state)
+        return state is not None
 
 
 def _reward_name(name: str) -> str:

@@ -171,11 +171,13 @@ def divisors(batch: int, least: int) -> list[int]:
     return [slices for slices in range(least, batch + 1) if batch % slices == 0]
 
 
-def halved(settings: Settings) -> Settings | None:
-    """The settings with slices of half the rows or fewer; None where a slice is one row."""
+def smaller(settings: Settings) -> Settings | None:
+    """The settings with slices of half the rows or fewer; where a slice is one row, with steps computed again; None
+    where they are already."""
     for slices in divisors(settings.batch_size, 2 * settings.slices):
         return replace(settings, slices=slices)
-    return None
+    *_, recomputed = _activations(settings)
+    return None if recomputed == settings.activations else replace(settings, activations=recomputed)
 
 
 def free_bytes(tuning: FineTuning) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from motionrft.errors import InputError
 from motionrft.finetune.analysis.memory import graph_bytes
 from motionrft.finetune.loop import Training
 from motionrft.finetune.memory_plan import GIB, SHARE, Counted, Line, choose, count, free_bytes
+from motionrft.finetune.objective import Objective
 from motionrft.finetune.results import cost_of
 from motionrft.finetune.settings import Settings
 from motionrft.metrics.training_record import wide
@@ -115,3 +117,50 @@ def test_a_resumed_run_may_be_cut_differently(tmp_path):
 def test_a_negative_limit_is_refused():
     with pytest.raises(InputError, match="memory_gib"):
         settings(memory_gib=-1.0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_out_of_memory_repeats_the_trajectory_in_smaller_slices(tmp_path, method):
+    """The card holds at most three of six rows, and is found too small in the middle of a trajectory."""
+    settings = {"trajectories": 3, "ema": 0.5, "slices": 2, "train_dropout": False}
+    expected, found = (toy_run(METHODS[method], settings) for _ in range(2))
+    found.settings = replace(found.settings, slices=1)
+    score, calls = Objective.score, []
+
+    def card(objective, *arguments):
+        calls.append(len(objective.batch))
+        if len(calls) > 2 and len(objective.batch) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return score(objective, *arguments)
+
+    whole = Training(expected, tmp_path / "expected")
+    record = wide(whole.run())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Objective, "score", card)
+        training = Training(found, tmp_path / "found")
+        own = wide(training.run())
+    assert 6 in calls
+    assert training.tuning.settings.slices == 2
+    for a, b in zip(found.trained, expected.trained, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    same = ["update", "trajectory", "step", "reward", "lr", "forwards", "backwards", "flops"]
+    np.testing.assert_allclose(own[same].to_numpy(), record[same].to_numpy(), rtol=1e-4)
+
+
+def test_other_errors_and_fixed_memory_end_the_job(tmp_path, monkeypatch):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(Objective, "score", fails)
+    run = toy_run(METHODS["draft"], {"updates": 1, "memory": "fixed"})
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(torch.OutOfMemoryError):
+        Training(run, tmp_path / "a").run()
+    run = toy_run(METHODS["draft"], {"updates": 1})
+    training = Training(run, tmp_path / "b")
+    with pytest.raises(torch.OutOfMemoryError):
+        training.run()
+    assert (training.tuning.settings.slices, training.tuning.settings.activations) == (6, "exact")
+    error = RuntimeError("shapes differ")
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        Training(run, tmp_path / "c").run()
