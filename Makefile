@@ -2,6 +2,7 @@
 # make demo   the toy benchmark, from nothing to results/toy/report.html
 # make test   the tests           make lint   format, lint, types, workflow           make clean
 # make numeric   the tests of numbers, as two older processors compute them
+# make fuzz   ten thousand mutations of every format that others write
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:

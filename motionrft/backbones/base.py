@@ -176,6 +176,10 @@ class Backbone(nn.Module, ABC):
         """The network outside the state dict that every optimiser step of pre-training moves, if any."""
         return None
 
+    def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        """Runs once before a stage (also before one that goes on from a checkpoint), on every training motion: what is
+        known in closed form, or encoded once. May leave `batches` unread."""
+
     def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:
         """Runs once after a stage, on every training motion (statistics of a latent space)."""
 

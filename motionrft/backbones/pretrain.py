@@ -75,6 +75,7 @@ def pretrain(
         mean = float(torch.stack(losses).mean())
         return {"loss": mean, "score": -mean}
 
+    backbone.start_stage(stage, _once(training, device))
     history = fit(
         backbone,
         backbone.stage_parameters(stage),

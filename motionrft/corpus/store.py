@@ -304,7 +304,8 @@ class FeatureStore:
         """[F', dim] raw features, memory-mapped."""
         path = self.folder / f"{representation}.npy"
         try:
-            return np.load(path, mmap_mode="r")
+            features: np.ndarray = np.load(path, mmap_mode="r")
+            return features
         except (FileNotFoundError, ValueError) as error:
             raise InputError(
                 f"missing or corrupted ({error})",

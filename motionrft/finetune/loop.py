@@ -24,8 +24,10 @@ from motionrft.finetune.memory_meter import PeakMemory, out_of_memory, release
 from motionrft.finetune.memory_plan import memory_plan, smaller
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.optimizer import Updater, copied, swapped
+from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.validation import RECORDED
 from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.distributed import rank, sum_gradients, world_size
@@ -262,21 +264,21 @@ class Training:
         self.record += [
             (updater.updates, f"val/{name}", float(value)) for name, value in numbers.items()
         ]
-        name = settings.select_by.removeprefix("-")
-        if name not in numbers:
-            raise InputError(
-                f"the validation gives no {name!r}",
-                where="finetune",
-                field="select_by",
-                fix=f"choose from {', '.join(numbers)}",
-            )
-        score = numbers[name] if name == settings.select_by else -numbers[name]
+        score = selection_score(settings.select_by, numbers, self._first_validation())
+        ceiling = settings.reward_ceiling
+        if ceiling and numbers["reward"] >= ceiling * numbers[RECORDED]:
+            self.ended = "the reward of the recorded motions is reached"
         if self.best.offer(score, updater.updates, updater.result):
             self.validations_since_best = 0
             return
         self.validations_since_best += 1
         if settings.patience and self.validations_since_best >= settings.patience:
             self.ended = "no improvement on validation"
+
+    def _first_validation(self) -> dict[str, float]:
+        """Numbers of the validation before the first update, by name."""
+        rows = [(name, value) for update, name, value in self.record if update == 0]
+        return {name.removeprefix("val/"): v for name, v in rows if name.startswith("val/")}
 
     def _log(self, values: dict[str, float]) -> None:
         counts = self.meter.counts()

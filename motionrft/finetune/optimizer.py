@@ -27,7 +27,12 @@ def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> torch.opt
     if how.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=how.lr)
     return torch.optim.AdamW(
-        parameters, lr=how.lr, betas=how.betas, eps=how.eps, weight_decay=how.weight_decay
+        parameters,
+        lr=how.lr,
+        betas=how.betas,
+        eps=how.eps,
+        weight_decay=how.weight_decay,
+        fused=True,
     )
 
 

@@ -132,7 +132,10 @@ class Settings:
     validate_every   updates; 0: never
     validate_prompts prompts of a validation
     select           best | last: which weights the run ends with; by `select_by` on the validation split (a leading - for
-                     names of which less is better: -FID)
+                     names of which less is better: -FID; several, with commas: the least relative gain among them,
+                     selection.py)
+    reward_ceiling   the run ends when the validation reward is this share of that of the recorded motions, beyond which a
+                     reward is over-optimised; 0: never
     patience         validations without improvement before the run stops; 0: never
     max_skipped      refused updates in a row that end the run with the last good weights
     checkpoint_minutes  between two checkpoints; 0: after every `checkpoint_every` trajectories
@@ -164,6 +167,7 @@ class Settings:
     validate_prompts: int = 64
     select: Literal["best", "last"] = "last"
     select_by: str = "reward"
+    reward_ceiling: float = 0.0
     patience: int = 0
     max_skipped: int = 20
     checkpoint_minutes: float = 5.0
@@ -180,6 +184,7 @@ class Settings:
             "validate_every": 0,
             "validate_prompts": 2,
             "patience": 0,
+            "reward_ceiling": 0,
             "max_skipped": 1,
             "checkpoint_minutes": 0,
             "checkpoint_every": 1,
@@ -200,8 +205,10 @@ class Settings:
                 "recomputed steps would draw other dropout masks",
                 "use plain or checkpoint",
             )
-        if (self.select == "best" or self.patience) and not self.validate_every:
-            _refuse("select", "selection and patience need validations", "set validate_every")
+        validated = self.select == "best" or self.patience or self.reward_ceiling
+        if validated and not self.validate_every:
+            problem = "selection, patience and reward_ceiling need validations"
+            _refuse("select", problem, "set validate_every")
 
     @classmethod
     def read(cls, section: dict[str, Any], where: str = "finetune") -> Settings:

@@ -29,7 +29,7 @@ from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.finetune.trajectory import Walk
-from motionrft.finetune.validation import RewardValidation, Validation
+from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
 
@@ -150,6 +150,10 @@ def prepare(
     data = PromptData(backbone, files, device, references=settings.references)
     validation = None
     if settings.validate_every:
+        recorded = None
+        if settings.reward_ceiling:
+            motions, prompts = data.held_out_motions(settings.validate_prompts)
+            recorded = recorded_reward(common, motions, prompts, backbone.representation)
         validation = RewardValidation(
             backbone,
             # a plain sampler: validation is not part of a method's cost
@@ -157,6 +161,7 @@ def prepare(
             common,
             data.validation(settings.validate_prompts, settings.batch_size),
             None if evaluation_of is None else evaluation_of(backbone),
+            recorded,
         )
     return FineTuning(
         backbone,
@@ -186,6 +191,7 @@ def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str,
         "validate_every": 0,
         "select": "last",
         "patience": 0,
+        "reward_ceiling": 0,
     }
     return merge(run, {"finetune": changes, "methods": {method: changes}})
 

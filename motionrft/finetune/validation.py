@@ -11,18 +11,21 @@ from collections.abc import Callable, Sequence
 import torch
 
 from motionrft.backbones.base import Backbone
+from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.objective import Objective, Reward
+from motionrft.finetune.reward_timestep import CLEAN
 from motionrft.finetune.settings import Loss
 
 # numbers by name for the model as it stands: this room's own validation, or one independent of the reward
 Validation = Callable[[], dict[str, float]]
+RECORDED = "recorded reward"
 
 
 class RewardValidation:
     """Mean reward by dimension of the clean final samples of fixed prompts, and what an independent
-    evaluation adds."""
+    evaluation adds; with `recorded`, the reward of the recorded motions under its name, to compare with."""
 
     def __init__(
         self,
@@ -31,9 +34,10 @@ class RewardValidation:
         reward: Reward,
         batches: Sequence[PromptBatch],
         evaluation: Validation | None = None,
+        recorded: float | None = None,
     ):
         self.backbone, self.sampler, self.reward = backbone, sampler, reward
-        self.batches, self.evaluation = batches, evaluation
+        self.batches, self.evaluation, self.recorded = batches, evaluation, recorded
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
@@ -41,6 +45,8 @@ class RewardValidation:
         self.backbone.eval()
         with torch.random.fork_rng(devices=[]):
             numbers = self._rewards()
+            if self.recorded is not None:
+                numbers[RECORDED] = self.recorded
             if self.evaluation is not None:
                 numbers |= self.evaluation()
         for module, mode in modes.items():
@@ -56,3 +62,13 @@ class RewardValidation:
                 name = "reward" if name == "total" else name
                 sums[name] = sums.get(name, 0.0) + float(value.sum())
         return {name: total / sum(map(len, self.batches)) for name, total in sums.items()}
+
+
+@torch.no_grad()
+def recorded_reward(
+    reward: Reward, motions: Batch, prompts: PromptBatch, representation: str
+) -> float:
+    """Mean reward of recorded motions under their own captions."""
+    context = reward.context(prompts.captions, prompts.references, motions.lengths, representation)
+    t = CLEAN.timesteps(len(motions), motions.features.device)
+    return float(reward(motions.features, motions.lengths, context, t)["total"].mean())

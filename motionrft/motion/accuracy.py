@@ -13,7 +13,8 @@ def mpjpe(predicted: Tensor, reference: Tensor, align_root: bool = True) -> Tens
     if align_root:
         predicted = predicted - predicted[..., :1, :]
         reference = reference - reference[..., :1, :]
-    return (predicted - reference).norm(dim=-1).mean(-1)
+    error: Tensor = (predicted - reference).norm(dim=-1).mean(-1)
+    return error
 
 
 TRAJECTORY_KEYS = (

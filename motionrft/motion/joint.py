@@ -39,7 +39,8 @@ class Joint:
 
     def decode(self, features: Tensor) -> Tensor:
         """Features [B, T, 3 J] -> joints [B, T, J, 3]."""
-        return features.unflatten(-1, (len(self.skeleton), 3))
+        joints: Tensor = features.unflatten(-1, (len(self.skeleton), 3))
+        return joints
 
 
 REPRESENTATION = Joint()

@@ -30,6 +30,7 @@ from motionrft.motion.skeleton import SMPL_22, Skeleton
 
 SMOOTHING, RADIUS = 20.0, 80  # frames: the heading's Gaussian and where it is cut off
 BLOCK = 256  # frames smoothed by one matrix product
+PART = 2048  # frames whose bone rotations are computed at once
 
 
 def process(
@@ -177,7 +178,8 @@ def _forward(across: Tensor) -> Tensor:
 def _to_forward(forward: Tensor) -> Tensor:
     """The half-angle (cosine, sine) [2, ...] of the yaw that takes (x, z) of any length to +Z; NaN for none."""
     half = torch.stack([forward.norm(dim=0) + forward[1], -forward[0]])
-    return half / half.norm(dim=0)
+    unit: Tensor = half / half.norm(dim=0)
+    return unit
 
 
 def _headings(planes: Tensor, lengths: Tensor, skeleton: Skeleton, habits: Corrected) -> Tensor:
@@ -222,7 +224,10 @@ def _extract(
     local = torch.stack(
         [turned[0, 1:] - turned[0, :1], turned[1, 1:], turned[2, 1:] - turned[2, :1]], dim=1
     )
-    rotations = _bone_rotations(*habits.seen(here, turned, half), skeleton, habits)
+    seen, base = habits.seen(here, turned, half)
+    # part by part: a rotation takes thirty numbers on the way to its six
+    parts = zip(seen.split(PART, dim=-1), base.split(PART, dim=-1), strict=True)
+    rotations = torch.cat([_bone_rotations(*part, skeleton, habits) for part in parts], dim=-1)
     velocity = _turn(moved, half).transpose(0, 1)
     contact = (_pick(moved, skeleton.feet).square().sum(0) < skeleton.contact).to(planes.dtype)
     features = torch.cat(

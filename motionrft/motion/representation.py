@@ -46,7 +46,8 @@ def representation(
         raise InputError(
             f"unknown representation {name!r}", fix=f"choose from {', '.join(MODULES)}"
         )
-    default = importlib.import_module(f"motionrft.motion.{MODULES[name]}").REPRESENTATION
+    module = importlib.import_module(f"motionrft.motion.{MODULES[name]}")
+    default: Representation = module.REPRESENTATION
     if (skeleton, compat, bone_lengths) == ("smpl22", "humanml3d", None):
         return default
     if skeleton not in SKELETONS:
@@ -54,4 +55,5 @@ def representation(
             f"unknown skeleton {skeleton!r}", fix=f"choose from {', '.join(SKELETONS)}"
         )
     lengths = None if bone_lengths is None else torch.tensor(bone_lengths)
-    return type(default)(SKELETONS[skeleton], compat, lengths)
+    other: Representation = type(module.REPRESENTATION)(SKELETONS[skeleton], compat, lengths)
+    return other

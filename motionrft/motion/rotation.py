@@ -48,13 +48,15 @@ def matrix_from_6d(six: Tensor, order: str) -> Tensor:
     else:
         _places(order)
         first, second = six[..., :3], six[..., 3:]
-    matrix = roma.special_gramschmidt(torch.stack([first, second], dim=-1))
+    matrix: Tensor = roma.special_gramschmidt(torch.stack([first, second], dim=-1))
     return matrix.transpose(-1, -2) if order == "pytorch3d" else matrix
 
 
 def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
     """[..., 4] (w, x, y, z) of any non-zero length -> [..., 3, 3]."""
-    return roma.unitquat_to_rotmat(roma.quat_wxyz_to_xyzw(roma.quat_normalize(quaternion)))
+    unit = roma.quat_wxyz_to_xyzw(roma.quat_normalize(quaternion))
+    matrix: Tensor = roma.unitquat_to_rotmat(unit)
+    return matrix
 
 
 def matrix_to_quaternion(matrix: Tensor) -> Tensor:
@@ -65,7 +67,8 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
 
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     """[..., 3, 3] -> rotation vectors [..., 3], angle in [0, pi] radians."""
-    return roma.rotmat_to_rotvec(matrix)
+    vector: Tensor = roma.rotmat_to_rotvec(matrix)
+    return vector
 
 
 def quaternion_multiply(q: Tensor, r: Tensor) -> Tensor:
@@ -80,7 +83,8 @@ def quaternion_rotate(quaternion: Tensor, vector: Tensor) -> Tensor:
     """Rotates [..., 3] by unit [..., 4] (w, x, y, z)."""
     axis = quaternion[..., 1:].expand_as(vector)
     across = torch.linalg.cross(axis, vector)
-    return vector + 2 * (quaternion[..., :1] * across + torch.linalg.cross(axis, across))
+    rotated: Tensor = vector + 2 * (quaternion[..., :1] * across + torch.linalg.cross(axis, across))
+    return rotated
 
 
 def between(start: Tensor, end: Tensor) -> Tensor:
@@ -93,7 +97,8 @@ def between(start: Tensor, end: Tensor) -> Tensor:
     quaternion = torch.cat(
         [size + product, torch.linalg.cross(*torch.broadcast_tensors(start, end))], -1
     )
-    return quaternion / quaternion.norm(dim=-1, keepdim=True)
+    unit: Tensor = quaternion / quaternion.norm(dim=-1, keepdim=True)
+    return unit
 
 
 def swing(start: Tensor, end: Tensor) -> Tensor:

@@ -130,13 +130,15 @@ class Skeleton:
         """[J, 3] rest-pose offset of each joint from its parent."""
         rest = torch.tensor(self.rest)
         rest = rest / rest.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-        return rest * self.bone_lengths(lengths)[:, None]
+        offsets: Tensor = rest * self.bone_lengths(lengths)[:, None]
+        return offsets
 
 
 def measure_lengths(joints: Tensor, skeleton: Skeleton) -> Tensor:
     """[J] bone lengths of one frame [J, 3]: how a reference clip becomes a target skeleton."""
     parents = torch.tensor([max(parent, 0) for parent in skeleton.parents])
-    return (joints - joints[parents]).norm(dim=-1)
+    lengths: Tensor = (joints - joints[parents]).norm(dim=-1)
+    return lengths
 
 
 # Bone lengths: constant to 2.5e-7 m over a released HumanML3D motion, hence those of its target clip 000021.

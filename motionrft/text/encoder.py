@@ -50,16 +50,18 @@ class TextEncoder(nn.Module):
         from transformers import AutoModel
 
         # hub weights of T5 are half precision, and "auto" would keep them so
-        return AutoModel.from_pretrained(source, dtype=torch.float32)
+        model: nn.Module = AutoModel.from_pretrained(source, dtype=torch.float32)
+        return model
 
     def tokenize(self, captions: Sequence[str]) -> dict[str, Tensor]:
-        return self.tokenizer(
+        tokens: dict[str, Tensor] = self.tokenizer(
             list(captions),
             padding=True,
             truncation=True,
             max_length=self.max_tokens,
             return_tensors="pt",
         )
+        return tokens
 
     def pool(self, states: Tensor, mask: Tensor) -> Tensor:
         weight = mask.unsqueeze(-1).to(states.dtype)
@@ -99,7 +101,7 @@ class SentenceT5(TextEncoder):
 
     def _dense(self) -> Tensor:
         from safetensors.torch import load_file
-        from transformers.utils import cached_file
+        from transformers.utils.hub import cached_file
 
         for name in ("2_Dense/model.safetensors", "2_Dense/pytorch_model.bin"):
             path = cached_file(self.source, name, _raise_exceptions_for_missing_entries=False)

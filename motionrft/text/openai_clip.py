@@ -107,6 +107,7 @@ def text_tower(
         eos_token_id=vocabulary - 1,
         pad_token_id=0,
     )
-    model = CLIPTextModelWithProjection(config)
+    model: CLIPTextModelWithProjection = CLIPTextModelWithProjection(config)
     load_into(model, mapped, where)
-    return model.eval()
+    model.eval()
+    return model

@@ -88,4 +88,5 @@ def whitening(vectors: Tensor, floor: float = 1e-3) -> Tensor:
     values, axes = torch.linalg.eigh(centred.T @ centred / len(vectors))
     kept = values > floor * values[-1]
     scale = torch.where(kept, values.clamp(min=1e-30).rsqrt(), torch.zeros_like(values))
-    return ((axes * scale).T @ across).float().contiguous()
+    linear: Tensor = ((axes * scale).T @ across).float().contiguous()
+    return linear

@@ -143,7 +143,11 @@ class _Run:
     ):
         self.trained, self.settings, self.label, self.target = trained, settings, label, target
         self.optimizer = torch.optim.AdamW(
-            trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
+            trained,
+            lr=settings.lr,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.average = ExponentialAverage(trained, settings.ema) if settings.ema else None
         self.best = BestWeights()

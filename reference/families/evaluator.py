@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -81,7 +83,12 @@ def _losses(case: Case, texts: Tensor, motions: Tensor) -> None:
 
 
 def _acmdm(
-    case: Case, motions: Tensor, lengths: Tensor, motion: MotionEncoder, cfg: dict, atol: float
+    case: Case,
+    motions: Tensor,
+    lengths: Tensor,
+    motion: MotionEncoder,
+    cfg: dict[str, Any],
+    atol: float,
 ) -> None:
     where = case.folder / f"{case.name}.safetensors"
     weights = case.inputs("acmdm_movement_encoder.")

@@ -134,7 +134,8 @@ def inward(x: Tensor) -> Tensor:
 
 
 def outward(x: Tensor) -> Tensor:
-    return x.unflatten(-1, (JOINTS, -1)).movedim(-1, -3)
+    joints: Tensor = x.unflatten(-1, (JOINTS, -1)).movedim(-1, -3)
+    return joints
 
 
 def condition_of(cond: Tensor, lengths: Tensor) -> Condition:

@@ -4,6 +4,7 @@ released data-set items and batch order."""
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,7 +151,7 @@ def _noise(case: Case) -> None:
     case.compare("noise/sinusoid", timestep_sinusoid(times, width), atol=apart)
 
 
-def _learning_rate(case: Case, name: str, recorded: dict) -> None:
+def _learning_rate(case: Case, name: str, recorded: dict[str, Any]) -> None:
     """The suite's warm-up has no first update of rate zero: its update k is the released update k + 1. The rate
     that the warm-up ends at is not listed: the last recorded one of the warm-up says it."""
     warmup, rates = recorded["warmup"], recorded["lr_used_at_update"]
@@ -171,7 +172,7 @@ def _learning_rate(case: Case, name: str, recorded: dict) -> None:
         case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-12, rtol=1e-6)
 
 
-def _retrieval(case: Case, numbers: dict) -> None:
+def _retrieval(case: Case, numbers: dict[str, Any]) -> None:
     text, motion = case.input("retrieval/text"), case.input("retrieval/motion")
     for name, recorded in numbers.items():
         if not name.startswith("retrieval_"):
@@ -192,7 +193,7 @@ def _retrieval(case: Case, numbers: dict) -> None:
             case.compare(label, scores[f"R@{k}"], expected=expected, **PERCENT)
 
 
-def _preference_scores(case: Case, recorded: dict | None) -> None:
+def _preference_scores(case: Case, recorded: dict[str, Any] | None) -> None:
     scores = {
         key.removeprefix("eval_critic/scores_"): case.input(key)
         for key in sorted(case.tensors, reverse=True)
@@ -234,7 +235,7 @@ def _batches(case: Case, key: str, count: int) -> list[int]:
     return [min(int(size), count - begin) for begin in range(0, count, int(size))]
 
 
-def _authenticity_scores(case: Case, recorded: dict | None) -> None:
+def _authenticity_scores(case: Case, recorded: dict[str, Any] | None) -> None:
     logits, labels = (case.input(f"eval_authenticity/{key}") for key in ("logits", "labels"))
     if recorded is None:
         return
@@ -247,7 +248,7 @@ def _authenticity_scores(case: Case, recorded: dict | None) -> None:
 
 
 def _authenticity_group(
-    case: Case, recorded: dict, suffix: str, logits: list[Tensor], labels: list[Tensor]
+    case: Case, recorded: dict[str, Any], suffix: str, logits: list[Tensor], labels: list[Tensor]
 ) -> None:
     """Scores over all rows; the released loss is the mean over batches (rows of one representation)."""
     losses = []
@@ -291,7 +292,7 @@ def _normaliser(case: Case, official: str) -> Normaliser:
     return Normaliser(mean.repeat(repeat), std.repeat(repeat))
 
 
-def _authenticity_items(case: Case, numbers: dict) -> None:
+def _authenticity_items(case: Case, numbers: dict[str, Any]) -> None:
     """Released authenticity items: the label can be read off the marked length and the padding."""
     official = OFFICIAL_NAMES["kinematic"]
     normaliser = _normaliser(case, official)

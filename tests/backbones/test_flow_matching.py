@@ -27,3 +27,15 @@ def test_the_loss_is_zero_for_the_data_and_counts_valid_positions_only():
     valid = torch.tensor([[1, 1, 1, 0, 0]] * 3, dtype=torch.bool)
     assert velocity_loss(perfect, DATA, NOISE, T, None, valid) < 1e-20
     torch.testing.assert_close(float(velocity_loss(off, DATA, NOISE, T, None, valid)), 1.0)
+
+
+def test_the_error_of_a_clean_prediction_counts_as_it_is():
+    def off(x, t, condition):
+        return velocity_of_clean(DATA + 0.5, x, t)
+
+    valid = torch.ones(3, 5, dtype=torch.bool)
+    loss = velocity_loss(off, DATA, NOISE, T, None, valid, clean=True)
+    torch.testing.assert_close(float(loss), 0.25)
+    # as a velocity's, it counts 1 / (1 - t)^2 times
+    as_velocity = velocity_loss(off, DATA, NOISE, T, None, valid)
+    torch.testing.assert_close(as_velocity, (0.25 / (1 - T).square()).mean())

@@ -66,7 +66,8 @@ def test_the_parser_sees_blocks_spans_and_continued_lines():
     page += "\n```yaml\nfive: 6\n```\n\nand `snakemake\n--cores 1`.\n"
     assert commands(page) == ["one --two", "three", "four", "make it", "snakemake --cores 1"]
     assert len(FOUND) > 25
-    assert {name for name, _ in FOUND} == {page.name for page in PAGES}
+    without = {"equations.md", "tour.md"}  # pages to read, with nothing to run
+    assert {name for name, _ in FOUND} == {page.name for page in PAGES} - without
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -174,7 +174,7 @@ class ACMDM(Backbone):
 
     def flow_loss(self, data: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
         valid = frame_mask(self.widths(condition.lengths), data.shape[1])
-        return velocity_loss(self.predict, data, noise, t, condition, valid)
+        return velocity_loss(self.predict, data, noise, t, condition, valid, clean=self.clean)
 
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Of windows of 64 frames, each at a place of its own; shorter clips count as they are. See `ACMDMOptions`."""

@@ -183,4 +183,5 @@ class HYMotion(Backbone):
         data = self.encode(batch, generator)
         noise, t, condition = draw(data, condition, self.text_drop, generator)
         valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
-        return {"loss": velocity_loss(self.predict, data, noise, t, condition, valid)}
+        loss = velocity_loss(self.predict, data, noise, t, condition, valid, clean=self.clean)
+        return {"loss": loss}

@@ -6,7 +6,7 @@ of the MotionLCM-V2 report.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.options import LatentOptions
+from motionrft.backbones.mld.principal import PrincipalVAE
 from motionrft.backbones.mld.vae import MotionVAE, sample_latent
 from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
@@ -32,7 +33,6 @@ class MLD(Backbone):
     `train()` leaves the VAE in eval mode: it is frozen in every stage but its own.
     """
 
-    prediction = "epsilon"
     stages: tuple[str, ...] = ("vae", "denoiser")
     options_type: type[LatentOptions] = LatentOptions
     options: LatentOptions
@@ -40,7 +40,13 @@ class MLD(Backbone):
     def __init__(self, options: LatentOptions, dim: int, text_width: int, normaliser: Normaliser):
         super().__init__()
         self.options, self.normaliser = options, normaliser
-        self.vae = MotionVAE(dim, options)
+        self.prediction, self.unofficial = options.prediction, options.unofficial()
+        self.vae: MotionVAE | PrincipalVAE = (
+            PrincipalVAE(dim, options, self.max_frames)
+            if options.principal
+            else MotionVAE(dim, options)
+        )
+        self.remembered: dict[str, tuple[Tensor, Tensor]] = {}
         self.denoiser = LatentDenoiser(text_width, options.of_denoiser())
         self.forward_process = ForwardProcess(options.schedule)
 
@@ -75,10 +81,17 @@ class MLD(Backbone):
     @torch.no_grad()
     def encode(self, batch: Batch, generator: torch.Generator, draws: int = 1) -> Tensor:
         """Latents sampled from the VAE's posterior (never its mean), the batch once a draw: [draws B, n, d]."""
-        mean, log_variance = self.vae.encode(batch.features, batch.lengths)
+        mean, log_variance = self.posterior(batch)
         mean, log_variance = mean.repeat(draws, 1, 1), log_variance.repeat(draws, 1, 1)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
         return sample_latent(mean, log_variance, noise)
+
+    def posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance [B, n, d] of each motion's latent: as remembered, or encoded now."""
+        if not all(clip in self.remembered for clip in batch.clips):
+            return self.vae.encode(batch.features, batch.lengths)
+        means, log_variances = zip(*(self.remembered[clip] for clip in batch.clips), strict=True)
+        return torch.stack(means), torch.stack(log_variances)
 
     def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
         return self.vae.decode(x, lengths)
@@ -86,6 +99,20 @@ class MLD(Backbone):
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The denoiser is trained afresh over a trained VAE, the only part that is taken."""
         load_into(self.vae, part_of(tensors, "vae."), where)
+
+    @torch.no_grad()
+    def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        """Before its stage the principal latent is fitted; before a denoiser's, `cached` latents are encoded."""
+        self.remembered = {}
+        if stage == "vae":
+            if isinstance(self.vae, PrincipalVAE):
+                self.vae.fit(batches)
+            return
+        if not self.options.cached:
+            return
+        for batch in batches:
+            latents = zip(*self.vae.encode(batch.features, batch.lengths), strict=True)
+            self.remembered |= dict(zip(batch.clips, latents, strict=True))
 
     def stage_parameters(self, stage: str) -> list[nn.Parameter]:
         return list((self.vae if stage == "vae" else self.denoiser).parameters())
@@ -103,7 +130,8 @@ class MLD(Backbone):
         t, noise, noisy = self.forward_process.draw(z, generator)
         coin = torch.rand(len(z), generator=generator, device=z.device)
         dropped = condition.with_drop(coin < self.options.text_drop)
-        return {"loss": F.mse_loss(self.predict(noisy, t, dropped), noise)}
+        target = noise if self.prediction == "epsilon" else z
+        return {"loss": F.mse_loss(self.predict(noisy, t, dropped), target)}
 
     def reconstruction_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The VAE's loss on one batch: its latent is sampled, its frames are compared as joints too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.errors import InputError
@@ -17,8 +17,12 @@ class LatentOptions:
     latent          tokens n and width d of the space diffusion happens in ([1, 256]; MLD++ [16, 32])
     projected       a Linear between width d and the hidden width (MLD++); else the two are equal
     text_relu       a ReLU before the text Linear, which drops half of the text (MLD, not MLD++)
-    posterior_bias  first bias of mean and log-variance; below 0 the posterior starts narrow, which a
-                    short training needs (official: 0)
+    prediction      what the denoiser's output is: epsilon (official), or sample, the clean latent, whose
+                    error is not weighted away at the noisy steps where the text decides
+    principal       the latent is the principal components of the training motions (principal.py), not a VAE's
+    posterior_bias  added to the log-variance; below 0 the posterior starts narrow, which a short training
+                    needs (official: 0)
+    cached          latents of the training motions are encoded once a stage, uncropped (official: each time anew)
     draws           latents, times and noises drawn for each encoded motion (official: 1); encoding is
                     most of the cost of a small denoiser's step
     guidance_width  size of the embedded guidance weight (MotionLCM); null for models sampled with CFG
@@ -36,7 +40,10 @@ class LatentOptions:
     projected: bool = False
     time_width: int = 768
     text_relu: bool = True
+    prediction: Literal["epsilon", "sample"] = "epsilon"
+    principal: bool = False
     posterior_bias: float = 0.0
+    cached: bool = False
     draws: int = 1
     guidance_width: int | None = None
     text_drop: float = 0.1
@@ -63,6 +70,15 @@ class LatentOptions:
         """The same section with the denoiser's own keys in it."""
         section = {**vars(self), **self.denoiser, "denoiser": {}}
         return read_options(type(self), section, field="network.denoiser")
+
+    def unofficial(self) -> str:
+        """The option by which the networks mean something else than the official ones; empty: none does."""
+        changed = {
+            "prediction": self.prediction != "epsilon",
+            "principal": self.principal,
+            "posterior_bias": self.posterior_bias != 0.0,
+        }
+        return next((name for name, different in changed.items() if different), "")
 
     def stack(self) -> tuple[int, int, int, int, float]:
         """The arguments of a skip stack."""

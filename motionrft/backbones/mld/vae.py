@@ -27,9 +27,7 @@ class MotionVAE(nn.Module):
         if options.projected:
             self.latent_pre, self.latent_post = nn.Linear(hidden, width), nn.Linear(width, hidden)
         self.projected = options.projected
-        last = self.latent_pre if options.projected else self.encoder.norm
-        with torch.no_grad():
-            last.bias.add_(options.posterior_bias)
+        self.posterior_bias = options.posterior_bias
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, T, F] and lengths [B] -> mean and log-variance [B, n, d]."""
@@ -38,7 +36,7 @@ class MotionVAE(nn.Module):
         if self.projected:
             tokens = self.latent_pre(tokens)
         mean, log_variance = tokens.chunk(2, dim=1)
-        return mean, log_variance
+        return mean, log_variance + self.posterior_bias
 
     def embed(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the encoder reads: [2n distribution tokens, T frames] plus positions, and its mask."""

@@ -137,10 +137,19 @@ class MotionLCM(MLD):
         c_skip, c_out = (c[:, None, None] for c in boundary_scalings(t.float()))
         return c_skip * x + c_out * self.clean(x, network(x, t, text, w), t)
 
-    def clean(self, x: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
-        """x0 = (x - sqrt(1 - abar_t) epsilon) / sqrt(abar_t)."""
+    def clean(self, x: Tensor, output: Tensor, t: Tensor) -> Tensor:
+        """x0 = (x - sqrt(1 - abar_t) epsilon) / sqrt(abar_t), or the output itself where it is x0."""
+        if self.prediction == "sample":
+            return output
         process = self.forward_process
-        return (x - process.noise[t][:, None, None] * epsilon) / process.signal[t][:, None, None]
+        return (x - process.noise[t][:, None, None] * output) / process.signal[t][:, None, None]
+
+    def epsilon(self, x: Tensor, output: Tensor, t: Tensor) -> Tensor:
+        """The noise in x: the output itself, or (x - sqrt(abar_t) x0) / sqrt(1 - abar_t) where that is x0."""
+        if self.prediction == "epsilon":
+            return output
+        process = self.forward_process
+        return (x - process.signal[t][:, None, None] * output) / process.noise[t][:, None, None]
 
     def solver_step(
         self,
@@ -153,8 +162,9 @@ class MotionLCM(MLD):
     ) -> Tensor:
         """One DDIM step of the teacher, x0 and epsilon both extrapolated: o_c + w (o_c - o_u)."""
         both = condition.doubled
-        epsilon = teacher(torch.cat([x, x]), torch.cat([start, start]), self.text_features(both))
-        conditional, unconditional = epsilon.chunk(2)
+        outputs = teacher(torch.cat([x, x]), torch.cat([start, start]), self.text_features(both))
+        conditional, unconditional = outputs.chunk(2)
         guided = conditional + w[:, None, None] * (conditional - unconditional)
-        output: Tensor = self.forward_process(self.clean(x, guided, start), end, guided)
-        return output
+        clean, epsilon = self.clean(x, guided, start), self.epsilon(x, guided, start)
+        following: Tensor = self.forward_process(clean, end, epsilon)
+        return following

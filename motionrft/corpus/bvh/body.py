@@ -73,7 +73,8 @@ def upward(joints: np.ndarray) -> np.ndarray:
     """[3], the mean direction from the ankles to the head, shorter than 1 where it changes."""
     body = joints[:, HEAD] - joints[:, ANKLES].mean(1)
     size = np.linalg.norm(body, axis=-1, keepdims=True)
-    return (body / np.maximum(size, 1e-12)).mean(0)
+    mean: np.ndarray = (body / np.maximum(size, 1e-12)).mean(0)
+    return mean
 
 
 def up_axis(directions: Sequence[np.ndarray]) -> str | None:
@@ -87,7 +88,8 @@ def up_axis(directions: Sequence[np.ndarray]) -> str | None:
 
 def upright(joints: np.ndarray, scale: float, up: str) -> np.ndarray:
     """[T, 22, 3] metres with Y up, where the file has them."""
-    return (joints * scale) @ np.array(UPWARDS[up], dtype=float).T
+    metres: np.ndarray = (joints * scale) @ np.array(UPWARDS[up], dtype=float).T
+    return metres
 
 
 def placed(joints: np.ndarray) -> np.ndarray:
@@ -98,7 +100,8 @@ def placed(joints: np.ndarray) -> np.ndarray:
     across = joints[0, 1] - joints[0, 2] + joints[0, 16] - joints[0, 17]  # towards the body's left
     angle = np.arctan2(across[2], across[0])
     c, s = np.cos(angle), np.sin(angle)
-    return joints @ np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+    turned: np.ndarray = joints @ np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+    return turned
 
 
 def head_above(joints: np.ndarray) -> float:

@@ -173,7 +173,8 @@ def cut(source: np.ndarray, segment: Segment) -> np.ndarray:
     if segment.subset == PREMADE:
         return source
     source = source[PREFIX.get(segment.subset, 0) :][segment.begin : segment.end]
-    return source * np.array([-1.0, 1.0, 1.0], dtype=source.dtype)
+    mirrored: np.ndarray = source * np.array([-1.0, 1.0, 1.0], dtype=source.dtype)
+    return mirrored
 
 
 def motions(

@@ -198,3 +198,24 @@ def test_joints_are_compared_in_metres():
     torch.testing.assert_close(joints[0, :, 0, 1], torch.full((8,), 0.9))
     terms = backbone.reconstruction_loss(batch, torch.Generator().manual_seed(0))
     assert terms["joints"].item() > 0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("prediction", ["epsilon", "sample"])
+def test_the_denoiser_learns_what_its_prediction_says(prediction):
+    backbone, batch = make("mld", prediction=prediction), motions([12, 8])
+    seen = {}
+
+    def predict(x, t, condition):
+        seen["noisy"], seen["t"] = x, t
+        return torch.zeros_like(x)
+
+    backbone.predict = predict
+    loss = backbone.pretrain_loss(
+        batch, condition([12, 8]), "denoiser", torch.Generator().manual_seed(3)
+    )["loss"]
+    z = backbone.encode(batch, torch.Generator().manual_seed(3))
+    process, t = backbone.forward_process, seen["t"]
+    noise = (seen["noisy"] - process.signal[t][:, None, None] * z) / process.noise[t][:, None, None]
+    target = noise if prediction == "epsilon" else z
+    torch.testing.assert_close(loss, target.square().mean(), rtol=1e-4, atol=0)

@@ -194,3 +194,21 @@ def test_distillation_learns():
         backbone.teaching.target.update()
         history.append(float(loss.detach()))
     assert sum(history[-4:]) < 0.8 * sum(history[:4])
+
+
+@torch.no_grad()
+def test_a_solver_step_is_the_same_whatever_the_teacher_predicts():
+    """One DDIM step of a teacher that says x_0, and of one that says the noise which that x_0 leaves."""
+    at, prompts = torch.tensor([700, 300]), condition([12, 8])
+    x, clean = torch.randn(2, 2, 1, 16, generator=torch.Generator().manual_seed(0))
+    w = torch.ones(2)
+    following = {}
+    for prediction in ("epsilon", "sample"):
+        backbone = make("motionlcm", prediction=prediction)
+        process = backbone.forward_process
+        noise = (x - process.signal[at][:, None, None] * clean) / process.noise[at][:, None, None]
+        said = clean if prediction == "sample" else noise
+        teacher = lambda x, t, text, said=said: torch.cat([said, said])  # noqa: E731
+        following[prediction] = backbone.solver_step(teacher, x, at, at - 20, w, prompts)
+        torch.testing.assert_close(backbone.clean(x, said, at), clean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(following["epsilon"], following["sample"], rtol=1e-4, atol=1e-4)

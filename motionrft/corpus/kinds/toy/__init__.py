@@ -26,7 +26,8 @@ def _style(draw: Draw, pose: Pose, amount: float) -> None:
 
     def wander(scale: float) -> np.ndarray:
         steps = gaussian_filter1d(draw.rng.standard_normal(draw.frames + 80), 9)[40:-40]
-        return amount * scale * (steps / 0.18 + draw.rng.standard_normal())
+        angles: np.ndarray = amount * scale * (steps / 0.18 + draw.rng.standard_normal())
+        return angles
 
     for arm in pose.arms.values():
         arm.flexion = arm.flexion + wander(0.08)

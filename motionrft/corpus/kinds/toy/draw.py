@@ -45,4 +45,5 @@ class Draw:
     def plateau(self, ramp: float = 0.25) -> np.ndarray:
         """[T] in 0…1: rises, stays, falls."""
         u = np.arange(self.frames) / (self.frames - 1)
-        return smoothstep(u / ramp) * smoothstep((1 - u) / ramp)
+        plateau: np.ndarray = smoothstep(u / ramp) * smoothstep((1 - u) / ramp)
+        return plateau

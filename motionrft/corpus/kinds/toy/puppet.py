@@ -40,7 +40,8 @@ def rotation(axis: str, angle: Array) -> Array:
 
 def smoothstep(u: Array) -> Array:
     u = np.clip(u, 0.0, 1.0)
-    return u * u * (3 - 2 * u)
+    eased: Array = u * u * (3 - 2 * u)
+    return eased
 
 
 @dataclass
@@ -90,7 +91,7 @@ def stand(frames: int, size: float) -> Pose:
 
 
 def standing_height(size: float) -> float:
-    return size * (0.97 * (THIGH + SHIN) + ANKLE_HEIGHT - HIP[1])
+    return float(size * (0.97 * (THIGH + SHIN) + ANKLE_HEIGHT - HIP[1]))
 
 
 def walk_feet(
@@ -148,7 +149,8 @@ def bound_height(pose: Pose, size: float) -> Array:
         limit = np.minimum(limit, pose.feet[side][:, 1] + vertical - HIP[1] * size)
     wanted = np.minimum(pose.height, limit)
     lowered = gaussian_filter1d(minimum_filter1d(wanted, 5, mode="nearest"), 1.2, mode="nearest")
-    return np.minimum(lowered, limit)
+    height: Array = np.minimum(lowered, limit)
+    return height
 
 
 def joints(pose: Pose, size: float) -> Array:

@@ -1,0 +1,90 @@
+"""Selection by one number and by several, and the ceiling of the reward."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from motionrft.errors import InputError
+from motionrft.finetune.loop import Training
+from motionrft.finetune.selection import selection_score
+
+from .toy_run import METHODS, toy_run
+
+FIRST = {"R@1": 0.2, "FID": 2.0, "reward": -1.0}
+
+
+def test_one_name_is_its_number():
+    assert selection_score("FID", FIRST, {}) == 2.0
+    assert selection_score("-FID", FIRST, {}) == -2.0
+    assert selection_score("reward", FIRST, {}) == -1.0
+
+
+def test_of_several_the_least_gain_counts():
+    better = {"R@1": 0.4, "FID": 1.9}
+    assert selection_score("R@1, -FID", FIRST, FIRST) == 0.0
+    assert selection_score("R@1, -FID", better, FIRST) == pytest.approx(math.log(2.0 / 1.9))
+    traded = {"R@1": 0.6, "FID": 3.0}
+    assert selection_score("R@1,-FID", traded, FIRST) == pytest.approx(-math.log(1.5))
+    nothing = {"R@1": 0.0, "FID": 1.0}
+    assert selection_score("R@1,-FID", nothing, FIRST) == pytest.approx(math.log(1e-3 / 0.2))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [("R@2", "R@2"), ("R@1,-MM", "MM"), ("R@1,reward", "reward is negative")]
+)
+def test_what_cannot_select_is_one_clear_error(names, message):
+    with pytest.raises(InputError, match=message):
+        selection_score(names, FIRST, FIRST)
+
+
+def ended(tmp_path, ceiling: float) -> tuple[str, int]:
+    settings = {"updates": 6, "validate_every": 1, "reward_ceiling": ceiling}
+    run = toy_run(METHODS["draft"], settings)
+    rewards = iter([0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
+    run.validation = lambda: {"reward": next(rewards), "recorded reward": 0.8}
+    training = Training(run, tmp_path / f"{ceiling}")
+    training.run()
+    return training.ended, training.updater.updates
+
+
+def test_a_run_ends_at_the_reward_of_recorded_motions(tmp_path):
+    assert ended(tmp_path, 1.0) == ("the reward of the recorded motions is reached", 3)
+    assert ended(tmp_path, 0.8) == ("the reward of the recorded motions is reached", 2)
+    assert ended(tmp_path, 0.0) == ("", 6)
+
+
+def test_the_best_by_two_numbers_is_kept_through_a_resumption(tmp_path):
+    settings = {
+        "trajectories": 4,
+        "validate_every": 1,
+        "checkpoint_every": 1,
+        "select": "best",
+        "select_by": "R@1, -FID",
+    }
+    numbers = [(0.2, 2.0), (0.5, 2.5), (0.3, 1.5), (0.9, 4.0), (0.1, 0.1)]
+    run = toy_run(METHODS["draft"], settings)
+    kept = []
+
+    def validation():
+        kept.append(torch.cat([p.detach().flatten() for p in run.trained]))
+        return dict(zip(("R@1", "FID"), numbers[len(kept) - 1], strict=True))
+
+    run.validation = validation
+    prompts = run.batch
+
+    def until_the_third(k):
+        if k == 2 and len(kept) == 3:
+            raise KeyboardInterrupt
+        return prompts(k)
+
+    run.batch = until_the_third
+    with pytest.raises(KeyboardInterrupt):
+        Training(run, tmp_path / "checkpoint").run()
+    run.batch = prompts
+    training = Training(run, tmp_path / "checkpoint")
+    training.run()
+    assert training.best.step == 2
+    assert torch.equal(torch.cat([p.detach().flatten() for p in run.trained]), kept[2])
