@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.backbones.io import save_backbone
+from motionrft.backbones.io import base_of, save_backbone
 from motionrft.files import provenance, write_json, write_table
 from motionrft.finetune.batch import pieces
 from motionrft.finetune.loop import REFUSED, Training
@@ -23,7 +23,7 @@ from motionrft.metrics.training_record import summary, until_level, wide
 def write_results(
     out: Path, training: Training, record: pd.DataFrame, section: dict[str, Any]
 ) -> None:
-    """model.safetensors (adapters merged; adapters.safetensors beside it), record.parquet, cost.json.
+    """model.safetensors (of a LoRA run the adapters alone, with the name of their base), record.parquet, cost.json.
 
     section: the method's in the run's configuration.
     """
@@ -37,15 +37,15 @@ def write_results(
     cost = cost_of(training, record)
     write_table(out / "record.parquet", record, about)
     write_json(out / "cost.json", {**cost, "provenance": about["provenance"]})
-    adapters = out / "adapters.safetensors"
-    if tuning.adapters is not None:
-        from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
+    model = out / "model.safetensors"
+    if tuning.adapters is None:
+        save_backbone(model, tuning.backbone, about)
+        return
+    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
 
-        lora.save_adapters(adapters, tuning.backbone, tuning.adapters, about)
-        lora.merge(tuning.backbone)
-    else:
-        adapters.unlink(missing_ok=True)  # of an earlier run of this cell
-    save_backbone(out / "model.safetensors", tuning.backbone, about)
+    assert tuning.base is not None
+    about["base"] = base_of(model, tuning.base)
+    lora.save_adapters(model, tuning.backbone, tuning.adapters, about)
 
 
 def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:

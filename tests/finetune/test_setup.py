@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from motionrft.backbones import lora
 from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
 from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
+from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
 from motionrft.finetune.loop import Training
 from motionrft.finetune.memory_plan import GIB, SHARE
@@ -101,6 +104,7 @@ def finetune(
     method: str,
     *changes: str,
     reward=("semantic", "preference", "authenticity"),
+    base: Path | None = None,
 ) -> int:
     words = [
         "finetune",
@@ -113,7 +117,12 @@ def finetune(
     ]
     for change in changes:
         words += ["--set", change]
-    words += ["--base", str(files / "mdm.safetensors"), "--features", str(files / "features")]
+    words += [
+        "--base",
+        str(base or files / "mdm.safetensors"),
+        "--features",
+        str(files / "features"),
+    ]
     words += ["--text", str(files / "text.safetensors"), "--out", str(out), "--device", "cpu"]
     return main([*words, "--reward", *(str(files / f"{stage}.safetensors") for stage in reward)])
 
@@ -229,19 +238,33 @@ def test_the_self_refined_reward_trains_and_the_common_one_validates(files, tmp_
     assert "reward_weights.preference" in capsys.readouterr().err
 
 
-def test_lora_is_merged_and_kept_beside(files, tmp_path):
-    assert (
-        finetune(
-            files, tmp_path, "easytune", "finetune.tune=lora", "finetune.lora={rank: 2, alpha: 4}"
-        )
-        == 0
+def test_a_lora_run_keeps_its_adapters_and_loads_with_its_base(files, tmp_path, monkeypatch):
+    changes = ("finetune.tune=lora", "finetune.lora={rank: 2, alpha: 4}")
+    ended = []
+    write = lora.save_adapters
+    monkeypatch.setattr(
+        lora, "save_adapters", lambda *args: (ended.append(lora.merged(args[1])), write(*args))
     )
-    assert (tmp_path / "adapters.safetensors").exists()
-    base, _ = load_backbone(files / "mdm.safetensors")
-    tuned, _ = load_backbone(tmp_path / "model.safetensors")
+    base_file = shutil.copy(files / "mdm.safetensors", tmp_path / "base.safetensors")
+    out = tmp_path / "cell"
+    assert finetune(files, out, "easytune", *changes, base=Path(base_file)) == 0
+    assert not (out / "adapters.safetensors").exists()
+    assert (out / "model.safetensors").stat().st_size < Path(base_file).stat().st_size / 3
+    base, _ = load_backbone(base_file)
+    tuned, about = load_backbone(out / "model.safetensors")
+    assert about["finetune"]["method"]["name"] == "easytune"
     changed = {n for n, p in tuned.named_parameters() if not torch.equal(p, base.get_parameter(n))}
     assert changed
     assert all(tuned.get_parameter(name).dim() == 2 for name in changed)
+    for name, tensor in ended[0].state_dict().items():
+        assert torch.equal(tensor, tuned.state_dict()[name])
+    assert torch.equal(base.normaliser.mean, tuned.normaliser.mean)
+    save_backbone(base_file, tuned, load_backbone(files / "mdm.safetensors")[1])
+    with pytest.raises(InputError, match="has changed"):
+        load_backbone(out / "model.safetensors")
+    Path(base_file).unlink()
+    with pytest.raises(InputError, match="absent"):
+        load_backbone(out / "model.safetensors")
 
 
 def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
