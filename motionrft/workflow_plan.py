@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +19,22 @@ from motionrft.configuration.outside import State, read_from_outside
 from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
 from motionrft.files import digest
+from motionrft.workflow_resources import Resources, Wildcards
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
-AFTER_TRAINING = ("name", "source", "sampler", "reward_form", "tune", "lora", "finetune")
+AFTER_TRAINING = (
+    "name",
+    "source",
+    "official",
+    "sampler",
+    "reward_form",
+    "tune",
+    "lora",
+    "finetune",
+)
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline")
 COMMENTS = ("source", "open")
-LAYERS = ("backbones", "methods", "cells")
-
-Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
 
 
 def use_this_python(checkout: str) -> None:
@@ -45,10 +52,8 @@ def analyses() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Resources):
     """Files, settings and resources of one resolved run."""
-
-    run: dict[str, Any]
 
     @property
     def results(self) -> str:
@@ -146,16 +151,27 @@ class Plan:
         weights += [method.get("reward_weights", {}) for method in self.run["methods"].values()]
         return [
             "semantic",
-            *(name for name in self.judged_stages if any(w.get(name, 0) > 0 for w in weights)),
+            *(name for name in self.judged_stages if any(name in self._weighs(w) for w in weights)),
         ]
 
     def reward_file(self, stage: str) -> str:
         return f"{self.results}/reward/{stage}.safetensors"
 
     def reward_files(self, wildcards: Wildcards) -> list[str]:
-        """What fine-tuning reads: the files that score every method alike, and the network of the method's own."""
-        network = self.run["methods"][wildcards.method].get("semantic_stage", "semantic")
-        return [self.reward_file(stage) for stage in dict.fromkeys([*self.weighed_stages, network])]
+        """What fine-tuning reads: the stages that the method's own weights count, and its network. Where the run
+        weighs nothing else, what validates every method (`finetune.method_reward.validating`) is the judged stages."""
+        method, common = self.run["methods"][wildcards.method], self.run["reward"]["weights"]
+        counted = self._weighs(method.get("reward_weights", common))
+        if set(self._weighs(common)) <= set(self.judged_stages):
+            counted += self._weighs(common)
+        judged = [name for name in self.judged_stages if name in counted]
+        network = method.get("semantic_stage", "semantic")
+        return [self.reward_file(name) for name in dict.fromkeys(["semantic", *judged, network])]
+
+    @staticmethod
+    def _weighs(weights: dict[str, float]) -> list[str]:
+        """The terms that count; that of a stage bears the stage's name."""
+        return [name for name, weight in weights.items() if weight > 0]
 
     def start_of_reward_stage(self, wildcards: Wildcards) -> list[str]:
         """What a stage of the reward is trained from: the semantic stage, unless it is that."""
@@ -329,7 +345,9 @@ class Plan:
         return digest(self.run["reward"]["stages"][stage]["data"])
 
     def finetuning_settings(self, wildcards: Wildcards) -> str:
-        backbone = dict(self.run["backbones"][wildcards.backbone], pretrain=None, source=None)
+        backbone = self.run["backbones"][wildcards.backbone]
+        backbone = {k: v for k, v in backbone.items() if k != "official"}
+        backbone |= {"pretrain": None, "source": None}
         method = self.run["methods"][wildcards.method]
         method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
         return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
@@ -342,41 +360,3 @@ class Plan:
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]
         return digest([sampler, self.run["evaluate"]])
-
-    # resources
-
-    def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it."""
-        row = self.run["resources"].get(rule, {})
-        backbone, method = wildcards.get("backbone"), wildcards.get("method")
-        layers = (
-            self.run["resources"]["default"],
-            row,
-            row.get("backbones", {}).get(backbone, {}),
-            row.get("methods", {}).get(method, {}),
-            row.get("cells", {}).get(f"{backbone}/{method}", {}),
-        )
-        return next((layer[name] for layer in reversed(layers) if name in layer), None)
-
-    def threads(self, rule: str) -> Callable[[Wildcards], int]:
-        return lambda wildcards: self.asked(rule, "threads", wildcards)
-
-    def resources(self, rule: str) -> dict[str, Callable[..., int | str | None] | str]:
-        """All of a rule's resources. Memory and time grow by half with each attempt `retries` allows."""
-        row = self.run["resources"].get(rule, {})
-        nested = [entry for kind in LAYERS for entry in row.get(kind, {}).values()]
-        names = {key for layer in (self.run["resources"]["default"], row, *nested) for key in layer}
-
-        def growing(name: str) -> Callable[..., int]:
-            return lambda wildcards, attempt: self.asked(rule, name, wildcards) * (1 + attempt) // 2
-
-        def constant(name: str) -> Callable[..., int | str | None]:
-            return lambda wildcards: self.asked(rule, name, wildcards)
-
-        chosen = sorted(names - {"threads", *LAYERS})
-        table = {
-            name: growing(name) if name in ("mem_mb", "runtime") else constant(name)
-            for name in chosen
-        }
-        # no parameter: the same result may be computed on another device without running again
-        return {**table, "device": self.run["device"]}

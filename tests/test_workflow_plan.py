@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -75,6 +76,19 @@ def test_scored_stages_follow_the_weights():
     assert read["easytune-spl"] == ["semantic.safetensors", "spl.safetensors"]
 
 
+def test_a_method_waits_for_the_stages_it_weighs_and_no_other():
+    def read(method, **reward):
+        files = plan(reward=reward, methods=[method]).reward_files(Wildcards(method=method))
+        return [Path(file).stem for file in files]
+
+    assert read("easytune") == ["semantic"]
+    assert read("easytune-spl") == ["semantic", "spl"]
+    assert read("motionrft") == ["semantic", "preference", "authenticity"]
+    # a run whose own weights are of nothing but a judged stage validates by it
+    people = {"semantic": 0, "m2m": 0, "preference": 1, "authenticity": 0}
+    assert read("easytune", weights=people) == ["semantic", "preference"]
+
+
 def test_a_stage_that_is_left_out_is_none():
     assert "spl" in plan().reward_stages
     assert "spl" not in plan(reward={"stages": {"spl": None}}).reward_stages
@@ -104,6 +118,17 @@ def test_the_resources_table_is_laid_layer_over_layer():
     assert asked["gpu_model"](heavy) == "h100"
     assert p.resources("corpus")["gpu"](Wildcards()) == 0
     assert p.threads("corpus")(Wildcards()) == 1
+
+
+def test_reading_an_official_file_asks_for_no_gpu():
+    official = {"checkpoint": "finest.tar"}
+    trained, read = plan(size="paper"), plan(size="paper", evaluator=official)
+    assert trained.resources(trained.evaluator_rule)["gpu"](Wildcards()) == 1
+    assert read.resources(read.evaluator_rule)["gpu"](Wildcards()) == 0
+    full = plan(size="paper", backbones=["hymotion", "mld"]).resources("import_backbone")
+    assert full["mem_mb"](Wildcards(backbone="hymotion"), attempt=1) > 9000
+    assert full["mem_mb"](Wildcards(backbone="mld"), attempt=1) < 8000
+    assert full["gpu"](Wildcards(backbone="hymotion")) == 0
 
 
 def settings(p: Plan) -> dict[str, str]:

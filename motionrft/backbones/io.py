@@ -96,9 +96,15 @@ def _adapted(path: Path, named: dict[str, str]) -> Backbone:
     return backbone
 
 
-def load_official(backbone: Backbone, path: str | Path) -> LoadReport:
-    """Fills a fresh backbone from its family's official file, strictly; says what was taken."""
-    report: LoadReport = _official_layout(backbone, path).load(backbone, Path(path))
+def load_official(backbone: Backbone, path: str | Path, text: str = "") -> LoadReport:
+    """Fills a fresh backbone from its family's official file, strictly; says what was taken.
+
+    text: the kind of encoder whose features it will be given. A layout with a `check_text` refuses the wrong one.
+    """
+    layout = _official_layout(backbone, path)
+    report: LoadReport = layout.load(backbone, Path(path))
+    if text and hasattr(layout, "check_text"):
+        layout.check_text(report, text)
     return report
 
 

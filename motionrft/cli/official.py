@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several
+from motionrft.cli.options import RunFile, Several, named
 
 
 @app.command
@@ -52,7 +52,8 @@ def import_(
     from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
-    settings = run.entry("backbones", backbone)
+    resolved = run.load()
+    settings = named(resolved, "backbones", backbone, run.config)
     widths = {"pooled": pooled, "tokens": tokens}
     if text is not None:
         cache = TextCache(text)
@@ -67,7 +68,7 @@ def import_(
     normaliser = FeatureStore(features).normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
-    report = load_official(network, checkpoint)
+    report = load_official(network, checkpoint, resolved["text"][settings["text"]]["kind"])
     print(report)
     for name in report.ignored:
         print(f"  ignored: {name}")

@@ -19,7 +19,12 @@ State = list[tuple[str, int, int]]  # path, size, time of the last change in nan
 
 def read_from_outside(section: dict[str, Any], schema: str) -> dict[str, State]:
     """{key: the files it names, with size and date}. A name that is no file here (of a hub) has none."""
-    return {key: state(path) for key, path in _paths(read_schema(schema), section)}
+    return {key: state(path) for key, path in outside_paths(section, schema)}
+
+
+def outside_paths(section: dict[str, Any], schema: str) -> list[tuple[str, Path]]:
+    """(key, path) of every file and folder that the section names outside of the run, there or not."""
+    return list(_paths(read_schema(schema), section))
 
 
 def _paths(rule: dict[str, Any], value: Any, key: str = "") -> Iterator[tuple[str, Path]]:

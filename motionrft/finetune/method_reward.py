@@ -22,6 +22,16 @@ def load_reward(
     return MotionReward.load(stages, known, device=device)
 
 
+def validating(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights, out of the run's `reward.weights`, of the reward that validates every method.
+
+    They are of the terms that read the semantic stage alone, so that one number compares all methods though each
+    reads no stage but its own; where none of these counts, of all terms, which every method then reads.
+    """
+    alone = {name: weights[name] for name in weights if terms.branch_of(name) is None}
+    return alone if any(weight > 0 for weight in alone.values()) else dict(weights)
+
+
 def refined(stages: Mapping[str, Path], where: str) -> dict[str, Path]:
     """The self-refined network alone: the judged stages' adapters stand on the one before it."""
     if "spl" not in stages:

@@ -24,7 +24,7 @@ from motionrft.finetune.hooks import Hooks
 from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.method import Method
 from motionrft.finetune.method_options import read_method
-from motionrft.finetune.method_reward import load_reward, refined, weighted
+from motionrft.finetune.method_reward import load_reward, refined, validating, weighted
 from motionrft.finetune.objective import Objective, Reward
 from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
@@ -143,7 +143,7 @@ def prepare(
         reward = load_reward(stages, weights, device)
     hooks.reward_state(common)
     hooks.reward_state(reward)
-    reward = weighted(reward, section.get("reward_weights"), stages, where)
+    reward = weighted(reward, section.get("reward_weights", weights), stages, where)
 
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
@@ -152,15 +152,17 @@ def prepare(
     data = PromptData(backbone, files, device, references=settings.references)
     validation = None
     if settings.validate_every:
-        recorded = None
+        recorded, counted = None, validating(weights)
         if settings.reward_ceiling:
             motions, prompts = data.held_out_motions(settings.validate_prompts)
-            recorded = recorded_reward(common, motions, prompts, backbone.representation)
+            summed = common.view(weights=counted)
+            recorded = recorded_reward(summed, motions, prompts, backbone.representation)
         validation = RewardValidation(
             backbone,
             # a plain sampler: validation is not part of a method's cost
             Sampler(denoiser, table, guidance),
             common,
+            counted,
             data.validation(settings.validate_prompts, settings.batch_size),
             None if evaluation_of is None else evaluation_of(backbone),
             recorded,

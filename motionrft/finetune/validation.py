@@ -1,12 +1,12 @@
 """Scores of a model while it trains: its own final samples, the same prompts and noise every time.
 
-The validation split only; the test split is for the report. The reward here is the run's common one,
-the same for all methods, whatever terms a method trains on.
+The validation split only; the test split is for the report. The reward here has the same terms and weights
+for all methods, whatever terms a method trains on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -24,20 +24,23 @@ RECORDED = "recorded reward"
 
 
 class RewardValidation:
-    """Mean reward by dimension of the clean final samples of fixed prompts, and what an independent
-    evaluation adds; with `recorded`, the reward of the recorded motions under its name, to compare with."""
+    """Mean of each of the reward's terms over the clean final samples of fixed prompts; "reward", their sum under
+    `weights` (by term); what an independent evaluation adds; and `recorded`, the reward of the recorded motions, to
+    compare with."""
 
     def __init__(
         self,
         backbone: Backbone,
         sampler: Sampler,
         reward: Reward,
+        weights: Mapping[str, float],
         batches: Sequence[PromptBatch],
         evaluation: Validation | None = None,
         recorded: float | None = None,
     ):
         self.backbone, self.sampler, self.reward = backbone, sampler, reward
-        self.batches, self.evaluation, self.recorded = batches, evaluation, recorded
+        self.weights, self.batches = weights, batches
+        self.evaluation, self.recorded = evaluation, recorded
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
@@ -59,9 +62,11 @@ class RewardValidation:
             z = self.sampler.sample(batch.condition, batch.noise())
             objective = Objective(self.backbone, self.reward, batch, Loss())
             for name, value in objective.rewards(z).items():
-                name = "reward" if name == "total" else name
                 sums[name] = sums.get(name, 0.0) + float(value.sum())
-        return {name: total / sum(map(len, self.batches)) for name, total in sums.items()}
+        means = {name: total / sum(map(len, self.batches)) for name, total in sums.items()}
+        del means["total"]  # of the terms that this method's files hold
+        counted = {name: weight for name, weight in self.weights.items() if weight > 0}
+        return {**means, "reward": sum(weight * means[name] for name, weight in counted.items())}
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,9 +22,13 @@ STARRED = (
 EMPTY: Published = {}
 
 
-def command(records: Records, target: str) -> str:
-    """What a person types to fill a gap."""
-    return f"snakemake --cores all --configfile config/{records.run['name']}.yaml {target}"
+def command(records: Records, *targets: str) -> str:
+    """What a person types to fill a gap: the run's own command, for these files alone.
+
+    A run that Snakemake has not planned has none yet: it is its file's.
+    """
+    usual = f"snakemake --cores all --configfile config/{records.run['name']}.yaml"
+    return " ".join([records.run.get("command", usual), "--", *map(shlex.quote, targets)])
 
 
 def values_of(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
@@ -104,10 +109,10 @@ def model_row(
         ),
         [0],
     )
-    targets = " ".join(
+    targets = [
         f"{records.folder}/evaluate/{backbone}/{method}/seed{seed}/replications.parquet"
         for seed in seeds
-    )
+    ]
     cells = {
         column.key: (score_cell if column in GENERATION else cost_cell)(
             records, backbone, method, column, paper
@@ -119,7 +124,7 @@ def model_row(
         cells,
         group,
         reference=method == "base",
-        command=command(records, targets),
+        command=command(records, *targets),
         comparable=comparable,
         rival=backbone != "real",
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.model import MLD
-from motionrft.backbones.mld.vae import sample_latent
+from motionrft.backbones.mld.vae import MotionVAE, sample_latent
 from motionrft.checkpoints import load_into
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.schedules import step_table
@@ -52,6 +52,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
 
 def check_vae(case: Case, model: MLD) -> None:
     vae, lengths = model.vae, case.input("io/vae/lengths")
+    assert isinstance(vae, MotionVAE)
     features = case.input("io/vae/features")
     frames, close = features.shape[1], rounding(vae)
 

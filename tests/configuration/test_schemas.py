@@ -106,4 +106,6 @@ def test_text_encoders():
 def test_resources_name_every_rule():
     text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     rules = set(re.findall(r'PLAN\.resources\("(\w+)"\)', text))
+    # one rule, read or trained: `Resources.evaluator_rule`
+    rules |= {"train_evaluator", "import_evaluator"}
     assert set(properties("resources")) == rules | {"default"}

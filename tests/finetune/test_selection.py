@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
+from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.finetune.loop import Training
 from motionrft.finetune.selection import selection_score
+from motionrft.finetune.validation import RECORDED, RewardValidation, recorded_reward
 
-from .toy_run import METHODS, toy_run
+from .toy_run import FRAMES, METHODS, Reward, prompts, toy_run
 
 FIRST = {"R@1": 0.2, "FID": 2.0, "reward": -1.0}
 
@@ -61,6 +64,7 @@ def test_the_best_by_two_numbers_is_kept_through_a_resumption(tmp_path):
         "trajectories": 4,
         "validate_every": 1,
         "checkpoint_every": 1,
+        "checkpoint_minutes": 0.0,
         "select": "best",
         "select_by": "R@1, -FID",
     }
@@ -73,18 +77,37 @@ def test_the_best_by_two_numbers_is_kept_through_a_resumption(tmp_path):
         return dict(zip(("R@1", "FID"), numbers[len(kept) - 1], strict=True))
 
     run.validation = validation
-    prompts = run.batch
+    original = run.batch
 
     def until_the_third(k):
         if k == 2 and len(kept) == 3:
             raise KeyboardInterrupt
-        return prompts(k)
+        return original(k)
 
     run.batch = until_the_third
     with pytest.raises(KeyboardInterrupt):
         Training(run, tmp_path / "checkpoint").run()
-    run.batch = prompts
+    run.batch = original
     training = Training(run, tmp_path / "checkpoint")
     training.run()
     assert training.best.step == 2
     assert torch.equal(torch.cat([p.detach().flatten() for p in run.trained]), kept[2])
+
+
+def test_recorded_motions_are_rewarded_under_their_own_captions():
+    reward, batch = Reward(), prompts(0)
+    motions = Batch(batch.references, batch.lengths, ["a person walks"] * 6, list("abcdef"))
+    kept = (torch.arange(FRAMES)[None] < batch.lengths[:, None])[..., None]
+    motions = replace(motions, features=motions.features * kept)
+    mean = motions.features.sum(1) / batch.lengths[:, None]
+    near = -(mean - batch.captions.pooled @ reward.map.T).square().mean(1)
+    expected = near - 0.01 * motions.features.square().mean((1, 2))
+    found = recorded_reward(reward, motions, batch, "kinematic")
+    assert found == pytest.approx(float(expected.mean().detach()), rel=1e-5)
+
+
+def test_a_validation_says_the_recorded_reward():
+    run = toy_run(METHODS["draft"], {"updates": 1})
+    plain = RewardValidation(run.backbone, run.sampler, run.reward, [prompts(0)])
+    told = RewardValidation(run.backbone, run.sampler, run.reward, [prompts(0)], None, 0.25)
+    assert told() == {**plain(), RECORDED: 0.25}

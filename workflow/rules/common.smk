@@ -4,12 +4,13 @@ from motionrft.configuration.switches import switches
 from motionrft.errors import InputError, storage_error
 from motionrft.files import atomic
 from motionrft.finetune.cells import check_cells
+from motionrft.workflow_command import snakemake_command
+from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
 
 # in place: jobs on other machines are started with these values
-as_written(
-    workflow.config_settings.config, sys.argv, os.environ.get("PWD", os.getcwd())
-)
+START = os.environ.get("PWD", os.getcwd())
+as_written(workflow.config_settings.config, sys.argv, START)
 SOURCE = ", ".join(
     map(str, workflow.config_settings.configfiles or ["config/toy.yaml"])
 )
@@ -19,6 +20,10 @@ try:
     check_cells(PLAN.run, SOURCE)
 except InputError as error:
     raise WorkflowError(f"error: {error}") from None
+
+if workflow.is_main_process:
+    for missing in missing_inputs(PLAN.run):
+        print(f"missing: {missing}", file=sys.stderr)
 
 
 pathvars:
@@ -45,14 +50,16 @@ resource_scopes:
 
 
 # Jobs read the resolved run from this file. It is no input of theirs, so that a change to it runs nothing
-# again by itself: what a job depends on stands in its `settings`, the digest of its own sections.
+# again by itself: what a job depends on stands in its `settings`, the digest of its own sections. `command` is
+# what a table tells a person to type for what it lacks.
 CONFIG = f"{PLAN.results}/config.yaml"
 
 
 onstart:
     try:
         with atomic(CONFIG) as temporary:
-            temporary.write_text(dump(PLAN.run), encoding="utf-8")
+            run = {**PLAN.run, "command": snakemake_command(workflow, START)}
+            temporary.write_text(dump(run), encoding="utf-8")
     except OSError as problem:
         raise WorkflowError(
             f"error: {storage_error(problem, CONFIG) or problem}"

@@ -14,9 +14,9 @@ rule train_evaluator:
         "<benchmarks>/evaluator.jsonl"
     conda:
         "../../envs/motionrft.yaml"
-    threads: PLAN.threads("train_evaluator")
+    threads: PLAN.threads(PLAN.evaluator_rule)
     resources:
-        **PLAN.resources("train_evaluator"),
+        **PLAN.resources(PLAN.evaluator_rule),
     params:
         settings=PLAN.settings_of("evaluator"),
         config=CONFIG,

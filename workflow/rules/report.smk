@@ -111,14 +111,23 @@ rule report:
         "<results>/report.html",
 
 
+# it has no inputs, so that nothing else runs, and no outputs, so that it is drawn whenever it is asked for
 for name in PLAN.tables:
 
     rule:
-        """One table of the run."""
+        """One table, from what has finished; it says how to fill its gaps."""
         name:
             f"table_{name}"
-        input:
-            f"<results>/tables/{name}.csv",
+        log:
+            f"<logs>/table-{name}.log",
+        localrule: True
+        conda:
+            "../../envs/report.yaml"
+        params:
+            results=PLAN.results,
+            table=name,
+        shell:
+            "python -m motionrft tables --results {params.results:q} --name {params.table} 2>&1 | tee {log:q}"
 
 
 for name in PLAN.backbones:

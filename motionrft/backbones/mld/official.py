@@ -8,7 +8,10 @@ from torch import Tensor
 
 from motionrft import checkpoints
 from motionrft.backbones.mld.model import MLD
+from motionrft.errors import InputError
 
+# MLD's own code saves this table, MotionLCM's has none: the only trace of which of the two wrote a file
+ORIGINAL = "denoiser.mem_pos.pe"
 # evaluators, text encoder, reward model and control branch that the official trainers save along;
 # the last two are tables that the official encoder-only denoiser creates and never reads
 IGNORED = (
@@ -24,7 +27,7 @@ IGNORED = (
     "TM2TMetrics.",
     "MMMetrics.",
     "TemosMetric.",
-    "denoiser.mem_pos.pe",
+    ORIGINAL,
     "denoiser.sequence_pos_encoding.pe",
 )
 
@@ -37,6 +40,18 @@ def load(backbone: MLD, path: Path) -> checkpoints.LoadReport:
     return checkpoints.LoadReport(
         str(path), checkpoints.load_into(backbone, weights, path), ignored
     )
+
+
+def check_text(report: checkpoints.LoadReport, kind: str) -> None:
+    """MLD was trained on CLIP ViT-L/14's texts, MotionLCM's MLD on sentence-T5's: vectors of one width, so that the
+    wrong ones would be taken without a word."""
+    if ORIGINAL in report.ignored and not kind.startswith("clip"):
+        raise InputError(
+            f"MLD's original file, trained with CLIP ViT-L/14; this backbone reads {kind}",
+            where=report.path,
+            field=ORIGINAL,
+            fix="use MotionLCM's mld_humanml_v1.ckpt, or set this backbone's text to clip-l",
+        )
 
 
 def export(backbone: MLD, path: Path, like: Path | None) -> None:

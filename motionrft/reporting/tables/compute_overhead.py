@@ -72,11 +72,13 @@ def compute_overhead(records: Records) -> Table:
                 & records.costs["name"].eq("s_per_update")
             ]["value"]
             cells["update"] = Cell(float(step.mean()), None, len(step)) if len(step) else Cell()
-            targets = " ".join(
+            targets = [
                 f"{records.folder}/finetune/{backbone}/{method}/seed{seed}/record.parquet"
                 for seed in entry["seeds"]
+            ]
+            rows.append(
+                Row((backbone, method), cells, backbone, command=command(records, *targets))
             )
-            rows.append(Row((backbone, method), cells, backbone, command=command(records, targets)))
     notes.append(
         "Seconds depend on the machine, FLOPs are counted by torch. Levels in percent are of the way from the first "
         "reward to the best any method reached; “not reached” where one seed did not."

@@ -16,7 +16,7 @@ def kit(records: Records) -> Table:
     """Base against fine-tuned on KIT-ML (EasyTune's table S3)."""
     heads = ("corpus", "model")
     if records.run["corpus"]["kind"] != "kit":
-        kit_run = "snakemake --cores all --configfile config/kit.yaml table_kit"
+        kit_run = "snakemake --cores all --configfile config/kit.yaml"
         rows = []
         for backbone in KIT.values():
             for label in ("(base)", "+ EasyTune"):

@@ -27,13 +27,13 @@ def prompts(records: Records) -> Table:
     for entry in records.run["matrix"]:
         backbone, method = entry["backbone"], entry["method"]
         pairs = paired_prompts(records, backbone, method)
-        targets = " ".join(
+        targets = [
             f"{records.folder}/evaluate/{backbone}/{name}/seed{seed}/per_prompt.parquet"
             for name, seeds in (("base", [0]), (method, entry["seeds"]))
             for seed in seeds
-        )
+        ]
         cells = _paired(pairs) if len(pairs) else {column.key: Cell() for column in PROMPT_METRICS}
-        rows.append(Row((backbone, method), cells, backbone, command=command(records, targets)))
+        rows.append(Row((backbone, method), cells, backbone, command=command(records, *targets)))
     notes = [
         "The unit is the prompt: scores of the same clip, averaged over replications and seeds. Δ: fine-tuned minus "
         "base with its 95 % bootstrap interval (10,000 resamples); * = better after Holm's correction over the table. "

@@ -118,12 +118,15 @@ def reward_switches(records: Records) -> Table:
                     trio = (sound, official, _difference(sound, official))
                     cells = dict(zip((m.key for m in COLUMNS), trio, strict=True))
                     rows.append(Row(labels, cells, switch))
-    wanted = ", ".join(dict.fromkeys(row.labels[0] for row in missing))
+    lacking = [
+        f"{records.folder}/reward/switches/{switch}/{stage}.{reading}.parquet"
+        for switch, stage in dict.fromkeys(row.labels[:2] for row in missing)
+        if stage in records.run["reward"]["stages"]
+        for reading in switches()[switch].readings
+    ]
     for row in missing:
-        row.command = (
-            command(records, "table_reward_switches")
-            + f" --config 'analyse={{switches: [{wanted}]}}'"
-        )
+        if row.labels[1] in records.run["reward"]["stages"]:
+            row.command = command(records, *lacking)
     notes = [
         "Percent. Sound: the stage as this run trains and scores it. Official: trained once more with this one "
         "switch of `reward.official`, on the same data and seed; what a switch does stands in "

@@ -87,6 +87,14 @@ def test_what_is_not_used_is_listed(tmp_path):
     assert torch.equal(backbone.denoiser.query_pos.pe, expected)
 
 
+@pytest.mark.parametrize("name", ["mld"])
+def test_an_original_file_is_refused_where_its_text_is_not_read(name, tmp_path):
+    path = official(tmp_path / "a.ckpt", name)
+    with pytest.raises(InputError, match=r"mem_pos.pe.*CLIP.*sentence-t5.*clip-l"):
+        load_official(make(name, seed=3), path, "sentence-t5")
+    assert load_official(make(name, seed=3), path, "clip").matched
+
+
 def test_an_export_can_carry_the_official_evaluators(tmp_path):
     like = official(tmp_path / "a.ckpt")
     export_official(make("mld", seed=3), tmp_path / "b.ckpt", like)

@@ -24,6 +24,6 @@ def test_a_switch_stands_beside_the_sound_stage(records):
     assert ("padded_pairs", "preference") in missing
     assert ("leaking_mask", "authenticity") not in missing
     [command] = {entry.command for entry in table.missing()}
-    assert command.startswith("snakemake --cores all --configfile config/made.yaml table_reward_s")
-    assert "--config 'analyse={switches: [noise, reconstruction, alignment," in command
+    assert command.startswith("snakemake --cores all --configfile config/made.yaml -- ")
+    assert "/reward/switches/noise/semantic.released.parquet " in command
     assert "leaking_mask" not in command
