@@ -57,7 +57,9 @@ def load_backbone(
     """The backbone in eval mode, and the file's `about`. A file of adapters that names its base is merged into it."""
     tensors, about = read_tensors(path)
     if "base" in about:
-        return _adapted(Path(path), about["base"]).to(device).eval(), about
+        backbone = _adapted(Path(path), about.pop("base"))
+        del about["lora"]  # merged, it is a backbone as any other
+        return backbone.to(device).eval(), about
     if "backbone" not in about or any(name not in tensors for name in STATISTICS):
         raise InputError(
             "not a backbone file of this suite",

@@ -259,6 +259,9 @@ def test_a_lora_run_keeps_its_adapters_and_loads_with_its_base(files, tmp_path, 
     for name, tensor in ended[0].state_dict().items():
         assert torch.equal(tensor, tuned.state_dict()[name])
     assert torch.equal(base.normaliser.mean, tuned.normaliser.mean)
+    save_backbone(tmp_path / "whole.safetensors", tuned, about)
+    again, _ = load_backbone(tmp_path / "whole.safetensors")
+    assert all(map(torch.equal, again.parameters(), tuned.parameters()))
     save_backbone(base_file, tuned, load_backbone(files / "mdm.safetensors")[1])
     with pytest.raises(InputError, match="has changed"):
         load_backbone(out / "model.safetensors")
