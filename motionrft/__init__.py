@@ -23,6 +23,10 @@ _MODULES = {
     "Sampler": "motionrft.diffusion.sampler",
     "SeededNoise": "motionrft.diffusion.sampler",
     "MotionReward": "motionrft.reward.motion_reward",
+    "load_model": "motionrft.inference.model",
+    "load_reward": "motionrft.inference.reward",
+    "read_motion": "motionrft.inference.motion",
+    "Motion": "motionrft.inference.motion",
 }
 __all__ = ["__version__", *_MODULES]
 

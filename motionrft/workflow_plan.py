@@ -118,6 +118,12 @@ class Plan(Resources):
     def text_file(self, encoder: str) -> str:
         return f"{self.results}/text/{encoder}.safetensors"
 
+    @property
+    def encoders(self) -> list[str]:
+        """The text encoders that something of the run reads."""
+        read = [self.run["reward"]["text"], self.run["evaluator"]["text"]]
+        return sorted({*read, *(entry["text"] for entry in self.run["backbones"].values())})
+
     def text_of_backbone(self, wildcards: Wildcards) -> str:
         return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
 
@@ -274,15 +280,17 @@ class Plan(Resources):
     def job_counts(self) -> dict[str, int]:
         """Jobs of the whole run by rule."""
         judged = len(self.judged_data(self.scored_stages))
-        encoders = sum(
-            not {"source", "sources"} & set(entry) for entry in self.run["text"].values()
-        )
+        made = [
+            name
+            for name in self.encoders
+            if not {"source", "sources"} & set(self.run["text"][name])
+        ]
         trained = set(self.weights_of.values()) - set(self.official)
         counts = {
             "corpus": 1,
             "features": 1,
-            "text_encoder": encoders,
-            "text": len(self.run["text"]),
+            "text_encoder": len(made),
+            "text": len(self.encoders),
             "train_evaluator": 1,
             "pretrain": sum(len(self.stages(name)) for name in trained),
             "train_reward": len(self.scored_stages),

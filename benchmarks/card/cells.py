@@ -6,7 +6,6 @@ that does not fit after all, in memory or in time, is halved.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from benchmarks.card.jobs import OutOfTimeError, Update
+from benchmarks.card.jobs import OutOfTimeError, Update, out_of_memory, release
 
 T = TypeVar("T")
 SOUND = "sound"
@@ -24,10 +23,6 @@ FREE = 0.9  # share of the free memory that a predicted batch may take
 # of the card's matrix rate: what a transformer reaches, for a prediction of time; tensor cores wait for memory
 EFFICIENCY = {"fp32": 0.5, "tf32": 0.2, "bf16": 0.12}
 REPEATS = 3  # trajectories
-SHORTAGES = (
-    "out of memory",
-    "ALLOC_FAILED",
-)  # the second: cuBLAS and cuDNN have errors of their own
 
 
 @dataclass(frozen=True)
@@ -47,19 +42,6 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.backbone} {self.method} {self.precision} ({self.form})"
-
-
-def out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(text in str(error) for text in SHORTAGES)
-    )
-
-
-def release() -> None:
-    """Gives back what a failed or finished measurement left on the card."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def attempt(work: Callable[[], T]) -> tuple[T | None, str]:

@@ -25,6 +25,7 @@ from motionrft.files import write_json, write_table, write_tensors
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.cost import Meter
 from motionrft.finetune.loop import Training
+from motionrft.finetune.memory_meter import out_of_memory, release
 from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.settings import Budget
 from motionrft.finetune.setup import FineTuning, prepare
@@ -35,7 +36,15 @@ from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.text.features import TextBatch, write_cache
 from motionrft.training.loop import autocast
 
-__all__ = ["Files", "OutOfTimeError", "Update", "configuration", "write_json"]
+__all__ = [
+    "Files",
+    "OutOfTimeError",
+    "Update",
+    "configuration",
+    "out_of_memory",
+    "release",
+    "write_json",
+]
 
 DIMENSIONS = {"kinematic": 263, "joint": 66, "rotation": 135}
 # pooled and token widths of what config/text/paper.yaml and small.yaml name
@@ -52,7 +61,9 @@ class OutOfTimeError(Exception):
 
 def configuration(tiny: bool, backbones: list[str], methods: list[str]) -> dict[str, Any]:
     """The resolved run: paper sizes, or small ones."""
-    finetune = {"updates": None, "trajectories": 1, "validate_every": 0, "select": "last"}
+    finetune = {
+        "updates": None, "trajectories": 1, "validate_every": 0, "select": "last", "memory": "fixed",
+    }  # fmt: skip
     run = {
         "name": "gpu", "size": "small" if tiny else "paper", "corpus": {"kind": "toy" if tiny else "humanml3d"},
         "backbones": backbones, "methods": methods, "finetune": finetune,

@@ -13,7 +13,7 @@ from motionrft.diffusion.flow import flow_sampler
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.progress import progress
-from motionrft.text.features import TextCache
+from motionrft.text.features import CaptionFeatures
 
 
 def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
@@ -31,7 +31,7 @@ def generate(
     captions: Sequence[str],
     lengths: Tensor,
     seeds: Sequence[int],
-    text: TextCache,
+    text: CaptionFeatures,
     batch_size: int = 128,
     beyond: int = 0,
 ) -> list[Tensor]:

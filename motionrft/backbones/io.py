@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,8 +54,12 @@ def save_backbone(path: str | Path, backbone: Backbone, about: dict[str, Any]) -
 def load_backbone(
     path: str | Path, device: torch.device | str = "cpu"
 ) -> tuple[Backbone, dict[str, Any]]:
-    """The backbone in eval mode, and the file's `about`."""
+    """The backbone in eval mode, and the file's `about`. A file of adapters that names its base is merged into it."""
     tensors, about = read_tensors(path)
+    if "base" in about:
+        backbone = _adapted(Path(path), about.pop("base"))
+        del about["lora"]  # merged, it is a backbone as any other
+        return backbone.to(device).eval(), about
     if "backbone" not in about or any(name not in tensors for name in STATISTICS):
         raise InputError(
             "not a backbone file of this suite",
@@ -66,6 +72,30 @@ def load_backbone(
     )
     load_into(backbone, tensors, path)
     return backbone.to(device).eval(), about
+
+
+def base_of(path: str | Path, base: str | Path) -> dict[str, str]:
+    """What the adapters at `path` say of the backbone file they belong to: where it lies, and its content."""
+    with open(base, "rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"file": os.path.relpath(base, Path(path).parent), "sha256": content}
+
+
+def _adapted(path: Path, named: dict[str, str]) -> Backbone:
+    """The backbone file that adapters belong to, with the adapters merged into it."""
+    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
+
+    base = path.parent / named["file"]
+    if not base.exists():
+        raise InputError(f"its base {base} is absent", where=path, fix="put the base file there")
+    if base_of(path, base)["sha256"] != named["sha256"]:
+        raise InputError(
+            f"its base {base} has changed", where=path, fix="fine-tune again, or restore the base"
+        )
+    backbone, _ = load_backbone(base)
+    lora.load_adapters(path, backbone)
+    lora.merge(backbone)
+    return backbone
 
 
 def load_official(backbone: Backbone, path: str | Path, text: str = "") -> LoadReport:

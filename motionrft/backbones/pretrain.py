@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.header import corpus_facts, text_facts
 from motionrft.backbones.io import STATISTICS, build_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.errors import InputError
@@ -87,7 +88,14 @@ def pretrain(
         target=backbone.ema_target(),
     )
     backbone.finish_stage(stage, _once(training, device))
-    about = {"backbone": settings, "dim": dim, "text": widths, "stage": stage}
+    about = {
+        "backbone": settings,
+        "dim": dim,
+        "text": widths,
+        "stage": stage,
+        "text_encoder": text_facts(settings["text"], text.about.get("encoder", {}), text),
+        "corpus": corpus_facts(training.store),
+    }
     return backbone, about, history
 
 

@@ -46,6 +46,7 @@ def import_(
     out
         File to write.
     """
+    from motionrft.backbones.header import corpus_facts, text_facts
     from motionrft.backbones.io import build_backbone, load_official, save_backbone
     from motionrft.corpus.store import FeatureStore
     from motionrft.errors import InputError
@@ -54,7 +55,7 @@ def import_(
 
     resolved = run.load()
     settings = named(resolved, "backbones", backbone, run.config)
-    widths = {"pooled": pooled, "tokens": tokens}
+    widths, cache = {"pooled": pooled, "tokens": tokens}, None
     if text is not None:
         cache = TextCache(text)
         widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
@@ -65,10 +66,11 @@ def import_(
             field="--text",
             fix="name a text feature file, or --pooled and --tokens",
         )
-    normaliser = FeatureStore(features).normaliser(settings["representation"])
+    store, encoder = FeatureStore(features), resolved["text"][settings["text"]]
+    normaliser = store.normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
-    report = load_official(network, checkpoint, resolved["text"][settings["text"]]["kind"])
+    report = load_official(network, checkpoint, encoder["kind"])
     print(report)
     for name in report.ignored:
         print(f"  ignored: {name}")
@@ -78,6 +80,8 @@ def import_(
         "text": widths,
         "stage": "imported",
         "imported_from": checkpoint.name,
+        "text_encoder": text_facts(settings["text"], encoder, cache),
+        "corpus": corpus_facts(store),
         "provenance": provenance(settings),
     }
     save_backbone(out, network, about)

@@ -18,16 +18,18 @@ from motionrft.training.loop import autocast
 @dataclass
 class Meter:
     """Cumulative counts. One forward or backward is one call of the guided network on one batch;
-    one scoring is one decode + reward (forward and backward) of one batch."""
+    one scoring is one decode + reward (forward and backward) of one batch. Of a slice each counts as its `share`
+    of the batch, so that counts do not depend on how a batch is cut."""
 
-    forwards: int = 0
-    backwards: int = 0
-    scorings: int = 0
+    forwards: float = 0
+    backwards: float = 0
+    scorings: float = 0
+    share: float = 1
     elapsed: float = 0.0
     since: float | None = None
 
     @property
-    def denoiser_calls(self) -> int:
+    def denoiser_calls(self) -> float:
         return self.forwards + self.backwards
 
     @property
@@ -66,7 +68,7 @@ class MeteredSampler(Sampler):
         self.meter, self.precision = meter, precision
 
     def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
-        self.meter.forwards += 1
+        self.meter.forwards += self.meter.share
         with autocast(self.precision, x.device):
             output = super().output(i, x, condition)
         output = output.to(x.dtype)
@@ -75,7 +77,7 @@ class MeteredSampler(Sampler):
         return output
 
     def _backward(self, gradient: Tensor) -> None:
-        self.meter.backwards += 1
+        self.meter.backwards += self.meter.share
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,9 +20,10 @@ from motionrft.errors import InputError
 from motionrft.finetune.batch import PromptBatch, pieces
 from motionrft.finetune.cost import Flops, Meter, count_flops
 from motionrft.finetune.kl_penalty import kl_to_now
-from motionrft.finetune.memory_meter import PeakMemory
+from motionrft.finetune.memory_meter import PeakMemory, out_of_memory, release
+from motionrft.finetune.memory_plan import memory_plan, smaller
 from motionrft.finetune.objective import Objective, Score
-from motionrft.finetune.optimizer import Updater, swapped
+from motionrft.finetune.optimizer import Updater, copied, swapped
 from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.trajectory import Sample, Walk
@@ -40,6 +42,10 @@ class Training:
 
     def __init__(self, tuning: FineTuning, checkpoint: str | Path):
         self.tuning = tuning
+        self.checkpoint = Checkpoint(Path(checkpoint), self._identity())
+        self.plan = memory_plan(tuning)
+        if self.plan is not None:
+            self.tuning = replace(tuning, settings=self.plan.applied(tuning.settings))
         settings, method, steps = tuning.settings, tuning.method, len(tuning.sampler)
         self.meter: Meter = tuning.sampler.meter
         updates = method.updates_per_trajectory()
@@ -56,7 +62,6 @@ class Training:
             tuning.trained, settings.optimisation, planned=planned, chain=method.chain
         )
         self.kl = kl_to_now(settings.kl, tuning.sampler, tuning.trained) if settings.kl else None
-        self.checkpoint = Checkpoint(Path(checkpoint), self._identity())
         self.record: list[tuple[int, str, float]] = []
         self.best = BestWeights()
         self.good = self.updater.weights()
@@ -95,13 +100,39 @@ class Training:
         clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
         while not self._over():
             before, skipped = updater.weights(), updater.skipped
-            yield self._trajectory(self.trajectory)
+            yield self._trajectory_that_fits(self.trajectory)
             updater.refresh()
             if updater.skipped == skipped:
                 self.good = before
             self.trajectory += 1
             if not self._over() and clock.due(self.trajectory):
-                self._save()
+                self.checkpoint.save(self.state())
+
+    def _trajectory_that_fits(self, k: int) -> Score:
+        """Trajectory k. Where memory runs out it is begun again with the same weights and draws, in slices of half the
+        rows; not among several processes, which would wait for each other."""
+        settings = self.tuning.settings
+        less = smaller(settings) if settings.memory == "auto" and world_size() == 1 else None
+        if less is None:
+            return self._trajectory(k)
+        before = {**self.state(), "updater": copied(self.updater.state())}
+        try:
+            return self._trajectory(k)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+        # outside the handler: the error's traceback holds the graph
+        LOG.warning(
+            "%s: out of memory in trajectory %d, which begins again: %s form, %d slices",
+            self.tuning.label, k, less.activations, less.slices,
+        )  # fmt: skip
+        for parameter in self.tuning.trained:
+            parameter.grad = None
+        release()
+        self.restore(before)
+        self.ended = ""
+        self.tuning = replace(self.tuning, settings=less)
+        return self._trajectory_that_fits(k)
 
     def _trajectory(self, k: int) -> Score:
         """Every update of trajectory k; the last one's score."""
@@ -111,6 +142,7 @@ class Training:
             self.flops = self._count_flops(batch)
         parts = pieces(len(batch), slices * world_size())[rank() * slices :][:slices]
         step_generator(tuning.seed, k, tuning.device)
+        self.meter.share = 1 / slices
         self.meter.start()
         batches = [batch.rows(part) for part in parts]
         objectives = [tuning.objective(part, rows=len(batch)) for part in batches]
@@ -130,13 +162,19 @@ class Training:
         k: int,
         memory: PeakMemory | None,
     ) -> Score:
-        """All slices, sample by sample, to their ends or to the end of the budget."""
+        """All slices, sample by sample, to their ends or to the end of the budget. One slice's graph is gone before
+        the next one's exists."""
         score = last = Score()
-        for samples in zip(*streams, strict=True):
-            for sample, objective in zip(samples, objectives, strict=True):
+        while True:
+            for stream, objective in zip(streams, objectives, strict=True):
+                sample = next(stream, None)
+                if sample is None:
+                    return last
                 score += self._learn(sample, objective)
-            if samples[0].update:
-                last, score = self._update(score, samples[0].step, k, memory), Score()
+                update, step = sample.update, sample.step
+                del sample
+            if update:
+                last, score = self._update(score, step, k, memory), Score()
                 if self._over():
                     break
         return last
@@ -144,7 +182,7 @@ class Training:
     def _learn(self, sample: Sample, objective: Objective) -> Score:
         """The score of one sample, its gradient added to the parameters'."""
         score = objective.score(sample.z, sample.level, sample.weight)
-        self.meter.scorings += 1
+        self.meter.scorings += self.meter.share
         if score.finite and score.gradient is not None:
             sample.backward(score.gradient)
         return score
@@ -200,16 +238,17 @@ class Training:
         return self.tuning.walk(batch, k, min(self._progress(), 1.0), kl)
 
     def _count_flops(self, batch: PromptBatch) -> Flops:
-        """Of one slice of the first batch: the network's call, its backward, and one scoring."""
-        sampler, settings = self.tuning.sampler, self.tuning.settings
-        part = batch.rows(pieces(len(batch), settings.slices * world_size())[0])
+        """Of this process's rows of the first batch, counted on one slice: the network's call, its backward, and one
+        scoring."""
+        sampler, slices = self.tuning.sampler, self.tuning.settings.slices
+        part = batch.rows(pieces(len(batch), slices * world_size())[0])
         objective, x = self.tuning.objective(part), part.noise().start
         flops = count_flops(
             lambda: sampler.output(0, x, part.condition), lambda: objective.score(x), self.meter
         )
         for parameter in self.tuning.trained:
             parameter.grad = None
-        return flops
+        return Flops(*(slices * count for count in astuple(flops)))
 
     def _validate(self) -> None:
         """Records the validation of the weights that the run would end with now, keeps the best, and ends a run that
@@ -259,25 +298,20 @@ class Training:
         method = [type(tuning.method).__name__, asdict(tuning.method)]
         return [asdict(tuning.settings), *method, tuning.seed, shapes]
 
-    def _save(self) -> None:
-        self.checkpoint.save(
-            {
-                "trajectory": self.trajectory,
-                "updater": self.updater.state(),
-                "meter": asdict(self.meter),
-                "flops": asdict(self.flops or Flops(0, 0, 0)),
-                "record": self.record,
-                "best": vars(self.best),
-                "good": self.good,
-                "validations_since_best": self.validations_since_best,
-            }
-        )
+    def state(self) -> dict[str, Any]:
+        """All that the next trajectory depends on; tensors are the run's own, not copies."""
+        return {
+            "trajectory": self.trajectory,
+            "updater": self.updater.state(),
+            "meter": asdict(self.meter),
+            "flops": asdict(self.flops) if self.flops else None,
+            "record": list(self.record),
+            "best": dict(vars(self.best)),
+            "good": self.good,
+            "validations_since_best": self.validations_since_best,
+        }
 
-    def resume(self) -> bool:
-        """Reads the checkpoint back; False if there is none, or one of other settings."""
-        state = self.checkpoint.load(self.tuning.device)
-        if state is None:
-            return False
+    def restore(self, state: dict[str, Any]) -> None:
         self.updater.load(state["updater"])
         for name, value in state["meter"].items():
             setattr(self.meter, name, value)
@@ -285,8 +319,14 @@ class Training:
         self.validations_since_best = state["validations_since_best"]
         self.record = [tuple(row) for row in state["record"]]
         self.best, self.good = BestWeights(**state["best"]), state["good"]
-        self.flops = Flops(**state["flops"])
-        return True
+        self.flops = Flops(**state["flops"]) if state["flops"] else None
+
+    def resume(self) -> bool:
+        """Reads the checkpoint back; False if there is none, or one of other settings."""
+        state = self.checkpoint.load(self.tuning.device)
+        if state is not None:
+            self.restore(state)
+        return state is not None
 
 
 def _reward_name(name: str) -> str:

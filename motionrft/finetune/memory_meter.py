@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+# the second: cuBLAS and cuDNN have errors of their own
+SHORTAGES = ("out of memory", "ALLOC_FAILED")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a card had too little memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error) for text in SHORTAGES)
+    )
+
+
+def release() -> None:
+    """Gives back what failed or finished work left on the card."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 class _Held:

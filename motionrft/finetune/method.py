@@ -35,6 +35,10 @@ class Method(ABC):
     def updates_per_trajectory(self) -> int:
         return 1
 
+    def most_live(self) -> int:
+        """Live steps whose graphs exist together, at most (memory_plan.py)."""
+        return self.steps
+
 
 def require(holds: bool, problem: str, option: str, fix: str) -> None:
     if not holds:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from motionrft.finetune.settings import Optimisation
 from motionrft.training.ema import ExponentialAverage
@@ -133,6 +134,11 @@ class Updater:
         self.norms = list(state["norms"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+
+
+def copied(state: Any) -> Any:
+    """A state with copies of its tensors in the CPU's memory."""
+    return tree_map_only(Tensor, lambda tensor: tensor.detach().to("cpu", copy=True), state)
 
 
 @contextlib.contextmanager

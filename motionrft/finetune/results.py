@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from motionrft.backbones.io import save_backbone
+from motionrft.backbones.io import base_of, save_backbone
 from motionrft.files import provenance, write_json, write_table
+from motionrft.finetune.batch import pieces
 from motionrft.finetune.loop import REFUSED, Training
 from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.reward_hacking import hacking
@@ -22,7 +23,7 @@ from motionrft.metrics.training_record import summary, until_level, wide
 def write_results(
     out: Path, training: Training, record: pd.DataFrame, section: dict[str, Any]
 ) -> None:
-    """model.safetensors (adapters merged; adapters.safetensors beside it), record.parquet, cost.json.
+    """model.safetensors (of a LoRA run the adapters alone, with the name of their base), record.parquet, cost.json.
 
     section: the method's in the run's configuration.
     """
@@ -36,15 +37,15 @@ def write_results(
     cost = cost_of(training, record)
     write_table(out / "record.parquet", record, about)
     write_json(out / "cost.json", {**cost, "provenance": about["provenance"]})
-    adapters = out / "adapters.safetensors"
-    if tuning.adapters is not None:
-        from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
+    model = out / "model.safetensors"
+    if tuning.adapters is None:
+        save_backbone(model, tuning.backbone, about)
+        return
+    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
 
-        lora.save_adapters(adapters, tuning.backbone, tuning.adapters, about)
-        lora.merge(tuning.backbone)
-    else:
-        adapters.unlink(missing_ok=True)  # of an earlier run of this cell
-    save_backbone(out / "model.safetensors", tuning.backbone, about)
+    assert tuning.base is not None
+    about["base"] = base_of(model, tuning.base)
+    lora.save_adapters(model, tuning.backbone, tuning.adapters, about)
 
 
 def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:
@@ -72,6 +73,10 @@ def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:
         "per_trajectory": costs["per_trajectory"],
         "memory": {
             "kind": PeakMemory(tuning.device).kind,
+            "form": tuning.settings.activations,
+            "slices": tuning.settings.slices,
+            "micro_batch": tuning.settings.micro_batch,
+            "plan": training.plan.record() if training.plan else None,
             **costs["memory"],
             "plain_sampling_bytes": plain,
             "extra_bytes": peak - plain,
@@ -101,8 +106,9 @@ def flags(training: Training, verdict: dict[str, Any]) -> list[str]:
 
 
 def plain_sampling_bytes(tuning: FineTuning) -> int:
-    """Peak of sampling one batch without gradients, by the same meter."""
+    """Peak of sampling one slice of a batch without gradients, by the same meter."""
     batch = tuning.batch(0)
+    batch = batch.rows(pieces(len(batch), tuning.settings.slices)[0])
     with torch.no_grad(), PeakMemory(tuning.device, tuning.weights) as memory:
         tuning.sampler.sample(batch.condition, batch.noise())
         return memory.take()

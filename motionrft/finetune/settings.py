@@ -86,7 +86,7 @@ class Budget:
     kind: str
     amount: float
 
-    def spent(self, updates: int, trajectories: int, calls: int, seconds: float) -> float:
+    def spent(self, updates: int, trajectories: int, calls: float, seconds: float) -> float:
         """The share of the budget that is used up."""
         used = {
             "updates": updates,
@@ -112,6 +112,9 @@ class Settings:
     """What is common to all methods, or set for one of them.
 
     batch_size       prompts a trajectory
+    memory           auto: slices, micro_batch and activations go on from what is set to what fits (memory_plan.py);
+                     fixed: they stay
+    memory_gib       what the run may take; 0: what the card has free (a CPU then has no limit)
     slices           the batch is run in so many pieces whose gradients are summed (accumulation)
     activations      plain | checkpoint | exact (trajectory.py)
     micro_batch      rows decoded and scored at once; 0: all
@@ -144,6 +147,8 @@ class Settings:
     budget: Budget
     optimisation: Optimisation = field(default_factory=Optimisation)
     batch_size: int = 64
+    memory: Literal["auto", "fixed"] = "auto"
+    memory_gib: float = 0.0
     slices: int = 1
     activations: Activations = "plain"
     micro_batch: int = 0
@@ -174,6 +179,7 @@ class Settings:
         for name, least in {
             "batch_size": 1,
             "slices": 1,
+            "memory_gib": 0,
             "micro_batch": 0,
             "validate_every": 0,
             "validate_prompts": 2,

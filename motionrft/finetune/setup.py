@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,7 +47,7 @@ class FineTuning:
     batch              the prompts of trajectory k
     trained            the parameters that learn
     validation         numbers by name of the model as it stands
-    about, adapters    what the files say that the run ends in
+    about, adapters, base    what the files say that the run ends in, and the file it began from
     data, common_reward    the prompts' files, and the reward that validates every method
     """
 
@@ -64,6 +65,7 @@ class FineTuning:
     validation: Validation | None = None
     about: dict[str, Any] = field(default_factory=dict)
     adapters: lora.LoraSettings | None = None
+    base: Path | None = None
     data: PromptData | None = None
     common_reward: Reward | None = None
 
@@ -180,6 +182,7 @@ def prepare(
         validation=validation,
         about=about,
         adapters=adapters,
+        base=files.base,
         data=data,
         common_reward=common,
     )

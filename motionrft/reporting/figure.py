@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motionrft.files import atomic
+from motionrft.player.film import write_gif
 from motionrft.reporting import style
 
 if TYPE_CHECKING:
@@ -24,16 +24,7 @@ class Film:
     def save(self, folder: Path, name: str) -> list[Path]:
         """<name>.gif in `folder`."""
         path = folder / f"{name}.gif"
-        with atomic(path) as temporary:
-            self.pictures[0].save(
-                temporary,
-                format="GIF",
-                save_all=True,
-                append_images=self.pictures[1:],
-                duration=1000 // self.fps,
-                loop=0,
-                optimize=True,
-            )
+        write_gif(path, self.pictures, self.fps)
         return [path]
 
 

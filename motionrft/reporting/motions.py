@@ -6,17 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from motionrft.corpus.samples import Samples, read_samples
 from motionrft.reporting.published import OWN_METHODS
 from motionrft.reporting.records import Records
-
-
-def centred(joints: Tensor, pose: Tensor) -> Tensor:
-    """[..., 22, 3] joints, moved so that the root of `pose` [22, 3] stands over the origin; heights stay."""
-    return joints - pose[0] * torch.tensor([1.0, 0.0, 1.0])
 
 
 def rows_to_show(samples: Samples, count: int) -> list[int]:

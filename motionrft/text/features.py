@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -58,6 +58,16 @@ class TextBatch:
             torch.cat([widen(part.mask) for part in parts]),
             torch.cat([part.eos for part in parts]),
         )
+
+
+class CaptionFeatures(Protocol):
+    """What has features for captions: a cache for those of a corpus, an encoder for any."""
+
+    def empty(self) -> TextBatch:
+        """Features of the empty caption (the unconditional branch of guidance), B = 1."""
+        ...
+
+    def __call__(self, captions: Sequence[str]) -> TextBatch: ...
 
 
 class TextCache:

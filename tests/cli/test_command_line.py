@@ -51,9 +51,16 @@ def test_every_option_has_a_sentence(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_option_can_be_given_by_position_alone(name):
-    """Only the names of what is analysed or verified stand without an option."""
+    """Only motions, sentences, and the names of what is listed, analysed, verified or planned, stand without an option."""
     by_position = [option.name for option in options_of(name) if not option.name.startswith("--")]
-    assert by_position == {"analyse": ["WHAT"], "verify": ["FOLDERS"]}.get(name, [])
+    alone = {
+        "analyse": ["WHAT"],
+        "verify": ["FOLDERS"],
+        "plan": ["FILES"],
+        "generate": ["SENTENCES"],
+    }
+    alone |= {"score": ["MOTION", "SENTENCE"], "export-motion": ["MOTIONS"], "list": ["KIND"]}
+    assert by_position == alone.get(name, [])
 
 
 def examples() -> list[str]:

@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LANGUAGES = {"sh", "python", "yaml", "text"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 PROGRAMS = (
-    *("snakemake", "python", "make", "git", "conda", "pip", "pre-commit", "huggingface-cli", "hf"),
+    *("snakemake", "python", "make", "git", "conda", "pip", "pre-commit", "hf"),
     *("source", "export", "verify", "squeue", "sinfo", "sacct", "scancel", "tmux", ".ci/run"),
 )
 # what is meant by a word that stands for something of the reader's; … is the rest of a run's options
@@ -38,7 +38,7 @@ NOT_RUN = {
     r"conda (env create|activate) .*": "needs conda and its channels; tests/conda has a stand-in",
     r"source \.venv/bin/activate": "the tests have an environment",
     r"\$EDITOR .*": "opens an editor",
-    r"huggingface-cli download .*": "needs the hub",
+    r"hf download .*": "needs the hub",
     r"squeue.*|sinfo.*|tmux": "needs a cluster; tests/cluster starts one",
     r"snakemake --report": "needs a finished run",
     r"python docs/screenshot\.py .*": "needs a finished run and a browser",

@@ -10,7 +10,7 @@ from motionrft.configuration import ROOT, available, part
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-MODULES = {"PyYAML": "yaml"}
+MODULES = {"PyYAML": "yaml", "pillow": "PIL"}
 
 
 def names(requirements: list[str]) -> set[str]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from motionrft.backbones import lora
 from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
 from motionrft.configuration import available, load_run
 from motionrft.corpus.store import FeatureStore
+from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
 from motionrft.finetune.loop import Training
+from motionrft.finetune.memory_plan import GIB, SHARE
 from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.reward_hacking import INDEPENDENT
 from motionrft.finetune.setup import prepare
@@ -100,6 +104,7 @@ def finetune(
     method: str,
     *changes: str,
     reward=("semantic", "preference", "authenticity"),
+    base: Path | None = None,
 ) -> int:
     words = [
         "finetune",
@@ -112,7 +117,12 @@ def finetune(
     ]
     for change in changes:
         words += ["--set", change]
-    words += ["--base", str(files / "mdm.safetensors"), "--features", str(files / "features")]
+    words += [
+        "--base",
+        str(base or files / "mdm.safetensors"),
+        "--features",
+        str(files / "features"),
+    ]
     words += ["--text", str(files / "text.safetensors"), "--out", str(out), "--device", "cpu"]
     return main([*words, "--reward", *(str(files / f"{stage}.safetensors") for stage in reward)])
 
@@ -149,6 +159,32 @@ def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method)
     assert not reward.network.training
     assert not job.backbone.training
     assert all(parameter.grad is None for parameter in job.backbone.parameters())
+
+
+@pytest.mark.parametrize("method", ["easytune", "draft-10"])
+def test_a_limit_of_memory_changes_the_form_and_not_the_update(files, tmp_path, method):
+    ends = []
+    few = ("finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=4")
+    job = prepared(files, method, *few, "finetune.memory_gib=1")
+    start = flat(job)
+    whole = Training(job, tmp_path / "whole").plan
+    assert (whole.activations, whole.slices, whole.micro_batch) == ("plain", 1, 4)
+    stays = 1.0 - whole.free_bytes / SHARE / GIB
+    for share in (1.1, 0.6):
+        limit = stays + share * whole.plain_bytes / SHARE / GIB
+        changes = (f"finetune.memory_gib={limit}", "finetune.optimizer=sgd")
+        job = prepared(files, method, *few, *changes)
+        training = Training(job, tmp_path / str(limit))
+        training.run()
+        ends.append(flat(job))
+    assert training.plan.fits
+    assert training.plan.activations == "exact"
+    assert (ends[0] - start).norm() > 0
+    assert (ends[1] - ends[0]).norm() < 1e-3 * (ends[0] - start).norm()
+
+
+def flat(job) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in job.trained])
 
 
 def test_from_files_to_files(files, tmp_path):
@@ -202,19 +238,36 @@ def test_the_self_refined_reward_trains_and_the_common_one_validates(files, tmp_
     assert "reward_weights.preference" in capsys.readouterr().err
 
 
-def test_lora_is_merged_and_kept_beside(files, tmp_path):
-    assert (
-        finetune(
-            files, tmp_path, "easytune", "finetune.tune=lora", "finetune.lora={rank: 2, alpha: 4}"
-        )
-        == 0
+def test_a_lora_run_keeps_its_adapters_and_loads_with_its_base(files, tmp_path, monkeypatch):
+    changes = ("finetune.tune=lora", "finetune.lora={rank: 2, alpha: 4}")
+    ended = []
+    write = lora.save_adapters
+    monkeypatch.setattr(
+        lora, "save_adapters", lambda *args: (ended.append(lora.merged(args[1])), write(*args))
     )
-    assert (tmp_path / "adapters.safetensors").exists()
-    base, _ = load_backbone(files / "mdm.safetensors")
-    tuned, _ = load_backbone(tmp_path / "model.safetensors")
+    base_file = shutil.copy(files / "mdm.safetensors", tmp_path / "base.safetensors")
+    out = tmp_path / "cell"
+    assert finetune(files, out, "easytune", *changes, base=Path(base_file)) == 0
+    assert not (out / "adapters.safetensors").exists()
+    assert (out / "model.safetensors").stat().st_size < Path(base_file).stat().st_size / 3
+    base, _ = load_backbone(base_file)
+    tuned, about = load_backbone(out / "model.safetensors")
+    assert about["finetune"]["method"]["name"] == "easytune"
     changed = {n for n, p in tuned.named_parameters() if not torch.equal(p, base.get_parameter(n))}
     assert changed
     assert all(tuned.get_parameter(name).dim() == 2 for name in changed)
+    for name, tensor in ended[0].state_dict().items():
+        assert torch.equal(tensor, tuned.state_dict()[name])
+    assert torch.equal(base.normaliser.mean, tuned.normaliser.mean)
+    save_backbone(tmp_path / "whole.safetensors", tuned, about)
+    again, _ = load_backbone(tmp_path / "whole.safetensors")
+    assert all(map(torch.equal, again.parameters(), tuned.parameters()))
+    save_backbone(base_file, tuned, load_backbone(files / "mdm.safetensors")[1])
+    with pytest.raises(InputError, match="has changed"):
+        load_backbone(out / "model.safetensors")
+    Path(base_file).unlink()
+    with pytest.raises(InputError, match="absent"):
+        load_backbone(out / "model.safetensors")
 
 
 def test_official_switches_change_the_result_or_the_memory(files, tmp_path):

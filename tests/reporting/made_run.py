@@ -102,6 +102,9 @@ def finetune(folder: Path, seed: int) -> None:
             "per_update": {"wall_s_median": 0.5, "flops_mean": 2e9},
             "memory": {
                 "kind": "saved_tensors",
+                "form": "exact",
+                "slices": 2,
+                "plan": {"activations": "exact", "plain_bytes": 73 * 2**30} if seed else None,
                 "peak_bytes": 12.5 * 2**20,
                 "plain_sampling_bytes": 0,
                 "extra_bytes": 4.0 * 2**20,

@@ -111,6 +111,19 @@ rule report:
         "<results>/report.html",
 
 
+rule plan:
+    """What the run will do and needs: its jobs, what it lacks, its disk."""
+    log:
+        "<logs>/plan.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        config=CONFIG,
+    shell:
+        "python -m motionrft plan {params.config:q} 2>&1 | tee {log:q}"
+
+
 # it has no inputs, so that nothing else runs, and no outputs, so that it is drawn whenever it is asked for
 for name in PLAN.tables:
 

@@ -14,13 +14,11 @@ This folder holds kinds only.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from motionrft.errors import InputError
+from motionrft import drop_ins
 
 if TYPE_CHECKING:
     from motionrft.corpus.report import Report
@@ -31,17 +29,11 @@ Source = Callable[[dict[str, Any], str, "Report"], "Iterator[Clip]"]
 
 def names() -> list[str]:
     """Every kind, by its file's name (a hyphen is an underscore there); imports none of them."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    return [name.replace("_", "-") for name in drop_ins.names(__name__)]
 
 
 def _module(kind: str) -> ModuleType:
-    if kind not in names():
-        raise InputError(
-            f"unknown corpus kind {kind!r}",
-            field="corpus.kind",
-            fix=f"choose from {', '.join(names())}, or add motionrft/corpus/kinds/{kind}.py",
-        )
-    return importlib.import_module(f"{__name__}.{kind.replace('-', '_')}")
+    return drop_ins.load(__name__, kind.replace("-", "_"), "corpus kind", "corpus.kind")
 
 
 def source(kind: str) -> tuple[Source, float]:

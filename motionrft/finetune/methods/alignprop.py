@@ -57,6 +57,9 @@ class AlignProp(Method):
             return rng.random() < self.prob
         return i >= rng.randint(0, self.steps)
 
+    def most_live(self) -> int:
+        return self.k if self.rule == "fixed" else self.steps
+
     def samples(self, walk: Walk) -> Iterator[Sample]:
         yield walk.run(self.steps - 1, self.live(walk.rng))
 

@@ -25,6 +25,9 @@ class Draft(Method):
         one = not self.lv or self.k == 1
         require(one, f"DRaFT-LV is defined for K = 1, not {self.k}", "lv", "set k: 1")
 
+    def most_live(self) -> int:
+        return self.k
+
     def samples(self, walk: Walk) -> Iterator[Sample]:
         last, share = self.steps - 1, 1 / (1 + self.lv)
         final = walk.run(last, live=range(self.steps - self.k, self.steps))

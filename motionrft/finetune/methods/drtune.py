@@ -43,6 +43,9 @@ class DRTune(Method):
         start = rng.randint(0, stop - (self.k - 1) * stride)
         return {start + index * stride for index in range(self.k)}
 
+    def most_live(self) -> int:
+        return self.k
+
     def samples(self, walk: Walk) -> Iterator[Sample]:
         stop = self.stop(walk.rng)
         yield walk.run(stop, self.trained(stop, walk.rng), clean=True, cut_input=True)

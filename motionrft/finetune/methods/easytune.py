@@ -47,6 +47,9 @@ class EasyTune(Method):
     def updates_per_trajectory(self) -> int:
         return 1 if self.single_update else self.window.size(self.steps)
 
+    def most_live(self) -> int:
+        return 1
+
     def level(self, walk: Walk, i: int) -> Level | None:
         """The level of x_{i+1}, or None: the clean estimate is scored."""
         return scored_level(walk.levels, i, self.form)

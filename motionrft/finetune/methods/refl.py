@@ -25,6 +25,9 @@ class Refl(Method):
     def stop(self, rng: random.Random) -> int:
         return rng.randint(self.steps - self.m, self.steps - 1)
 
+    def most_live(self) -> int:
+        return 1
+
     def samples(self, walk: Walk) -> Iterator[Sample]:
         stop = self.stop(walk.rng)
         yield walk.run(stop, live=[stop], clean=True)

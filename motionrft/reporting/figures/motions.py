@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
-
 from motionrft.motion.skeleton import SMPL_22
+from motionrft.player.film import pictures
 from motionrft.reporting.figure import FigureFile, Film
-from motionrft.reporting.motions import Pair, base_beside_finetuned, centred
+from motionrft.reporting.motions import Pair, base_beside_finetuned
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import PALETTE
 
-TILE, FPS, LINE = 220, 10, 4
+FPS = 10
 
 
 def films(records: Records) -> dict[str, Film]:
@@ -22,28 +19,10 @@ def films(records: Records) -> dict[str, Film]:
 
 
 def _pictures(pair: Pair) -> list[Any]:
-    """All chosen motions at each tenth of a second; shorter ones hold their last pose."""
-    longest = max(len(samples.joints[row]) for samples in pair.models.values() for row in pair.rows)
-    pictures = []
-    for frame in range(0, longest, 20 // FPS):
-        picture = Image.new("RGB", (TILE * len(pair.rows), TILE * len(pair.models)), "white")
-        draw = ImageDraw.Draw(picture)
-        for line, (name, samples) in enumerate(pair.models.items()):
-            for column, row in enumerate(pair.rows):
-                joints = samples.joints[row]
-                pose = joints[min(frame, len(joints) - 1)]
-                pose = centred(pose, pose)
-                left, floor = TILE * (column + 0.5), TILE * (line + 1) - 24
-                x = left + 0.4 * TILE * (0.85 * pose[:, 0] + 0.5 * pose[:, 2])
-                y = floor - 0.4 * TILE * pose[:, 1]
-                points = np.stack([x.numpy(), y.numpy()], axis=1)
-                draw.line([(left - 80, floor), (left + 80, floor)], fill="#cccccc")
-                for index, chain in enumerate(SMPL_22.chains):
-                    path = [tuple(points[joint]) for joint in chain]
-                    draw.line(path, fill=PALETTE[1 if index % 2 else 0], width=LINE, joint="curve")
-                draw.text((TILE * column + 6, TILE * line + 4), name, fill="black")
-        pictures.append(picture)
-    return pictures
+    shown = {
+        name: [samples.joints[row] for row in pair.rows] for name, samples in pair.models.items()
+    }
+    return pictures(shown, SMPL_22, SMPL_22.fps, FPS)
 
 
 FIGURE = FigureFile(

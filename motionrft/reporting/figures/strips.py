@@ -8,8 +8,9 @@ import torch
 from matplotlib.collections import LineCollection
 
 from motionrft.motion.skeleton import SMPL_22
+from motionrft.player.stick_figure import centred
 from motionrft.reporting.figure import FigureFile
-from motionrft.reporting.motions import Pair, base_beside_finetuned, centred
+from motionrft.reporting.motions import Pair, base_beside_finetuned
 from motionrft.reporting.records import Records
 from motionrft.reporting.style import PALETTE, pyplot
 

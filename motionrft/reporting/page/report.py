@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ import jinja2
 
 from motionrft.configuration import dump
 from motionrft.files import atomic, code_version
+from motionrft.player.page import ROOM as PLAYER
+from motionrft.player.page import SCRIPT, STYLE, embedded
 from motionrft.reporting import figures, published, tables
 from motionrft.reporting.page.dag import svg
 from motionrft.reporting.page.jobs import flagged, jobs, unchecked
@@ -52,7 +53,7 @@ def write_report(records: Records, out: Path, job_counts: Mapping[str, int]) -> 
     finished = jobs(records)
     without_check = unchecked(records)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE),
+        loader=jinja2.FileSystemLoader([PAGE, PLAYER]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -72,7 +73,9 @@ def write_report(records: Records, out: Path, job_counts: Mapping[str, int]) -> 
         jobs=finished.astype(object).where(finished.notna(), "").to_dict("records"),
         dag=svg(job_counts, Counter(finished["rule"])),
         config=dump(records.run),
-        players=json.dumps(players(records)).replace("</", "<\\/"),
+        players=embedded(players(records)),
+        player_css=STYLE,
+        player_js=SCRIPT,
         css=(PAGE / "report.css").read_text(encoding="utf-8"),
         js=(PAGE / "report.js").read_text(encoding="utf-8"),
     )

@@ -44,8 +44,24 @@ def finetuning(records: Records) -> Table:
             "Memory: bytes that the autograd graph holds (exact, by saved-tensor hooks); weights and the allocator's "
             "rounding are not in it, so that it is not the paper's CUDA peak."
         )
-    table = Table(("backbone", "method"), columns, rows, notes)
+    table = Table(("backbone", "method"), columns, rows, notes + _forms(records))
     return with_verdict(records, table)
+
+
+def _forms(records: Records) -> list[str]:
+    """A note for each cell whose memory is not that of a plain graph of the whole batch."""
+    notes = set()
+    for cell, content in records.cost_files:
+        memory = content.get("memory", {})
+        form, slices = memory.get("form", "plain"), memory.get("slices", 1)
+        if form == "plain" and slices == 1:
+            continue
+        note = f"Memory of {cell['backbone']}, {cell['method']}: {form} form, {slices} slices of the batch"
+        plan = memory.get("plan")
+        if plan:
+            note += f" (picked; plain would have needed {plan['plain_bytes'] / 2**30:.1f} GiB)"
+        notes.add(f"{note}.")
+    return sorted(notes)
 
 
 def _by_methods(records: Records) -> list[str]:

@@ -30,6 +30,13 @@ def test_numbers_gains_and_verdicts(records):
     assert base.cells["R-Precision Top-1"].gain is None
 
 
+def test_memory_says_of_which_form_it_is(records):
+    notes = build("finetuning", records).notes
+    cell = "Memory of mdm, easytune: exact form, 2 slices of the batch"
+    assert f"{cell}." in notes
+    assert f"{cell} (picked; plain would have needed 73.0 GiB)." in notes
+
+
 def test_a_gap_is_marked_with_its_command(records):
     table = build("finetuning", records)
     missing = labelled_row(table, "mdm", "draft-10")

@@ -1,0 +1,41 @@
+"""What there is: names for configurations and commands."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from motionrft.cli.app import app
+
+Kind = Literal[
+    "backbones",
+    "methods",
+    "corpora",
+    "terms",
+    "stages",
+    "evaluators",
+    "analyses",
+    "tables",
+    "figures",
+]
+
+
+@app.command
+def list_(kind: Kind | None = None, /) -> None:
+    """Name all backbones, methods, corpora, tables and more, with a line on each.
+
+    For example:
+        python -m motionrft list
+        python -m motionrft list backbones
+
+    Parameters
+    ----------
+    kind
+        What to list (default: everything).
+    """
+    from motionrft.catalogue import KINDS, entries
+
+    for each in KINDS if kind is None else (kind,):
+        print(each)
+        for entry in entries(each):
+            sizes = f" [{', '.join(entry.sizes)}]" if entry.sizes else ""
+            print(f"  {entry.name:<18} {entry.line}{sizes}")

@@ -1,0 +1,1 @@
+"""Trained models as tools: a sentence in, a motion out; a motion in, a score out."""

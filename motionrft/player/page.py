@@ -1,0 +1,54 @@
+"""A page of its own for a few motions: one file that needs no server and no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from motionrft.files import atomic
+from motionrft.motion.skeleton import Skeleton
+from motionrft.player.stick_figure import pack, player_data
+
+ROOM = Path(__file__).parent
+SCRIPT = (ROOM / "player.js").read_text(encoding="utf-8")
+STYLE = (ROOM / "player.css").read_text(encoding="utf-8")
+
+
+def embedded(data: dict[str, Any]) -> str:
+    """JSON that can stand inside a script element."""
+    return json.dumps(data).replace("</", "<\\/")
+
+
+def write_player(
+    path: str | Path,
+    prompts: Sequence[str],
+    motions: Mapping[str, Sequence[Tensor]],
+    skeleton: Skeleton,
+    fps: float,
+    *,
+    note: str = "",
+) -> None:
+    """motions: by the name of their model, a motion [T, J, 3] a prompt; the second model stands beside the first."""
+    import jinja2  # the only one here that generating without a page does not need
+
+    models = [
+        {"model": name, "motions": [pack(joints, skeleton) for joints in clips]}
+        for name, clips in motions.items()
+    ]
+    entry = {"backbone": "", "prompts": list(prompts), "models": models, "beside": len(models) - 1}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOM), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    html = environment.get_template("motions.html.j2").render(
+        title=prompts[0] if len(set(prompts)) == 1 else f"{len(prompts)} motions",
+        note=note,
+        css=STYLE,
+        js=SCRIPT,
+        players=embedded(player_data(skeleton, fps, [entry])),
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")

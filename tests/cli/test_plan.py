@@ -1,0 +1,41 @@
+"""`plan`: what a run will do, on one screen."""
+
+import json
+
+from motionrft.cli import main
+from motionrft.configuration.files import ROOT
+
+PAPER = str(ROOT / "config" / "humanml3d.yaml")
+
+
+def test_a_run_of_the_papers_size(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", PAPER]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "0 done" in lines[0]
+    [stage] = [line for line in lines if line.startswith("finetune ")]
+    assert stage.split()[:3] == ["finetune", "219", "0"]
+    assert "1 GPU" in stage
+    [full] = [line for line in lines if line.startswith("  hymotion ")]
+    # one of pre-training, 27 of fine-tuning, 1,042,878,811 values of four bytes each
+    assert full.split()[1:4] == ["28", "x", "4.172"]
+    assert any(line.startswith("missing: corpus.humanml3d_dir: ") for line in lines)
+    assert len([line for line in lines if line.startswith("missing: backbones.")]) == 8
+    assert len(lines) < 60  # a screen
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finished_jobs_are_counted_with_what_they_took(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "ci" / "benchmarks" / "finetune"
+    folder.mkdir(parents=True)
+    record = {"rule_name": "finetune", "s": 7200.0, "max_rss": 2500.0, "resources": {}}
+    (folder / "mdm-easytune-seed0.jsonl").write_text(json.dumps(record) + "\n")
+    site = tmp_path / "site.yaml"
+    site.write_text("seeds: [0, 1]\n")
+    assert main(["plan", str(ROOT / "config" / "ci.yaml"), str(site)]) == 0
+    out = capsys.readouterr().out
+    [stage] = [line for line in out.splitlines() if line.startswith("finetune ")]
+    # two methods, two seeds; one took two hours, and three are left
+    assert stage.split()[:6] == ["finetune", "4", "1", "2.00", "6.00", "2.5"]
+    assert "Nothing is missing." in out
