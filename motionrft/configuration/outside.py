@@ -14,6 +14,7 @@ from typing import Any
 from motionrft.configuration.files import ROOT
 from motionrft.configuration.schema import read_schema
 
+AUTO = "auto"  # found by itself: no file is named
 State = list[tuple[str, int, int]]  # path, size, time of the last change in nanoseconds
 
 
@@ -29,7 +30,7 @@ def outside_paths(section: dict[str, Any], schema: str) -> list[tuple[str, Path]
 
 def _paths(rule: dict[str, Any], value: Any, key: str = "") -> Iterator[tuple[str, Path]]:
     """Every path below `value`. `reads: <folder>` is for names of that folder of the checkout, without suffix."""
-    if isinstance(value, str) and "reads" in rule:
+    if isinstance(value, str) and "reads" in rule and value != AUTO:
         named = ROOT / f"{rule['reads']}/{value}.yaml"
         yield key, named if named.is_file() else Path(value).expanduser()
     if isinstance(value, dict):

@@ -93,8 +93,8 @@ def doomed(cluster, tmp_path_factory):
     was made before, and is returned with what it holds."""
     folder = tmp_path_factory.mktemp("doomed")
     run, target = folder / "run.yaml", "results/fails/corpus/corpus.json"
-    plain = "{name: fails, corpus: {kind: %s}, backbones: [mdm], methods: []}"
-    run.write_text(plain % "toy, clips: 8")
+    plain = "{name: fails, corpus: {kind: %s}, evaluate: {group: 2}, backbones: [mdm], methods: []}"
+    run.write_text(plain % "toy, clips: 40")
     done = snakemake(folder, run, "--cores", "1", "--", target)
     assert done.returncode == 0, done.stderr
     run.write_text(plain % "bvh, mocap_dir: /nowhere")

@@ -57,3 +57,8 @@ def test_settings_of_a_corpus_follow_its_files(tmp_path):
     assert settings() == first
     (tmp_path / "captions.csv").write_text("clip,caption\n")
     assert settings() != first
+
+
+def test_what_is_found_by_itself_names_no_file(tmp_path):
+    bvh = {"mocap_dir": str(tmp_path), "joint_map": "auto", "scale": "auto"}
+    assert list(read_from_outside(bvh, "corpus-bvh")) == ["mocap_dir"]

@@ -195,7 +195,8 @@ def test_spaces_and_unicode_in_every_path(tmp_path):
     data.mkdir()
     write_bvh_corpus(data)
     site = tmp_path / "site.yaml"
-    site.write_text(yaml.safe_dump({"corpus": {"min_frames": 40}}))
+    few = {"corpus": {"min_frames": 40}, "evaluate": {"group": 2}}
+    site.write_text(yaml.safe_dump(few))
     done = snakemake(
         folder,
         [ROOT / "config" / "mocap.yaml", site],
