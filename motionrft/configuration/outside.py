@@ -46,17 +46,25 @@ def state(path: Path) -> State:
     """Of a file, or of every file below a folder, links followed; empty where there is none."""
     if path.is_file():
         return [_one(path, path.name)]
-    found, seen = [], set()
-    for root, folders, files in os.walk(path, followlinks=True):
+    states: State = []
+    for root, _, files in walk_links(path):
+        inside = os.path.relpath(root, path)
+        states += [_one(root / name, f"{inside}/{name}") for name in sorted(files)]
+    return states
+
+
+def walk_links(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """(folder, names of folders in it, names of files in it) of `folder` and all below it, in the order of names.
+    Links are followed, each folder entered once."""
+    seen = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(root)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        inside = os.path.relpath(root, path)
-        found += [_one(Path(root) / name, f"{inside}/{name}") for name in sorted(files)]
-    return found
+        yield Path(root), folders, files
 
 
 def _one(path: Path, name: str) -> tuple[str, int, int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from motionrft.configuration.outside import walk_links
 from motionrft.contents import described
 from motionrft.corpus.bvh.captions_table import Row, plain_name
 from motionrft.corpus.report import Report
@@ -26,17 +26,10 @@ class Take:
 
 def walk(folder: Path) -> Iterator[Path]:
     """Everything called `.bvh` (in any case) below `folder`, sorted; links are followed, each folder entered once."""
-    seen = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(root)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
+    for root, folders, files in walk_links(folder):
         for name in sorted([*files, *folders]):
             if name.lower().endswith(".bvh"):
-                yield Path(root) / name
+                yield root / name
 
 
 def find_takes(folder: Path, report: Report) -> list[Take]:

@@ -12,7 +12,6 @@ from motionrft.corpus.official.reader import clips_of
 from motionrft.corpus.official.texts import Texts
 from motionrft.corpus.report import Report
 from motionrft.corpus.store import Clip
-from motionrft.errors import InputError
 from motionrft.motion.kinematic import process
 from motionrft.motion.skeleton import mirror
 
@@ -43,15 +42,10 @@ def extracted_clips(
         if not bool(features.isfinite().all()):
             report.left_out("NaN", f"{name}: undefined features")
             continue
-        try:
-            captions = texts(name, report)
-        except InputError as error:
-            report.broken(error)
-            continue
         yield from clips_of(
             name,
             features[0].numpy(),
-            captions,
+            texts(name, report),
             split_of[name],
             HUMANML3D_LAYOUT,
             OFFICIAL_FPS,

@@ -154,11 +154,7 @@ def read_official(settings: dict[str, Any], layout: Layout, report: Report) -> I
         if features is None:
             report.left_out("NaN", f"{name}: NaN in new_joint_vecs")
             continue
-        try:
-            captions = texts(name, report)
-        except InputError as error:
-            report.broken(error)
-            continue
+        captions = texts(name, report)
         for clip in clips_of(name, features, captions, split, layout, rate, report):
             if not official:
                 clip.features = None

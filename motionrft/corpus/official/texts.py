@@ -39,20 +39,29 @@ class Texts:
             ) from None
 
     def __call__(self, name: str, report: Report) -> list[Caption]:
-        """The clip's captions; broken lines, and a file without any caption, are reported."""
-        where = str(self.folder / f"{name}.txt")
-        if self.members is None:
-            captions, broken = read_captions(Path(where))
-        else:
-            where = f"{self.archive}: {name}.txt"
-            if name not in self.members:
-                raise InputError(
-                    "no such file", where=where, field="texts", fix="download it again"
-                )
-            text = decoded(self.members[name], where, "texts", "download it again")
-            captions, broken = parse_captions(text, where)
-        for error in broken:
-            report.broken(error)
+        """The clip's captions, none of a file that is absent or broken; broken lines and files, and a file without
+        any caption, are reported."""
+        where = self._place(name)
+        try:
+            captions, broken = self._read(name, where)
+        except InputError as error:
+            captions, broken = [], [error]
+        for problem in broken:
+            report.broken(problem)
         if not captions and not broken:
             report.left_out("without caption", f"{where}: no caption in the file")
         return captions
+
+    def _place(self, name: str) -> str:
+        """Where the clip's captions are, in words for errors."""
+        if self.members is None:
+            return str(self.folder / f"{name}.txt")
+        return f"{self.archive}: {name}.txt"
+
+    def _read(self, name: str, where: str) -> tuple[list[Caption], list[InputError]]:
+        if self.members is None:
+            return read_captions(Path(where))
+        if name not in self.members:
+            raise InputError("no such file", where=where, field="texts", fix="download it again")
+        text = decoded(self.members[name], where, "texts", "download it again")
+        return parse_captions(text, where)
