@@ -158,7 +158,7 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
 def test_a_job_that_must_fail_shows_its_logs(doomed):
     process, folder, target, kept = doomed
     output = finish(process)
-    assert "no .bvh file" in output  # the rule's own log, shown
+    assert "corpus.mocap_dir: no such folder" in output  # the rule's own log, shown
     assert "results/fails/logs/corpus.log" in output
     [path] = set(re.findall(r"log: (\S*slurm_logs/rule_corpus/\d+\.log)", output))
     assert Path(path).exists()
