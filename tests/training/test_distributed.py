@@ -78,7 +78,9 @@ def test_two_are_one(tmp_path):
         for number in range(2)
     ]
     assert [process.wait(timeout=120) for process in started] == [0, 0]
-    first, second = (torch.load(tmp_path / f"{number}.pt") for number in range(2))
+    first, second = (
+        torch.load(tmp_path / f"{number}.pt", weights_only=True) for number in range(2)
+    )
     alone = results()
     for name, value in alone.items():
         if name != "largest":
