@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from motionrft import drop_ins
-from motionrft.configuration.outside import State, read_from_outside
+from motionrft.configuration.encoders import family_facts
+from motionrft.configuration.outside import State, read_beside, read_from_outside
 from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
 from motionrft.files import digest
-from motionrft.workflow_resources import Resources, Wildcards
+from motionrft.workflow_resources import Wildcards
+from motionrft.workflow_text import TextFiles
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = (
@@ -52,12 +54,8 @@ def analyses() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Plan(Resources):
+class Plan(TextFiles):
     """Files, settings and resources of one resolved run."""
-
-    @property
-    def results(self) -> str:
-        return f"results/{self.run['name']}"
 
     @property
     def backbones(self) -> list[str]:
@@ -114,24 +112,6 @@ class Plan(Resources):
             return [f"{self.results}/backbones/{wildcards.backbone}/{order[place - 1]}.safetensors"]
         teacher = self.run["backbones"][wildcards.backbone].get("teacher")
         return [self.base_model(teacher)] if teacher else []
-
-    def text_file(self, encoder: str) -> str:
-        return f"{self.results}/text/{encoder}.safetensors"
-
-    @property
-    def encoders(self) -> list[str]:
-        """The text encoders that something of the run reads."""
-        read = [self.run["reward"]["text"], self.run["evaluator"]["text"]]
-        return sorted({*read, *(entry["text"] for entry in self.run["backbones"].values())})
-
-    def text_of_backbone(self, wildcards: Wildcards) -> str:
-        return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
-
-    def synthetic_encoder(self, wildcards: Wildcards) -> list[str]:
-        """The directory of an encoder that the run makes; one with a source elsewhere has none."""
-        entry = self.run["text"][wildcards.encoder]
-        elsewhere = {"source", "sources"} & set(entry)
-        return [] if elsewhere else [f"{self.results}/text/{wildcards.encoder}"]
 
     @property
     def reward_stages(self) -> list[str]:
@@ -231,6 +211,10 @@ class Plan(Resources):
         return max(
             (data["prompts"] for data in self._judged_sections if "prompts" in data), default=256
         )
+
+    def base_of_scored(self, wildcards: Wildcards) -> list[str]:
+        """The base model that a fine-tuned one may be adapters of; it is read with them."""
+        return [] if wildcards.method == "base" else [self.base_model(wildcards.backbone)]
 
     def scored_model(self, wildcards: Wildcards) -> str:
         if wildcards.method == "base":
@@ -341,7 +325,9 @@ class Plan(Resources):
 
     def import_settings(self, wildcards: Wildcards) -> str:
         entry = self.run["backbones"][wildcards.backbone]
-        return digest([entry["family"], entry["network"], entry["sampler"]])
+        beside = family_facts(entry).get("reads_beside", [])
+        read = read_beside(entry["checkpoint"], beside)
+        return digest([entry["family"], entry["network"], entry["sampler"], read])
 
     def reward_settings(self, stage: str) -> str:
         """All of the reward but the other stages and the weights, which only fine-tuning reads."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from motionrft.configuration import resolve
+from motionrft.configuration.outside import state
 from motionrft.configuration.switches import switches
 from motionrft.workflow_plan import Plan
 
@@ -131,6 +132,12 @@ def test_reading_an_official_file_asks_for_no_gpu():
     assert full["gpu"](Wildcards(backbone="hymotion")) == 0
 
 
+def test_a_text_job_asks_for_the_memory_of_its_encoder():
+    asked = plan(size="paper", backbones=["hymotion", "mdm"]).resources("text")["mem_mb"]
+    assert asked(Wildcards(encoder="hymotion"), attempt=1) > 16_400
+    assert asked(Wildcards(encoder="clip-b32-cut20"), attempt=1) < 8_000
+
+
 def settings(p: Plan) -> dict[str, str]:
     cell = Wildcards(backbone="mdm", method="easytune", stage="denoiser", seed="0", encoder="toy")
     return {
@@ -182,6 +189,90 @@ def test_a_change_reaches_just_the_jobs_that_read_it(name):
     change, reached = CHANGES[name]
     before, after = settings(plan()), settings(plan(**change))
     assert {key for key in before if before[key] != after[key]} == reached
+
+
+OFFICIAL = {"mdm": {"checkpoint": "official/model.pt"}}
+
+
+def test_an_import_waits_for_no_text_where_the_widths_are_said():
+    paper = plan(size="paper", override={"backbones": OFFICIAL})
+    assert paper.text_of_import(Wildcards(backbone="mdm")) == []
+    own = {"mine": {"kind": "clip", "source": "/clip"}}
+    change = {"mdm": {"checkpoint": "official/model.pt", "text": "mine"}}
+    unknown = plan(size="paper", text=own, override={"backbones": change})
+    assert unknown.text_of_import(Wildcards(backbone="mdm")) == ["results/t/text/mine.safetensors"]
+
+
+def test_a_stage_of_motions_alone_waits_for_no_text():
+    p = plan(backbones=["mld", "acmdm", "mdm"])
+    waits = {
+        (name, stage): p.text_of_stage(Wildcards(backbone=name, stage=stage))
+        for name in p.backbones
+        for stage in p.stages(name)
+    }
+    text = ["results/t/text/toy.safetensors"]
+    assert waits == {
+        ("mld", "vae"): [],
+        ("mld", "denoiser"): text,
+        ("acmdm", "autoencoder"): [],
+        ("acmdm", "denoiser"): text,
+        ("mdm", "denoiser"): text,
+    }
+
+
+def test_an_evaluator_with_words_of_its_own_makes_no_text_features():
+    files = {"checkpoint": "finest.tar", "mean": "m.npy", "std": "s.npy", "glove": "glove"}
+    trained = plan(size="paper")
+    assert trained.text_of_evaluator() == ["results/t/text/clip-b32.safetensors"]
+    official = plan(size="paper", evaluator=files)
+    assert official.text_of_evaluator() == []
+    assert "clip-b32" in trained.encoders
+    assert "clip-b32" not in official.encoders
+    spm = plan(size="paper", evaluator={**files, "network": "spm", "text": "t5"})
+    assert spm.text_of_evaluator() == ["results/t/text/t5.safetensors"]
+
+
+def test_a_fine_tuned_model_is_read_with_its_base():
+    p = plan()
+    cell = Wildcards(backbone="mdm", method="easytune", seed="0")
+    assert p.base_of_scored(cell) == [p.base_model("mdm")]
+    assert p.base_of_scored(Wildcards(backbone="mdm", method="base", seed="0")) == []
+
+
+BESIDE = {
+    "mdm": ["args.json", "mean.npy", "../meta/std.npy", "meta/mean.npy"],
+    "motiondiffuse": ["../meta/mean.npy", "std.npy"],
+    "acmdm": [
+        "../../Mean_22x3.npy",
+        "../../AE_2D_Causal/AE_2D_Causal_Post_Std.npy",
+        "../../AE_2D_Causal/model/latest.tar",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_read_beside_a_checkpoint_is_an_input_of_its_import(name, tmp_path):
+    file = tmp_path / "t2m" / "run" / "model" / "latest.tar"
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    def settings():
+        state.cache_clear()
+        change = {name: {"checkpoint": str(file)}}
+        return plan(backbones=[name], override={"backbones": change}).import_settings(
+            Wildcards(backbone=name)
+        )
+
+    seen = [settings()]
+    assert settings() == seen[0]
+    for beside in BESIDE[name]:
+        (file.parent / beside).parent.mkdir(parents=True, exist_ok=True)
+        for content in ("1", "other"):
+            (file.parent / beside).write_text(content)
+            seen.append(settings())
+    (file.parent / "notes.txt").write_text("nobody reads this")
+    assert settings() == seen[-1]
+    assert len(set(seen)) == len(seen)
 
 
 def test_every_table_is_a_target():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several, named
+from motionrft.cli.options import RunFile, Several, named, required_widths
 
 
 @app.command
@@ -17,8 +17,6 @@ def import_(
     checkpoint: Path,
     features: Path,
     text: Path | None = None,
-    pooled: int = 0,
-    tokens: int = 0,
     out: Path,
 ) -> None:
     """Read an official checkpoint into the suite's own file, and say what was read.
@@ -26,7 +24,7 @@ def import_(
     For example:
         python -m motionrft import --config config/humanml3d.yaml \\
             --backbone mld --checkpoint mld_humanml_v1.ckpt \\
-            --features results/humanml3d/features --pooled 768 \\
+            --features results/humanml3d/features \\
             --out results/humanml3d/backbones/mld/denoiser.safetensors
 
     Parameters
@@ -38,35 +36,24 @@ def import_(
     features
         Feature store folder whose statistics apply.
     text
-        Text feature file, read for the two widths.
-    pooled
-        Width of the text vector, where --text is not given.
-    tokens
-        Width of the token states, where --text is not given.
+        Text feature file, read for its two widths where the run does not say them (`text.<name>.widths`).
     out
         File to write.
     """
     from motionrft.backbones.header import corpus_facts, text_facts
     from motionrft.backbones.io import build_backbone, load_official, save_backbone
     from motionrft.corpus.store import FeatureStore
-    from motionrft.errors import InputError
     from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
     resolved = run.load()
     settings = named(resolved, "backbones", backbone, run.config)
-    widths, cache = {"pooled": pooled, "tokens": tokens}, None
-    if text is not None:
-        cache = TextCache(text)
-        widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
-    if not any(widths.values()):
-        raise InputError(
-            "the text widths are unknown",
-            where="import",
-            field="--text",
-            fix="name a text feature file, or --pooled and --tokens",
-        )
     store, encoder = FeatureStore(features), resolved["text"][settings["text"]]
+    cache = None if text is None else TextCache(text, tokens=False)
+    if cache is None:
+        widths = required_widths(settings["text"], encoder, "import")
+    else:
+        widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
     normaliser = store.normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)

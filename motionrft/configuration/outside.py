@@ -6,7 +6,7 @@ A job's outputs are stale when one of them changes, as when the section itself d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,14 @@ def _paths(rule: dict[str, Any], value: Any, key: str = "") -> Iterator[tuple[st
             inner = rule.get("properties", {}).get(name, others)
             if isinstance(inner, dict):
                 yield from _paths(inner, entry, f"{key}.{name}" if key else name)
+
+
+def read_beside(checkpoint: str, patterns: Sequence[str]) -> State:
+    """Of a checkpoint (a file, or a folder with all below it) and of the files that `patterns`, which count from its
+    folder, find with it."""
+    path = Path(checkpoint).expanduser()
+    beside = {found for pattern in patterns for found in path.parent.glob(pattern)}
+    return [*state(path), *(_one(found, str(found)) for found in sorted(beside))]
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from motionrft.configuration.encoders import check_encoders
 from motionrft.configuration.files import available, has_size, numbers, part, read_yaml
 from motionrft.configuration.layers import apply_set, merge
 from motionrft.configuration.schema import has_schema, read_schema, validate, validate_kind
@@ -21,7 +22,7 @@ from motionrft.configuration.selection import (
     matrix_cells,
     narrow_generators,
 )
-from motionrft.errors import InputError, unknown_name
+from motionrft.errors import InputError
 
 
 def sections() -> list[str]:
@@ -51,7 +52,7 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     run["backbones"] = _with_teachers(names, run["size"], override, where)
     run["methods"] = {name: _method(name, override, where) for name in methods}
     _check_unselected(run, override, where)
-    _check_encoders(run, where)
+    check_encoders(run, where)
     _check_semantic_stages(run, where)
     narrow_generators(run, where)
     run["matrix"] = matrix_cells(run, names, methods, where)
@@ -166,19 +167,6 @@ def _check_unselected(run: dict[str, Any], override: dict[str, Any], where: str 
     among(others, run["methods"], "methods", where, "override.methods")
     for name in sorted(others):
         _method(name, override, where)
-
-
-def _check_encoders(run: dict[str, Any], where: str | Path) -> None:
-    """Every text encoder that is read has an entry."""
-    readers = {"evaluator": run["evaluator"], "reward": run["reward"]}
-    readers |= {f"backbones.{name}": entry for name, entry in run["backbones"].items()}
-    for place, entry in readers.items():
-        encoder = entry.get("text")
-        if encoder and encoder not in run["text"]:
-            field, known = f"{place}.text", run["text"]
-            raise unknown_name(
-                "text encoder", encoder, known, where=where, field=field, add="it to `text`"
-            )
 
 
 def _check_semantic_stages(run: dict[str, Any], where: str | Path) -> None:

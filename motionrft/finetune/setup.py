@@ -150,6 +150,8 @@ def prepare(
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
     sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
     data = PromptData(backbone, files, device, references=settings.references)
+    if "text_encoder" in about:  # an imported file has not met the encoder yet
+        about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
     validation = None
     if settings.validate_every:
         recorded, counted = None, validating(weights)

@@ -188,6 +188,10 @@ MISTAKES = {
         toy(resources={"finetune": {"cells": {"mdm-draft-50": {"mem_mb": 900}}}}),
         ["resources.finetune.cells", "mdm-draft-50"],
     ),
+    "resources of an unknown text encoder": (
+        toy(resources={"text": {"encoders": {"t6": {"mem_mb": 900}}}}),
+        ["resources.text.encoders", "t6", "toy"],
+    ),
     "resources of an unknown rule": (
         toy(resources={"finetun": {"mem_mb": 900}}),
         ["resources", "finetun", "finetune"],
@@ -293,6 +297,25 @@ MISTAKES = {
         toy(methods=["easytune-spl"], reward={"stages": {"spl": None}}),
         ["reward.stages.spl", "easytune-spl"],
     ),
+    "a weight of a stage that is left out": (
+        toy(reward={"stages": {"preference": None}}),
+        ["reward.weights.preference", "leaves the reward's stage preference out", "to 0", "stages"],
+    ),
+    "a method's weight of a stage that is left out": (
+        toy(
+            methods=["motionrft"],
+            reward={"stages": {"authenticity": None}, "weights": {"authenticity": 0}},
+        ),
+        ["methods.motionrft.reward_weights.authenticity", "leaves", "reward.stages.authenticity"],
+    ),
+    "an encoder that keeps pooled vectors for a reader of token states": (
+        toy(
+            size="paper",
+            backbones=["motiondiffuse"],
+            override={"backbones": {"motiondiffuse": {"text": "clip-b32-pooled"}}},
+        ),
+        ["backbones.motiondiffuse.text", "token states", "clip-b32-pooled", "keep: pooled"],
+    ),
     "unknown kind of text encoder": (
         toy(text={"mine": {"kind": "elmo", "source": "elmo"}}),
         ["text.mine.kind", "elmo", "bert"],
@@ -319,6 +342,11 @@ def test_a_mistake_is_one_line_with_file_field_and_fix(name):
     assert "config/" in line
     for word in words:
         assert word in line
+
+
+def test_a_stage_that_is_left_out_may_weigh_nothing():
+    reward = {"stages": {"preference": None}, "weights": {"preference": 0}}
+    check_cells(resolve(toy(reward=reward)), "config")
 
 
 @pytest.mark.parametrize(
