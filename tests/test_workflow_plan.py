@@ -138,6 +138,51 @@ def test_a_text_job_asks_for_the_memory_of_its_encoder():
     assert asked(Wildcards(encoder="clip-b32-cut20"), attempt=1) < 8_000
 
 
+RELEASED = {
+    "semantic": {"checkpoint": "stage1_retrieval_backbone.pth"},
+    "preference": {"checkpoint": ["lora.pth", "head.pth"]},
+}
+
+
+def test_released_stages_of_the_reward_are_read_and_the_others_trained():
+    p = plan(reward={"stages": RELEASED}, methods=["motionrft"])
+    assert p.imported_stages == ["semantic", "preference"]
+    assert p.trained_stages == ["authenticity", "spl"]
+    files = {stage: p.reward_checkpoint(Wildcards(stage=stage)) for stage in p.imported_stages}
+    assert files == {
+        "semantic": ["stage1_retrieval_backbone.pth"],
+        "preference": ["lora.pth", "head.pth"],
+    }
+    assert p.start_of_reward_stage(Wildcards(stage="preference")) == [
+        "results/t/reward/semantic.safetensors"
+    ]
+    assert p.job_counts()["train_reward"] == 1
+    switched = plan(reward={"stages": RELEASED}, methods=["motionrft"], analyse={"switches": "all"})
+    assert {stage for _, stage in switched.switched_stages()} == {"authenticity"}
+
+
+def test_data_of_others_wait_for_no_sample_and_are_watched(tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text("caption\n")
+
+    def planned(**stages):
+        state.cache_clear()
+        return plan(backbones=["mdm", "mld"], reward={"stages": stages})
+
+    pairs = planned(preference={"pairs": str(table)})
+    assert pairs.given_data("preference") == [str(table)]
+    assert pairs.samples_of_data(Wildcards(stage="preference")) == []
+    assert pairs.samples_of_data(Wildcards(stage="authenticity")) == pairs.samples()
+    assert len(pairs.samples()) == 2
+    before = pairs.reward_data_settings("preference")
+    table.write_text("caption,winner_file\n")
+    after = planned(preference={"pairs": str(table)}).reward_data_settings("preference")
+    assert before != after != planned().reward_data_settings("preference")
+    both = planned(preference={"pairs": str(table)}, authenticity={"generated": ["ai_train.pth"]})
+    assert both.samples() == []
+    assert both.given_data("authenticity") == ["ai_train.pth"]
+
+
 def settings(p: Plan) -> dict[str, str]:
     cell = Wildcards(backbone="mdm", method="easytune", stage="denoiser", seed="0", encoder="toy")
     return {
@@ -162,6 +207,8 @@ CHANGES = {
         {"override": {"methods": {"easytune": {"label": "E"}}}},
         {"tables"},
     ),
+    "a cell": ({"override": {"cells": {"mdm/easytune": {"lr": 0.1}}}}, {"finetune"}),
+    "another cell": ({"override": {"cells": {"mdm/draft-10": {"lr": 0.1}}}}, set()),
     "a baseline": ({"override": {"methods": {"easytune": {"baseline": True}}}}, {"tables"}),
     "another stage of the reward": (
         {"reward": {"stages": {"preference": {"train": {"steps": 3}}}}},

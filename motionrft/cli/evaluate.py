@@ -93,10 +93,10 @@ def evaluate(
     from motionrft.backbones.io import load_backbone
     from motionrft.device import pick_device
     from motionrft.errors import InputError
-    from motionrft.evaluation.replicate import file_digest, replicate, summary
+    from motionrft.evaluation.replicate import replicate, summary
     from motionrft.evaluation.scorer import REAL, Scorer
     from motionrft.evaluation.settings import EvaluateSettings
-    from motionrft.files import provenance
+    from motionrft.files import file_digest, provenance
     from motionrft.options import read_options
     from motionrft.text.features import TextCache
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile, Several, named, required_widths
@@ -131,50 +133,66 @@ def import_text(*, checkpoint: Path, tokenizer: str, out: Path) -> None:
 @app.command
 def import_reward(
     *,
-    backbone: Path,
-    critic: Annotated[list[Path] | None, Several] = None,
-    authenticity: Annotated[list[Path] | None, Several] = None,
+    run: RunFile = RunFile(),
+    stage: Literal["semantic", "preference", "authenticity"],
+    checkpoint: Annotated[list[Path], Several],
+    start: Annotated[list[Path] | None, Several, Parameter(name="--from")] = None,
     out: Path,
 ) -> None:
-    """Read the released MotionReward checkpoints into this suite's files.
+    """Read one stage of the released MotionReward into this suite's file.
 
     For example:
-        python -m motionrft import-reward \\
-            --backbone stage1_retrieval_backbone.pth \\
-            --critic stage2_critic_lora.pth stage2_critic_head.pth \\
-            --authenticity stage3_ai_detection_lora.pth stage3_ai_detection_head.pth \\
-            --out results/official
+        python -m motionrft import-reward --stage semantic \\
+            --checkpoint stage1_retrieval_backbone.pth --out official/semantic.safetensors
+        python -m motionrft import-reward --stage preference \\
+            --checkpoint stage2_critic_lora.pth stage2_critic_head.pth \\
+            --from official/semantic.safetensors --out official/preference.safetensors
 
     Parameters
     ----------
-    backbone
-        File of stage 1, stage1_retrieval_backbone.pth.
-    critic
-        LoRA file and head file of stage 2.
-    authenticity
-        LoRA file and head file of stage 3.
+    stage
+        Which stage the files are of.
+    checkpoint
+        Its released file; of preference and authenticity the LoRA file and the head file.
+    start
+        The imported semantic stage, which LoRA and head stand on (not for that stage itself).
     out
-        Folder to write.
+        File to write.
     """
-    from motionrft.reward.files import save_branch, save_network
-    from motionrft.reward.official import load_official_branch, load_official_network
+    from motionrft.errors import InputError
+    from motionrft.files import provenance
+    from motionrft.reward.files import load_network, save_branch, save_network
+    from motionrft.reward.official import RELEASED, load_official_branch, load_official_network
 
-    network, report = load_official_network(backbone)
-    reports = [report]
-    # the released weights score clean motions without a time token, and were trained on this law
+    section = run.load()["reward"]
     about = {
         "stage": "official",
-        "text": "t5",
-        "noise": {"probability": 0.1, "max_t": 500, "low_steps": 50, "low_share": 0.8},
-        "official": {"noise": True, "no_clean_token": True},
+        "imported_from": [path.name for path in checkpoint],
+        "settings": section,
+        "text": section["text"],
+        **RELEASED,
+        "provenance": provenance(section),
     }
-    save_network(out / "semantic.safetensors", network, about)
-    for task, paths in (("preference", critic), ("authenticity", authenticity)):
-        if paths:
-            head = paths[1] if len(paths) > 1 else None
-            branch, branch_reports = load_official_branch(paths[0], head, network, task)
-            reports += branch_reports
-            save_branch(out / f"{task}.safetensors", branch, about)
+    if stage == "semantic":
+        network, report = load_official_network(checkpoint[0])
+        save_network(out, network, about)
+        print(report)
+        return
+    if not start:
+        raise InputError(
+            "missing", where="import-reward", field="--from", fix="name the imported semantic stage"
+        )
+    network, facts = load_network(start[0])
+    if facts.get("stage") != "official":
+        raise InputError(
+            "trained here: released LoRA and head stand on the released network alone",
+            where=start[0],
+            field="--from",
+            fix="import stage1_retrieval_backbone.pth too (reward.stages.semantic.checkpoint)",
+        )
+    head = checkpoint[1] if len(checkpoint) > 1 else None
+    branch, reports = load_official_branch(checkpoint[0], head, network, stage)
+    save_branch(out, branch, about)
     for entry in reports:
         print(entry)
 

@@ -71,8 +71,10 @@ def text(
     device
         Where to compute: auto, cpu or cuda.
     """
+    from motionrft.configuration.encoders import text_widths
     from motionrft.corpus.store import Corpus
     from motionrft.device import pick_device
+    from motionrft.errors import InputError
     from motionrft.files import provenance
     from motionrft.text.cache_writer import CacheWriter
     from motionrft.text.encoder import encode_all
@@ -92,7 +94,16 @@ def text(
     )
     if writer.done:
         print(f"going on after {writer.done} of {len(captions)} captions")
+    said = text_widths(section)
     for batch in encode_all(encoder, captions[writer.done :]):
+        widths = {"pooled": batch.pooled.shape[1], "tokens": batch.tokens.shape[2]}
+        if said not in (None, widths):
+            raise InputError(
+                f"its features are {widths}, the run says {said}",
+                where=run.config,
+                field=f"text.{name}.widths",
+                fix="correct them: what was imported with them is wrong too",
+            )
         writer.add(batch)
     about["provenance"] = provenance(section, device=str(chosen))
     writer.finish()

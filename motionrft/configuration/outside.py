@@ -33,6 +33,9 @@ def _paths(rule: dict[str, Any], value: Any, key: str = "") -> Iterator[tuple[st
     if isinstance(value, str) and "reads" in rule and value != AUTO:
         named = ROOT / f"{rule['reads']}/{value}.yaml"
         yield key, named if named.is_file() else Path(value).expanduser()
+    if isinstance(value, list) and "reads" in rule:
+        for number, entry in enumerate(value):
+            yield from _paths(rule, entry, f"{key}.{number}")
     if isinstance(value, dict):
         others = rule.get("additionalProperties")
         for name, entry in value.items():

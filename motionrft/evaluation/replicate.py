@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import time
@@ -21,12 +20,6 @@ from motionrft.metrics.statistics import interval95
 LOG = logging.getLogger(__name__)
 # replication number -> its scores
 Replicate = Callable[[int], Result]
-
-
-def file_digest(path: str | Path) -> str:
-    """Twelve hex digits of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def replicate(

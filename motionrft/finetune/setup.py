@@ -200,7 +200,8 @@ def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str,
         "patience": 0,
         "reward_ceiling": 0,
     }
-    return merge(run, {"finetune": changes, "methods": {method: changes}})
+    cells = {cell: changes for cell in run.get("cells", {}) if cell.endswith(f"/{method}")}
+    return merge(run, {"finetune": changes, "methods": {method: changes}, "cells": cells})
 
 
 def open_weights(
