@@ -48,6 +48,7 @@ class CacheWriter:
         stored: Stored = "float32",
     ):
         self.path, self.captions, self.about = Path(path), list(captions), about
+        self.text = "\n".join(self.captions).encode()
         self.tokens, self.stored = tokens, STORED[stored]
         self.folder = self.path.with_name(f"{self.path.name}.partial")
         made_of = {key: value for key, value in about.items() if key != "provenance"}
@@ -69,7 +70,8 @@ class CacheWriter:
         if state.get("identity") == self.state["identity"]:
             self.state = state
             sizes = {"data": self._end_of_tokens(), "mask": self.state["tokens"]}
-            if all((self.folder / name).stat().st_size >= size for name, size in sizes.items()):
+            files = {self.folder / name: size for name, size in sizes.items()}
+            if all(file.exists() and file.stat().st_size >= size for file, size in files.items()):
                 return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.state = self.state | {"done": 0, "tokens": 0}
@@ -81,14 +83,13 @@ class CacheWriter:
         count, pooled, width = len(self.captions), self.state["pooled"], self.state["width"]
         total, kind = self.state["tokens"], str(self.state["kind"])
         item = {"F32": 4, "F16": 2, "BF16": 2}.get(kind, 4)
-        text = sum(len(caption.encode()) for caption in self.captions) + max(count - 1, 0)
         parts: list[tuple[str, str, list[int], int]] = [
             ("offsets", "I64", [count + 1], 8 * (count + 1)),
             ("eos", "I64", [count], 8 * count),
             ("pooled", "F32", [count, pooled], 4 * count * pooled),
             ("tokens", kind, [total, width], item * total * width),
             ("mask", "U8", [total], total),
-            ("captions", "U8", [text], text),
+            ("captions", "U8", [len(self.text)], len(self.text)),
         ]
         places, begin = {}, HEADER
         for name, dtype, shape, size in parts:
@@ -146,7 +147,7 @@ class CacheWriter:
         self.mask.truncate(self.state["tokens"])
         self.mask.seek(0)
         shutil.copyfileobj(self.mask, self.data, COPIED)
-        self.data.write("\n".join(self.captions).encode())
+        self.data.write(self.text)
         header: dict[str, Any] = {"__metadata__": {"motionrft": json.dumps(self.about)}}
         for name, (begin, dtype, shape, size) in places.items():
             offsets = [begin - HEADER, begin - HEADER + size]

@@ -11,6 +11,8 @@ from motionrft.errors import InputError
 from motionrft.files import read_tensors
 from motionrft.text.cache_writer import CacheWriter, write_cache
 from motionrft.text.features import TextBatch, TextCache
+from reference.tolerance import rounding
+from tests.reward.tiny import TOKENS, tiny_network
 
 CAPTIONS = ["", "sits", "walks", "turns\u2028around", "jumps", "waves"]
 
@@ -76,6 +78,17 @@ def test_half_precision_is_of_tokens_alone_and_bounded(tmp_path, kind):
     error = (exact.tokens - rounded.tokens).abs() / exact.tokens.abs().clamp(min=1)
     assert float(error.max()) <= 2**-11
     assert (float(error.max()) > 0) == (kind == torch.float32)
+
+
+def test_half_precision_moves_a_result_by_more_than_rounding_so_that_it_is_an_option():
+    network, generator = tiny_network(), torch.Generator().manual_seed(0)
+    tokens = torch.randn(64, 9, TOKENS, generator=generator)
+    mask = torch.ones(64, 9, dtype=torch.bool)
+    with torch.no_grad():
+        exact, half = (network.encode_text(t, mask).mean for t in (tokens, tokens.half().float()))
+    moved = float((exact - half).abs().max() / exact.abs().max())
+    # two evaluations that differ in the order of their sums alone lie within `rounding`
+    assert 3 * rounding(network)["rtol"] < moved < 1e-2
 
 
 def test_states_too_large_for_float16_are_refused(tmp_path):
