@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.rehearsal --out /tmp/rehearsal [--tiny] [--backbones mld mdm acmdm]
 
 Makes a HumanML3D folder of the official size (29,228 names, 93,451 captions) with puppets' motions, official files
-with random weights and text encoders of official widths (one layer), and runs the workflow on them on the CPU:
+with random weights and text encoders of official widths (without layers), and runs the workflow on them on the CPU:
 what is imported, what is trained for two updates, and one evaluation. It prints wall seconds, peak resident memory
 and disk by stage; nothing that it computes means anything. `--tiny` takes 192 clips and leaves the rest as it is.
 """

@@ -81,13 +81,13 @@ def write_reward(folder: Path, reward: dict[str, Any], text_width: int) -> dict[
 
 
 def write_encoder(folder: Path, encoder: dict[str, Any], captions: Sequence[str]) -> None:
-    """A text encoder of the section's kind and widths with one layer: what its features take, not what it takes."""
+    """A text encoder of the section's kind and widths without a layer: what its features take, not what it takes."""
     from safetensors.torch import save_file
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
     widths = text_widths(encoder)
     assert widths is not None
-    make_encoder(folder, captions, width=widths["tokens"], layers=1)
+    make_encoder(folder, captions, width=widths["tokens"], layers=0)
     if encoder["kind"] == "sentence-t5":
         dense = torch.randn(widths["pooled"], widths["tokens"]) / widths["tokens"] ** 0.5
         save_file({"linear.weight": dense}, str(folder / "2_Dense" / "model.safetensors"))
@@ -99,7 +99,7 @@ def write_encoder(folder: Path, encoder: dict[str, Any], captions: Sequence[str]
             vocab_size=len(captions) * 20 + 1000,
             hidden_size=widths["tokens"],
             intermediate_size=4 * widths["tokens"],
-            num_hidden_layers=1,
+            num_hidden_layers=0,
             num_attention_heads=8,
             projection_dim=widths["pooled"],
             eos_token_id=1,

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -28,6 +29,18 @@ NAMES = {  # of safetensors
 }  # fmt: skip
 HEADER = 2**16  # bytes: more than any `about`; the rest are blanks, as the format allows
 COPIED = 2**24  # bytes at a time
+
+
+@dataclass
+class Progress:
+    """How far a file is: captions done, token states written; and what the first batch told of their widths and kind."""
+
+    identity: str
+    done: int = 0
+    tokens: int = 0
+    pooled: int = 0
+    width: int = 0
+    kind: str = ""
 
 
 class CacheWriter:
@@ -52,8 +65,7 @@ class CacheWriter:
         self.tokens, self.stored = tokens, STORED[stored]
         self.folder = self.path.with_name(f"{self.path.name}.partial")
         made_of = {key: value for key, value in about.items() if key != "provenance"}
-        identity = digest([made_of, self.captions, tokens, stored])
-        self.state = {"identity": identity, "done": 0, "tokens": 0, "pooled": 0, "width": 0, "kind": ""}  # fmt: skip
+        self.state = Progress(digest([made_of, self.captions, tokens, stored]))
         self._resume()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data: BinaryIO = _opened(self.folder / "data")
@@ -61,27 +73,28 @@ class CacheWriter:
 
     @property
     def done(self) -> int:
-        return int(self.state["done"])
+        return self.state.done
 
     def _resume(self) -> None:
         """Takes up what lies there if it is of these captions and whole."""
         progress = self.folder / "progress.json"
-        state = read_json(progress) if progress.exists() else {}
-        if state.get("identity") == self.state["identity"]:
+        state = Progress(**read_json(progress)) if progress.exists() else None
+        begun = self.state
+        if state is not None and state.identity == begun.identity:
             self.state = state
-            sizes = {"data": self._end_of_tokens(), "mask": self.state["tokens"]}
+            sizes = {"data": self._end_of_tokens(), "mask": state.tokens}
             files = {self.folder / name: size for name, size in sizes.items()}
             if all(file.exists() and file.stat().st_size >= size for file, size in files.items()):
                 return
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.state = self.state | {"done": 0, "tokens": 0}
+        self.state = begun
 
     # where in the file everything lies: eight-byte numbers first, bytes last, so that all are aligned
 
     def _places(self) -> dict[str, tuple[int, str, list[int], int]]:
         """name -> (begin, dtype, shape, bytes), in the order of the file; `mask` and `captions` follow the tokens."""
-        count, pooled, width = len(self.captions), self.state["pooled"], self.state["width"]
-        total, kind = self.state["tokens"], str(self.state["kind"])
+        count, pooled, width = len(self.captions), self.state.pooled, self.state.width
+        total, kind = self.state.tokens, self.state.kind
         item = {"F32": 4, "F16": 2, "BF16": 2}.get(kind, 4)
         parts: list[tuple[str, str, list[int], int]] = [
             ("offsets", "I64", [count + 1], 8 * (count + 1)),
@@ -112,15 +125,15 @@ class CacheWriter:
                 fix="leave `stored: float16` out of the encoder's section",
             )
         if not self.done:
-            kind, width = NAMES[tokens.dtype], tokens.shape[2]
-            self.state |= {"pooled": batch.pooled.shape[1], "width": width, "kind": kind}
+            self.state.kind, self.state.width = NAMES[tokens.dtype], tokens.shape[2]
+            self.state.pooled = batch.pooled.shape[1]
         counts = torch.zeros(len(batch), dtype=torch.long)
         if self.tokens:
             numbers = torch.arange(1, batch.mask.shape[1] + 1)
             counts = (numbers * batch.mask).amax(dim=1)
         inside = torch.arange(batch.mask.shape[1]) < counts[:, None]
-        ends = self.state["tokens"] + counts.cumsum(0)
-        first = torch.tensor([self.state["tokens"]]) if not self.done else ends[:0]
+        ends = self.state.tokens + counts.cumsum(0)
+        first = torch.tensor([self.state.tokens]) if not self.done else ends[:0]
         at = {"offsets": self.done + bool(self.done), "eos": self.done, "pooled": self.done}
         rows = {"offsets": torch.cat([first, ends]), "eos": batch.eos, "pooled": batch.pooled}
         places = self._places()
@@ -130,12 +143,12 @@ class CacheWriter:
             self.data.write(_bytes(values.float() if name == "pooled" else values))
         self.data.seek(self._end_of_tokens())
         self.data.write(_bytes(tokens[inside]))
-        self.mask.seek(self.state["tokens"])
+        self.mask.seek(self.state.tokens)
         self.mask.write(_bytes(batch.mask[inside].to(torch.uint8)))
         for file in (self.data, self.mask):
             file.flush()
-        self.state |= {"done": self.done + len(batch), "tokens": int(ends[-1])}
-        write_json(self.folder / "progress.json", self.state)
+        self.state.done, self.state.tokens = self.done + len(batch), int(ends[-1])
+        write_json(self.folder / "progress.json", asdict(self.state))
 
     def finish(self) -> None:
         """Mask, captions and header; then the file takes its name. Raises if captions are missing."""
@@ -144,7 +157,7 @@ class CacheWriter:
         places = self._places()
         self.data.seek(places["mask"][0])
         self.data.truncate()
-        self.mask.truncate(self.state["tokens"])
+        self.mask.truncate(self.state.tokens)
         self.mask.seek(0)
         shutil.copyfileobj(self.mask, self.data, COPIED)
         self.data.write(self.text)
