@@ -156,7 +156,7 @@ def test_released_stages_of_the_reward_are_read_and_the_others_trained():
     assert p.start_of_reward_stage(Wildcards(stage="preference")) == [
         "results/t/reward/semantic.safetensors"
     ]
-    assert p.job_counts()["train_reward"] == 1
+    assert p.job_counts()["train_reward"] == 2
     switched = plan(reward={"stages": RELEASED}, methods=["motionrft"], analyse={"switches": "all"})
     assert {stage for _, stage in switched.switched_stages()} == {"authenticity"}
 

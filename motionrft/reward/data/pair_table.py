@@ -62,16 +62,16 @@ class SampleFiles:
         self, motions: Sequence[tuple[Path, int]]
     ) -> dict[tuple[Path, int], dict[str, np.ndarray]]:
         """By motion {representation: [T, dim]}."""
-        made = {}
+        made: dict[tuple[Path, int], dict[str, np.ndarray]] = {}
         for file in dict.fromkeys(file for file, _ in motions):
             rows = sorted({index for other, index in motions if other == file})
             samples = self.samples(file)
             chosen = replace(
                 samples,
-                **{
-                    name: [getattr(samples, name)[row] for row in rows]
-                    for name in ("features", "joints", "captions", "clips")
-                },
+                features=[samples.features[row] for row in rows],
+                joints=[samples.joints[row] for row in rows],
+                captions=[samples.captions[row] for row in rows],
+                clips=[samples.clips[row] for row in rows],
             )
             made |= {
                 (file, row): values
