@@ -23,7 +23,7 @@ def test_the_official_size() -> None:
 
 def test_the_fake_corpus_is_read_as_humanml3d(tmp_path: Path) -> None:
     write_corpus(tmp_path, Size(12, 4, 4, 63, 50))
-    report = Report(on_error="fail")
+    report = Report(fatal=True)
     settings = {"humanml3d_dir": str(tmp_path), "compat": "humanml3d"}
     clips = list(CORPUS(settings, "", report))
     assert sum(clip.split == "train" for clip in clips) == 12
@@ -51,8 +51,8 @@ def test_its_run_is_planned_and_reaches_every_stage() -> None:
 
 
 def test_a_table_says_what_is_not_known() -> None:
-    rows = [{"job": "corpus", "wall_s": 12.3, "peak_mb": None, "disk_mb": 4567.0}]
-    assert printed(rows).splitlines()[-1] == "| corpus | 12 | – | 4,567 |"
+    rows = [{"job": "corpus", "wall_s": 12.3, "cpu_s": 11.0, "peak_mb": None, "disk_mb": 4567.0}]
+    assert printed(rows).splitlines()[-1] == "| corpus | 12 | 11 | – | 4,567 |"
 
 
 @pytest.mark.slow
@@ -80,4 +80,4 @@ def test_the_tiny_form_runs_the_workflow_on_its_files(
         "reward/semantic",
     }
     assert all(row["disk_mb"] > 0 for row in rows.values())
-    assert "| wall s | peak MB | disk MB |" in capsys.readouterr().out
+    assert "| wall s | processor s | peak MB | disk MB |" in capsys.readouterr().out
