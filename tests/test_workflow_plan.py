@@ -158,7 +158,7 @@ def test_released_stages_of_the_reward_are_read_and_the_others_trained():
     ]
     assert p.job_counts()["train_reward"] == 2
     switched = plan(reward={"stages": RELEASED}, methods=["motionrft"], analyse={"switches": "all"})
-    assert {stage for _, stage in switched.switched_stages()} == {"authenticity"}
+    assert {stage for _, stage in switched.switched_stages()} == {"authenticity", "spl"}
 
 
 def test_data_of_others_wait_for_no_sample_and_are_watched(tmp_path):
