@@ -18,6 +18,7 @@ from motionrft.configuration.selection import (
     check_resources,
     check_switches,
     chosen,
+    declared_comparisons,
     matrix_cells,
     narrow_generators,
 )
@@ -60,6 +61,7 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
         run["analyse"]["backbones"] = among(
             analysed, run["backbones"], "backbones", where, "analyse.backbones"
         )
+    declared_comparisons(run, where)
     check_switches(run, where)
     check_resources(run, where)
     run["resolved"] = True

@@ -84,6 +84,15 @@ def narrow_generators(run: dict[str, Any], where: str | Path) -> None:
             data["held_out"] = [] if set(names) <= set(held_out) else held_out
 
 
+def declared_comparisons(run: dict[str, Any], where: str | Path) -> None:
+    """Narrows, in place, the comparisons that count to what the run has chosen."""
+    section = run["compare"]
+    for kind in ("backbones", "methods"):
+        if isinstance(section[kind], list):
+            names = among(section[kind], run[kind], kind, where, f"compare.{kind}")
+            section[kind] = list(dict.fromkeys(names))
+
+
 def check_switches(run: dict[str, Any], where: str | Path) -> None:
     """The switches whose effect is measured exist."""
     asked = run["analyse"]["switches"]

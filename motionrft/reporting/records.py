@@ -3,7 +3,7 @@
 | property | file below results/<run>/ | columns |
 | --- | --- | --- |
 | evaluations | evaluate/<backbone>/<method>/seed<k>/replications.parquet | replication, metric, value |
-| prompts | …/per_prompt.parquet | replication, clip, caption, matching, rank, top1 |
+| prompts | …/per_prompt.parquet | replication, clip, caption, matching, rank, top1, top2, top3, fid |
 | finetuning | finetune/<backbone>/<method>/seed<k>/record.parquet | update, name, value |
 | costs | …/cost.json, its numbers by dotted name | name, value |
 | reward | reward/scores.parquet | table, model, representation, setting, metric, value, count |
@@ -35,9 +35,10 @@ from motionrft.reporting.published import paper_order
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
 CELL = ["backbone", "method", "seed"]
+BY_PROMPT = ("matching", "top1", "top2", "top3", "fid")
 
 
-@dataclass
+@dataclass(eq=False)  # one object a run: what is computed of it is kept by it
 class Records:
     """The finished records below `results/<run>`; whatever has not been run is simply absent."""
 
@@ -99,10 +100,23 @@ class Records:
 
     @cached_property
     def prompts(self) -> pd.DataFrame:
-        """Columns backbone, method, seed, replication, clip, matching, top1: one row a prompt."""
-        return self._gather(
-            "evaluate/*/*/seed*/per_prompt.parquet", ["replication", "clip", "matching", "top1"]
-        )
+        """Columns backbone, method, seed, clip, matching, top1, top2, top3, fid: one row a clip, the mean of its
+        replications."""
+        frames = []
+        for path, cell in self._cells("evaluate/*/*/seed*/per_prompt.parquet"):
+            frame = read_table(path)[0]
+            missing = [name for name in BY_PROMPT if name not in frame]
+            if missing:
+                raise InputError(
+                    f"no column {missing[0]}: it was written by an older version",
+                    where=path,
+                    field=missing[0],
+                    fix="delete the evaluation's folder and run it again",
+                )
+            means = frame.groupby("clip")[list(BY_PROMPT)].mean().reset_index()
+            frames.append(means.assign(**cell))
+        every = [*CELL, "clip", *BY_PROMPT]
+        return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
 
     @cached_property
     def finetuning(self) -> pd.DataFrame:

@@ -132,7 +132,7 @@ def evaluate(folder: Path, noise: np.ndarray, level: int, corpus: str, method: s
     }
     frame = pd.DataFrame(rows, columns=["replication", "metric", "value"])
     write_table(folder / "replications.parquet", frame, about)
-    write_table(folder / "per_prompt.parquet", per_prompt(method), about)
+    write_table(folder / "per_prompt.parquet", per_prompt(method, level, noise), about)
     clips = [make_clip(index, {"seed": 0}) for index in range(8)]
     joints = [torch.from_numpy(clip[0]) for clip in clips]
     write_samples(
@@ -149,20 +149,29 @@ def evaluate(folder: Path, noise: np.ndarray, level: int, corpus: str, method: s
     )
 
 
-def per_prompt(method: str) -> pd.DataFrame:
-    """Forty clips in two replications; the distance of clip i differs by what the method gains, and a ripple."""
+def per_prompt(method: str, level: int, noise: np.ndarray) -> pd.DataFrame:
+    """Forty clips in each replication. The distance of clip i differs by what the method gains, and a ripple; the other
+    scores have the means of the replication, and ripples that the base model does not share."""
     clips = np.arange(40)
-    matching = WINS.get(method, 2.5) + 0.05 * clips + 0.1 * np.sin(clips * len(method))
+    ripple = np.sin(clips * (1 + len(method)))
+    ripple -= ripple.mean()
     frame = pd.DataFrame(
         {
             "clip": [f"clip{clip}" for clip in clips],
             "caption": "a person walks",
-            "matching": matching,
+            "matching": WINS.get(method, 2.5) + 0.05 * clips + 0.1 * np.sin(clips * len(method)),
             "rank": 1.0,
-            "top1": ((clips + len(method)) % 3 == 0).astype(float),
         }
     )
-    return pd.concat([frame.assign(replication=rep) for rep in range(2)], ignore_index=True)
+    scores = {f"top{k}": LEVEL[f"R-Precision Top-{k}"][level] + 0.05 * ripple for k in (1, 2, 3)}
+    scores["fid"] = LEVEL["FID"][level] + 0.5 * ripple
+    return pd.concat(
+        [
+            frame.assign(replication=rep, **{key: value + shift for key, value in scores.items()})
+            for rep, shift in enumerate(noise)
+        ],
+        ignore_index=True,
+    )
 
 
 def score_reward(folder: Path) -> None:

@@ -33,7 +33,7 @@ def table_view(table: Table) -> dict[str, Any]:
                             [
                                 f"rank{rank}" if rank else "",
                                 "" if cell.filled else "empty",
-                                "better" if cell.better else "",
+                                cell.verdict,
                                 within_class(cell) if table.compares(row) else "",
                             ],
                         )
