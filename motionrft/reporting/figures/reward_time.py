@@ -19,7 +19,7 @@ def reward_time(records: Records) -> Any | None:
     frame = records.finetuning
     key = [*RUN, "update"]
     reward = batch_reward(frame).set_index(key)[["name", "value"]]
-    seconds = frame[frame["name"].eq("wall_s")].set_index(key)["value"]
+    seconds = frame[frame["name"].eq("seconds")].set_index(key)["value"]
     joined = reward.join(seconds.rename("seconds"), how="inner").reset_index()
     rows = []
     for (backbone, method), part in joined.groupby(["backbone", "method"], sort=False):
