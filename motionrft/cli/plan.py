@@ -92,6 +92,7 @@ def stage_lines(plan: Plan, finished: pd.DataFrame) -> Iterator[str]:
 def asked(plan: Plan, rule: str) -> str:
     """GPUs, memory and hours that the resources table asks for, its exceptions left out."""
     rows = {"train_evaluator": plan.evaluator_rule, "evaluate_real": "evaluate"}
+    rows["pretrain_again"] = "pretrain"
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""
@@ -104,7 +105,9 @@ def disk_lines(plan: Plan) -> Iterator[str]:
     """The models that the run keeps, counted from their shapes, the dearest backbone first."""
     sizes = {name: counted_bytes(plan.run, name) for name in plan.backbones}
     copies = {
-        name: len(plan.stages(name)) * (plan.weights_of[name] == name)
+        name: len(plan.stages(name))
+        * (plan.weights_of[name] == name)
+        * (1 + len(plan.more_bases(name)))
         + sum(backbone == name for backbone, _, _ in plan.cells)
         for name in plan.backbones
     }

@@ -105,14 +105,10 @@ def model_row(
     comparable: bool = True,
 ) -> Row:
     """Scores, and costs where the columns ask for them, of one backbone and method."""
-    seeds = next(
-        (
-            entry["seeds"]
-            for entry in records.run["matrix"]
-            if (entry["backbone"], entry["method"]) == (backbone, method)
-        ),
-        [0],
-    )
+    matrix = [entry for entry in records.run["matrix"] if entry["backbone"] == backbone]
+    seeds = next((entry["seeds"] for entry in matrix if entry["method"] == method), [0])
+    if method == "base" and backbone in records.run["backbones"] and records.own_bases(backbone):
+        seeds = sorted({seed for entry in matrix for seed in entry["seeds"]}) or [0]
     targets = [
         f"{records.folder}/evaluate/{backbone}/{method}/seed{seed}/replications.parquet"
         for seed in seeds

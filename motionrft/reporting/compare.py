@@ -37,15 +37,18 @@ def proportion_half(percent: float, count: int) -> float:
     return float(196.0 * np.sqrt(share * (1 - share) / (count + 4)))
 
 
-def differences(base: pd.DataFrame, other: pd.DataFrame, score: str) -> pd.DataFrame:
+def differences(
+    base: pd.DataFrame, other: pd.DataFrame, score: str, *, own: bool = False
+) -> pd.DataFrame:
     """other - base by seed (rows) and clip (columns), of the clips that both have under every seed.
 
-    Columns seed, clip and the score. A base model of the same seed is subtracted, or where there is one alone, that one.
+    Columns seed, clip and the score. own: every seed has its own base model, which is subtracted from it alone; else there
+    is one for all.
     """
     before, after = (
         frame.pivot_table(index="seed", columns="clip", values=score) for frame in (base, other)
     )
-    if len(before) == 1:
+    if not own and len(before) == 1:
         difference = after - before.iloc[0]
     else:
         shared = after.index.intersection(before.index)

@@ -44,7 +44,8 @@ def effect(
     before, after = (frame[frame["method"].eq(name)] for name in (base, method))
     if before.empty or after.empty:
         return None
-    difference = differences(before, after, OF_PROMPT[metric])
+    own = records.own_bases(backbone) or base != "base"
+    difference = differences(before, after, OF_PROMPT[metric], own=own)
     return crossed_effect(difference) if difference.size else None
 
 

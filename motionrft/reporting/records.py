@@ -5,6 +5,7 @@
 | evaluations | evaluate/<backbone>/<method>/seed<k>/replications.parquet | replication, metric, value |
 | prompts | …/per_prompt.parquet | replication, clip, caption, matching, rank, top1, top2, top3, fid |
 | finetuning | finetune/<backbone>/<method>/seed<k>/record.parquet | update, name, value |
+| tuning | tune/<backbone>/<method>.json | rate, chosen, score, update, seconds |
 | costs | …/cost.json, its numbers by dotted name | name, value |
 | reward | reward/scores.parquet | table, model, representation, setting, metric, value, count |
 | calibration | reward/scores.calibration.parquet | table, model, predicted, observed, count |
@@ -58,6 +59,11 @@ class Records:
         """The run's methods that are no baselines: what its tables of backbones set against the base model."""
         methods = self.run["methods"].items()
         return [name for name, entry in methods if not entry.get("baseline", False)]
+
+    def own_bases(self, backbone: str) -> bool:
+        """Whether each seed fine-tunes a base model of its own."""
+        official = "checkpoint" in self.run["backbones"][backbone]
+        return self.run.get("bases") == "own" and not official
 
     def _cells(self, pattern: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Files at <…>/<backbone>/<method>/seed<k>/<name>, with that backbone, method and seed."""
@@ -129,6 +135,21 @@ class Records:
         return [
             (cell, read_json(path)) for path, cell in self._cells("finetune/*/*/seed*/cost.json")
         ]
+
+    @cached_property
+    def tuning(self) -> pd.DataFrame:
+        """Columns backbone, method, rate, chosen, score, update, seconds, and the validation's numbers as val/<name>: one row a
+        trial."""
+        rows = []
+        for path in sorted(self.folder.glob("tune/*/*.json")):
+            content = read_json(path)
+            for trial in content["trials"]:
+                cell = {"backbone": path.parts[-2], "method": path.stem}
+                row = {key: trial[key] for key in ("rate", "score", "update", "seconds")}
+                numbers = {f"val/{name}": value for name, value in trial["validation"].items()}
+                rows.append({**cell, **row, "chosen": trial["rate"] == content["rate"], **numbers})
+        columns = ["backbone", "method", "rate", "chosen", "score", "update", "seconds"]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
     @cached_property
     def costs(self) -> pd.DataFrame:

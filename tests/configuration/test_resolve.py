@@ -352,3 +352,56 @@ def test_a_word_for_a_number_on_the_command_line_is_one_line(capsys):
     assert line.startswith("error: ")
     assert "finetune.lr: 'abc'" in line
     assert "toy.yaml" in line
+
+
+def test_a_variant_is_another_one_with_changes():
+    run = resolve(
+        toy(
+            backbones=["mdm", "early"],
+            methods=["easytune", "k5"],
+            matrix=[
+                {"backbones": ["early"], "methods": ["k5"]},
+                {"backbones": ["mdm"], "methods": ["easytune"]},
+            ],
+            variants={
+                "backbones": {"early": {"of": "mdm", "pretrain": {"denoiser": {"steps": 7}}}},
+                "methods": {"k5": {"of": "easytune", "options": {"window": {"k": 5}}}},
+            },
+            override={"backbones": {"mdm": {"pretrain": {"denoiser": {"steps": 9}}}}},
+            compare={"methods": ["k5"]},
+        )
+    )
+    early, mdm = run["backbones"]["early"], run["backbones"]["mdm"]
+    assert (early["name"], early["family"]) == ("early", "mdm")
+    assert (early["pretrain"]["denoiser"]["steps"], mdm["pretrain"]["denoiser"]["steps"]) == (7, 9)
+    assert early["pretrain"]["denoiser"]["batch_size"] == mdm["pretrain"]["denoiser"]["batch_size"]
+    k5, easytune = run["methods"]["k5"], run["methods"]["easytune"]
+    assert k5["options"] == easytune["options"] | {
+        "window": easytune["options"]["window"] | {"k": 5}
+    }
+    assert (k5["name"], k5["label"]) == ("k5", "k5")
+    assert [(cell["backbone"], cell["method"]) for cell in run["matrix"]] == [
+        ("early", "k5"),
+        ("mdm", "easytune"),
+    ]
+    assert resolve(run) == run
+
+
+def test_a_variant_that_is_left_out_waits():
+    variants = {"methods": {"k5": {"of": "easytune", "options": {"window": {"k": 5}}}}}
+    rows = [{"methods": ["easytune", "k5"]}]
+    run = resolve(toy(methods=["easytune"], matrix=rows, variants=variants))
+    assert [cell["method"] for cell in run["matrix"]] == ["easytune"]
+
+
+@pytest.mark.parametrize(
+    ("variants", "said"),
+    [
+        ({"methods": {"k5": {"of": "easytun"}}}, "easytun"),
+        ({"methods": {"easytune": {"of": "draft-10"}}}, r"variants\.methods\.easytune"),
+        ({"methods": {"k5": {"of": "easytune", "lrr": 1}}}, r"variants\.methods\.k5"),
+    ],
+)
+def test_a_variant_is_checked_as_what_it_is_of(variants, said):
+    with pytest.raises(InputError, match=said):
+        resolve(toy(methods=["easytune", "k5"], variants=variants))

@@ -22,6 +22,11 @@ RUN = {
     "methods": ["easytune", "draft-10"],
     "seeds": [0, 1, 2],
 }
+# the same with a variant of easytune, whose records are those of draft-10
+VARIED = RUN | {
+    "methods": ["easytune", "draft-10", "wide"],
+    "variants": {"methods": {"wide": {"of": "easytune", "options": {"window": {"k": 20}}}}},
+}
 LEVEL = {
     "R-Precision Top-1": (0.30, 0.36),
     "R-Precision Top-2": (0.42, 0.5),
@@ -66,7 +71,12 @@ def finetune(folder: Path, seed: int) -> None:
     """The names of finetune's record and the nesting of its cost.json."""
     record = []
     for update in range(61):
-        counts = {"wall_s": 0.5 * update, "flops": 2e9 * update, "denoiser_calls": 3.0 * update}
+        counts = {
+            "seconds": 0.5 * update,
+            "wall_s": 0.6 * update,
+            "flops": 2e9 * update,
+            "denoiser_calls": 3.0 * update,
+        }
         record += [(update, name, value) for name, value in counts.items()]
         if update:
             record.append((update, "reward", 0.3 + 0.004 * update + 0.02 * np.sin(update + seed)))
@@ -99,7 +109,8 @@ def finetune(folder: Path, seed: int) -> None:
             "updates": 60,
             "skipped": 0,
             "ended": "budget spent",
-            "per_update": {"wall_s_median": 0.5, "flops_mean": 2e9, "backwards_mean": 1.0},
+            "clock": "processor",
+            "per_update": {"seconds_median": 0.5, "flops_mean": 2e9, "backwards_mean": 1.0},
             "memory": {
                 "kind": "saved_tensors",
                 "form": "exact",

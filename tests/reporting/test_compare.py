@@ -52,9 +52,11 @@ def test_one_base_is_subtracted_from_every_seed():
 def test_a_base_of_its_own_is_subtracted_from_each_seed():
     base = prompts({0: {"a": 0.0, "b": 1.0}, 1: {"a": 1.0, "b": 0.0}})
     other = prompts({0: {"a": 1.0, "b": 1.0}, 1: {"a": 1.0, "b": 1.0}, 2: {"a": 9.0, "b": 9.0}})
-    found = differences(base, other, "top1")
+    found = differences(base, other, "top1", own=True)
     assert found.index.tolist() == [0, 1]
     assert found.to_numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    one = base[base["seed"].eq(0)]  # the others' bases have not been evaluated yet
+    assert differences(one, other, "top1", own=True).index.tolist() == [0]
 
 
 def test_a_score_that_is_not_finite_leaves_its_clip_out_of_both():

@@ -10,7 +10,7 @@ from motionrft.reporting.style import legend, look, panels
 from motionrft.reporting.training_curves import RUN, over_seeds
 
 VALIDATED = "val/reward"
-SECONDS = "wall_s"
+SECONDS = "seconds"
 
 
 def reward_time(records: Records) -> dict[str, Any]:
