@@ -16,7 +16,7 @@ def memory_steps(records: Records) -> dict[str, Any]:
     (the papers' O(1) against O(T))."""
     frame = records.costs[records.costs["name"].isin([STEPS, MEMORY])]
     means = frame.pivot_table(index=["backbone", "method"], columns="name", values="value")
-    figures = {}
+    figures: dict[str, Any] = {}
     if not {STEPS, MEMORY} <= set(means):
         return figures
     for backbone, part in means.dropna().groupby("backbone", sort=False):

@@ -55,7 +55,7 @@ def answers(records: Records) -> tuple[list[dict[str, Any]], list[str]]:
 
 def most_compared(run: dict[str, Any]) -> str:
     """The backbone with most methods, whose figures the page opens with."""
-    return Counter(entry["backbone"] for entry in run["matrix"]).most_common(1)[0][0]
+    return str(Counter(entry["backbone"] for entry in run["matrix"]).most_common(1)[0][0])
 
 
 def write_report(records: Records, out: Path, job_counts: Mapping[str, int]) -> None:

@@ -13,7 +13,9 @@ MOTIONS = ("strips", "motions")
 
 def test_every_figure_is_written(drawn):
     written = {path.name for path in drawn.iterdir()}
-    for name in set(figures.names()) - set(MOTIONS):
+    for name in (
+        set(figures.names()) - set(MOTIONS) - {"fid_memory"}
+    ):  # one method: nothing to compare
         assert {f"{name}.png", f"{name}.pdf"} <= written or {
             f"{name}_mdm.png",
             f"{name}_mdm.pdf",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
 import os
@@ -12,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+from markupsafe import escape
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
@@ -129,15 +129,18 @@ def test_the_page_in_a_browser(page, browser):
     time.sleep(0.2)
     assert browser.find_element("id", "table-finetuning").is_displayed()
     # a click sorts, a second click turns the order round; rows without a number stay last
-    column = "[...document.querySelectorAll('#table-finetuning ~ .scroll table')[0].tBodies[0].rows].map((r) => r.cells[2].dataset.sort)"
-    head = browser.find_elements("css selector", "#table-finetuning ~ .scroll thead button")[2]
-    head.click()
-    up = browser.execute_script(f"return {column}")
-    head.click()
-    down = browser.execute_script(f"return {column}")
-    numbers = [float(value) for value in up if value]
-    assert numbers == sorted(numbers)
-    assert [float(value) for value in down if value] == numbers[::-1]
+    numbers = {}
+    for place in (2, 8):  # R@1; peak memory, which no model that was not fine-tuned has
+        column = f"[...document.querySelectorAll('#table-finetuning ~ .scroll table')[0].tBodies[0].rows].map((r) => r.cells[{place}].dataset.sort)"
+        heads = browser.find_elements("css selector", "#table-finetuning ~ .scroll thead button")
+        heads[place].click()
+        up = browser.execute_script(f"return {column}")
+        heads[place].click()
+        down = browser.execute_script(f"return {column}")
+        numbers[place] = [float(value) for value in up if value]
+        assert numbers[place] == sorted(numbers[place])
+        assert [float(value) for value in down if value] == numbers[place][::-1]
+    assert len(numbers[2]) == len(up)
     assert up[-1] == down[-1] == ""
     # the filter hides rows, and tables of which none is left
     browser.find_element("id", "filter").send_keys("easytune")
@@ -211,7 +214,7 @@ def test_what_the_player_saves(page, browser, tmp_path):
     text = base64.b64decode(browser.execute_async_script(blob % "saveBvh(views[2]);"))
     path = tmp_path / "motion.bvh"
     path.write_bytes(text)
-    assert len(read_bvh(path).rotations) > 20
+    assert len(read_bvh(path).rotation) > 20
 
 
 @pytest.mark.browser
@@ -288,10 +291,8 @@ def test_every_figure_is_on_the_page_by_its_caption(page, drawn):
     text = page.read_text(encoding="utf-8")
     shown = list(pictures(drawn))
     absent = set(figures.names()) - {picture["name"] for picture in shown}
-    assert absent == set()
-    assert all(
-        f"<figcaption>{html.escape(picture['title'])}</figcaption>" in text for picture in shown
-    )
+    assert absent == {"fid_memory"}  # of one method there is nothing to compare
+    assert all(f"<figcaption>{escape(picture['title'])}</figcaption>" in text for picture in shown)
     assert "KIT-ML" in text.partition('id="absent"')[2]
 
 
