@@ -385,9 +385,10 @@ class Plan(Resources):
         return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
 
     def presentation_settings(self) -> str:
-        """How the tables call methods, and which they set against the base model."""
+        """How the tables call methods, which they set against the base model, and which comparisons count."""
         methods = self.run["methods"].items()
-        return digest({name: [entry.get(k) for k in PRESENTATION] for name, entry in methods})
+        labels = {name: [entry.get(k) for k in PRESENTATION] for name, entry in methods}
+        return digest([labels, self.run["compare"]])
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]

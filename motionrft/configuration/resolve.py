@@ -185,7 +185,8 @@ def _changes(
     name: str,
     variant: dict[str, Any] | None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place in the run file, changes) of an entry: the run's overrides, then what makes it a variant."""
+    """(place in the run file, changes) of an entry: the run's overrides of what it is of, what makes it a variant, and
+    the overrides of its own."""
     for key in keys:
         change = override.get(kind, {}).get(key)
         if change:
@@ -194,6 +195,8 @@ def _changes(
         own = {"label": name} if kind == "methods" and "label" not in variant else {}
         changes = {key: value for key, value in variant.items() if key != "of"}
         yield f"variants.{kind}.{name}", own | changes
+        if override.get(kind, {}).get(name):
+            yield f"override.{kind}.{name}", override[kind][name]
 
 
 def _check_entry(

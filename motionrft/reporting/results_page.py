@@ -78,6 +78,8 @@ def run_part(records: StoredRecords) -> Iterator[str]:
     for line in (*said.counts, *said.clear, *said.unclear):
         yield f"- {line}"
     yield ""
+    for picture in sorted((records.folder / "figures").glob("*.png")):
+        yield f"![{picture.stem}]({records.folder.name}/figures/{picture.name})\n"
     for name, table in kept_tables(records):
         if name in SHOWN:
             yield to_markdown(table)

@@ -5,13 +5,13 @@ config.yaml               the configuration, without the paths of the machine it
 costs.json                ({backbone, method, seed}, content of cost.json) of every fine-tuning
 records/<name>.parquet    the properties of `Records` in single precision; of fine-tuning, what stood at validations
 tables/<name>.csv         what the tables' code makes of these
+figures/<name>.png        and the figures'
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pandas as pd
 from motionrft.configuration import dump
 from motionrft.files import (
     atomic,
+    atomic_folder,
     code_version,
     digest,
     read_json,
@@ -27,7 +28,7 @@ from motionrft.files import (
     write_json,
     write_table,
 )
-from motionrft.reporting import tables
+from motionrft.reporting import figures, tables
 from motionrft.reporting.page.jobs import jobs
 from motionrft.reporting.records import CELL, Records
 from motionrft.reporting.render import to_csv
@@ -36,6 +37,7 @@ from motionrft.reporting.table import Table
 
 FRAMES = ("evaluations", "prompts", "finetuning", "tuning", "reward", "calibration", "faithfulness")
 ALSO = ("evaluator", "costs", "cost_files", "reward_labels")
+FIGURES = ("fid_memory", "validation_curves", "win_rates")
 # of a fine-tuning record
 CURVES = ("seconds", "wall_s", "flops", "denoiser_calls", "peak_bytes")
 # of cost.json: `method` and `provenance` stand in the configuration and in about.json
@@ -54,57 +56,16 @@ COST = (
 
 
 class StoredRecords(Records):
-    """The records below docs/results/<run>, read as those of a run are."""
+    """The records below docs/results/<run>, read as those of a run are: all at once, in place of the properties of `Records`."""
 
-    @cached_property
-    def about(self) -> dict[str, Any]:
-        about: dict[str, Any] = read_json(self.folder / "about.json")
-        return about
-
-    @cached_property
-    def evaluator(self) -> str | None:
-        name: str | None = self.about["evaluator"]
-        return name
-
-    @cached_property
-    def reward_labels(self) -> dict[str, str]:
-        labels: dict[str, str] = self.about["reward_labels"]
-        return labels
-
-    @cached_property
-    def cost_files(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        return [(cell, content) for cell, content in read_json(self.folder / "costs.json")]
-
-    def _stored(self, name: str) -> pd.DataFrame:
-        return read_table(self.folder / "records" / f"{name}.parquet")[0]
-
-    @cached_property
-    def evaluations(self) -> pd.DataFrame:
-        return self._stored("evaluations")
-
-    @cached_property
-    def prompts(self) -> pd.DataFrame:
-        return self._stored("prompts")
-
-    @cached_property
-    def finetuning(self) -> pd.DataFrame:
-        return self._stored("finetuning")
-
-    @cached_property
-    def tuning(self) -> pd.DataFrame:
-        return self._stored("tuning")
-
-    @cached_property
-    def reward(self) -> pd.DataFrame:
-        return self._stored("reward")
-
-    @cached_property
-    def calibration(self) -> pd.DataFrame:
-        return self._stored("calibration")
-
-    @cached_property
-    def faithfulness(self) -> pd.DataFrame:
-        return self._stored("faithfulness")
+    def __post_init__(self) -> None:
+        for name in FRAMES:
+            self.__dict__[name] = read_table(self.folder / "records" / f"{name}.parquet")[0]
+        self.about: dict[str, Any] = read_json(self.folder / "about.json")
+        costs = read_json(self.folder / "costs.json")
+        self.__dict__["cost_files"] = [(cell, content) for cell, content in costs]
+        for name in ("evaluator", "reward_labels"):
+            self.__dict__[name] = self.about[name]
 
 
 def store(records: Records, out: Path) -> StoredRecords:
@@ -125,7 +86,18 @@ def store(records: Records, out: Path) -> StoredRecords:
     for name, table in kept_tables(stored):
         with atomic(out / "tables" / f"{name}.csv") as temporary:
             temporary.write_text(to_csv(table), encoding="utf-8")
+    with atomic_folder(out / "figures") as temporary:
+        draw(stored, temporary)
     return stored
+
+
+def draw(records: StoredRecords, folder: Path) -> list[Path]:
+    """Draws the figures that are kept, as png alone; returns them in order."""
+    drawn = [path for name in FIGURES for path in figures.write(name, records, folder)]
+    for path in drawn:
+        if path.suffix != ".png":
+            path.unlink()
+    return [path for path in drawn if path.suffix == ".png"]
 
 
 def kept_tables(records: StoredRecords) -> Iterator[tuple[str, Table]]:

@@ -12,7 +12,7 @@ from motionrft.configuration import ROOT
 from motionrft.files import digest
 from motionrft.reporting.render import to_csv
 from motionrft.reporting.results_page import kept_runs, page_text
-from motionrft.reporting.stored import kept_tables
+from motionrft.reporting.stored import draw, kept_tables
 
 FOLDER = ROOT / "docs" / "results"
 RUNS = kept_runs(FOLDER)
@@ -38,6 +38,12 @@ def test_the_tables_are_those_of_the_records(records):
         for mine, theirs in zip(found, rows, strict=True):
             for one, other in zip(mine, theirs, strict=True):
                 assert one == other or float(one) == pytest.approx(float(other), rel=1e-6), name
+
+
+@pytest.mark.parametrize("records", RUNS, ids=lambda records: records.folder.name)
+def test_the_figures_are_drawn_from_the_records(records, tmp_path):
+    drawn = {path.name for path in draw(records, tmp_path)}
+    assert {path.name for path in (records.folder / "figures").iterdir()} == drawn
 
 
 def test_the_page_is_that_of_the_records():

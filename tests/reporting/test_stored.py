@@ -73,6 +73,12 @@ def test_written_tables_are_those(kept):
         assert (kept.folder / "tables" / f"{name}.csv").read_text() == to_csv(table)
 
 
+def test_figures_are_kept_as_small_pictures(kept):
+    kinds = {path.suffix for path in (kept.folder / "figures").iterdir()}
+    assert kinds == {".png"}
+    assert (kept.folder / "figures" / "validation_curves.png").stat().st_size < 300_000
+
+
 def test_claims_are_counted(run):
     table = tables.build("claims", run)
     raises = labelled_row(

@@ -53,3 +53,17 @@ def test_what_was_not_validated_is_not_run(records):
     table = build("equal_cost", records)
     assert labelled_row(table, "mdm", "draft-10") in table.missing()
     assert "seed2/record.parquet" in labelled_row(table, "mdm", "draft-10").command
+
+
+def test_what_a_rising_reward_costs(tmp_path):
+    records = Records(make_run(tmp_path))
+    frame = records.finetuning
+    worse = frame["name"].eq("val/FID") & frame["update"].eq(60)
+    frame.loc[worse, "value"] += 1.0  # the last validation
+    cells = labelled_row(build("over_optimisation", records), "mdm", "easytune").cells
+    assert cells["reward"].mean == pytest.approx(0.24)
+    assert cells["top1"].mean == 0
+    # 2 - .005 * 48 was the least
+    assert cells["fid"].mean == pytest.approx(1 - 0.005 * 12)
+    assert cells["jerk"].absent == "–"
+    assert (cells["flagged"].mean, cells["flagged"].count) == (1, 3)
