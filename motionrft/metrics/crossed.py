@@ -117,8 +117,8 @@ def _error(
     whole = of_seeds + of_prompts - rest
     alone = max((of_seeds, seeds - 1), (of_prompts, prompts - 1))
     if not whole > alone[0]:
-        whole, freedom = alone
-        return (whole / (seeds * prompts)) ** 0.5, float(freedom)
+        largest, of_largest = alone
+        return (largest / (seeds * prompts)) ** 0.5, float(of_largest)
     freedom = whole**2 / (
         of_seeds**2 / (seeds - 1)
         + of_prompts**2 / (prompts - 1)
