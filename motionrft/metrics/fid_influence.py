@@ -42,5 +42,5 @@ def _transport(covariance: Tensor, other: Tensor) -> Tensor:
     error = len(values) * torch.finfo(values.dtype).eps * values.abs().max()
     kept = values > error
     scale = torch.where(kept, values.clamp(min=error), torch.inf) ** -0.25
-    influence: Tensor = root @ (vectors * scale)
-    return influence
+    transport: Tensor = root @ (vectors * scale)
+    return transport
