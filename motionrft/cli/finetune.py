@@ -77,7 +77,8 @@ def finetune(
     entry = named(resolved, "backbones", cell.backbone, run.config)
     for file in tuned or []:
         rate = {"lr": read_json(file)["rate"]}
-        resolved = merge(resolved, {"methods": {cell.method: rate}})
+        own = {f"{cell.backbone}/{cell.method}": rate}  # over a rate that the cell itself names
+        resolved = merge(resolved, {"methods": {cell.method: rate}, "cells": own})
     method = named(resolved, "methods", cell.method, run.config)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
