@@ -55,9 +55,10 @@ class TextFiles(Resources):
         return [self.text_file(self.run["evaluator"]["text"])] if read else []
 
     @staticmethod
-    def option(name: str, files: Sequence[str]) -> str:
-        """`--name 'file' …` for a command line; nothing without files."""
-        return shlex.join([name, *files]) if files else ""
+    def option(name: str, files: str | Sequence[str]) -> str:
+        """`--name 'file' …` for a command line; nothing without files. files: a job's input, one or several."""
+        several = [files] if isinstance(files, str) else files
+        return shlex.join([name, *several]) if several else ""
 
     def synthetic_encoder(self, wildcards: Wildcards) -> list[str]:
         """The directory of an encoder that the run makes; one with a source elsewhere has none."""

@@ -267,6 +267,12 @@ def test_a_stage_of_motions_alone_waits_for_no_text():
     }
 
 
+def test_an_option_is_quoted_or_left_out():
+    assert Plan.option("--text", ["a b.safetensors"]) == "--text 'a b.safetensors'"
+    assert Plan.option("--text", "a.safetensors") == "--text a.safetensors"
+    assert Plan.option("--text", []) == ""
+
+
 def test_an_evaluator_with_words_of_its_own_makes_no_text_features():
     files = {"checkpoint": "finest.tar", "mean": "m.npy", "std": "s.npy", "glove": "glove"}
     trained = plan(size="paper")
