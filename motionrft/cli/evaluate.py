@@ -93,10 +93,10 @@ def evaluate(
     from motionrft.backbones.io import load_backbone
     from motionrft.device import pick_device
     from motionrft.errors import InputError
-    from motionrft.evaluation.replicate import file_digest, replicate, summary
+    from motionrft.evaluation.replicate import replicate, summary
     from motionrft.evaluation.scorer import REAL, Scorer
     from motionrft.evaluation.settings import EvaluateSettings
-    from motionrft.files import provenance
+    from motionrft.files import file_digest, provenance
     from motionrft.options import read_options
     from motionrft.text.features import TextCache
 
@@ -116,9 +116,9 @@ def evaluate(
             field="--model",
             fix="give both, or neither for the recorded motions",
         )
-    sampler: dict[str, Any] = {}
+    entry: dict[str, Any] = {}
     if files.model is not None:
-        sampler = named(resolved, "backbones", backbone, run.config)["sampler"]
+        entry = named(resolved, "backbones", backbone, run.config)
     chosen = pick_device(device)
     text = TextCache(files.text)
     scorer = Scorer(
@@ -147,8 +147,8 @@ def evaluate(
     if files.model is None:
         one = scorer.score_real
     else:
-        network, _ = load_backbone(files.model, chosen)
-        about["sampler"] = sampler
+        network, _ = load_backbone(files.model, chosen, family=entry["family"])
+        about["sampler"] = sampler = entry["sampler"]
 
         def one(replication: int) -> Result:
             return scorer.score_backbone(
