@@ -74,7 +74,11 @@ class Training:
     def run(self) -> pd.DataFrame:
         """Trains; the module ends with the weights that `select` names. Returns the tidy record."""
         if self.resume():
-            LOG.info("%s goes on from trajectory %d", self.tuning.label, self.trajectory)
+            LOG.info(
+                "%s goes on from trajectory %d of %d, update %d of %d", self.tuning.label,
+                self.trajectory, self._planned_trajectories(), self.updater.updates,
+                self.updater.planned,
+            )  # fmt: skip
         elif self.tuning.validation is not None and self.tuning.settings.validate_every:
             self._validate()
         bar = progress(
@@ -82,10 +86,15 @@ class Training:
             total=self._planned_trajectories(),
             initial=self.trajectory,
             label=self.tuning.label,
+            unit="trajectories",
         )
         for score in bar:
             reward = score.means().get("total", float("nan"))
-            bar.set_postfix(reward=f"{reward:.4f}", skipped=self.updater.skipped)
+            bar.set_postfix(
+                updates=f"{self.updater.updates} of {self.updater.planned}",
+                reward=f"{reward:.4f}",
+                skipped=self.updater.skipped,
+            )
         if self.ended == REFUSED:
             self.updater.restore(self.good)
         elif self.tuning.settings.select == "best" and self.best.weights is not None:

@@ -111,12 +111,12 @@ def fit(
     state = kept.load(trained[0].device)
     if state is not None:
         run.load_state_dict(state)
-        LOG.info("%s continues at step %d of %d", label, run.step, settings.steps)
+        LOG.info("%s goes on from step %d of %d", label, run.step, settings.steps)
     began = time.monotonic()
     clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
     module.train()
     steps = range(run.step, settings.steps)
-    bar = progress(steps, total=settings.steps, initial=run.step, label=label)
+    bar = progress(steps, total=settings.steps, initial=run.step, label=label, unit="steps")
     for step in bar:
         losses = run.update(step, loss_function)
         if step % LOG_EVERY == 0 or run.step == settings.steps:
