@@ -1,15 +1,9 @@
 "use strict";
 // Plays the motions of the element #players (motionrft/player/stick_figure.py says what is in it).
-const { fps, joints, chains, entries } = JSON.parse(document.getElementById("players").textContent);
+const { entries, ...body } = JSON.parse(document.getElementById("players").textContent);
+const { fps } = body;
 const pick = (id) => document.getElementById(id);
 const state = { moment: 0, playing: true, yaw: 0.6, pitch: 0.15, left: null, right: null };
-// right leg, left leg, spine, right arm, left arm
-const COLOURS = ["--orange", "--blue", "--ink", "--orange", "--blue"];
-
-function decode(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  return new Int16Array(bytes.buffer);
-}
 function fill(select, names, chosen) {
   select.replaceChildren(...names.map((name, i) => new Option(name, i, false, i === chosen)));
   select.parentElement.hidden = names.length < 2;
@@ -32,45 +26,12 @@ function chooseBackbone() {
   fill(pick("right"), entry.models.map((m) => m.model), entry.beside);
   choose();
 }
-const framesOf = (motion) => motion.length / (3 * joints);
-function draw(canvas, motion) {
-  const context = canvas.getContext("2d");
-  const ink = getComputedStyle(document.documentElement);
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  const frames = framesOf(motion);
-  const begin = 3 * joints * Math.min(Math.floor(state.moment * fps), frames - 1);
-  const cx = Math.cos(state.yaw), sx = Math.sin(state.yaw), cp = Math.cos(state.pitch), sp = Math.sin(state.pitch);
-  const ox = motion[begin] / 1000, oz = motion[begin + 2] / 1000;
-  const scale = canvas.height / 2.4;
-  const project = (x, y, z) => {
-    const a = x - ox, b = z - oz;
-    const across = cx * a - sx * b, depth = sx * a + cx * b;
-    return [canvas.width / 2 + scale * across, canvas.height * 0.88 - scale * (cp * y - sp * depth)];
-  };
-  context.strokeStyle = ink.getPropertyValue("--line");
-  context.lineWidth = 1;
-  for (let k = -4; k <= 4; k++) { // the floor moves under the body
-    const gx = Math.round(ox) + k, gz = Math.round(oz) + k;
-    for (const [from, to] of [[[gx, 0, oz - 4], [gx, 0, oz + 4]], [[ox - 4, 0, gz], [ox + 4, 0, gz]]]) {
-      context.beginPath(); context.moveTo(...project(...from)); context.lineTo(...project(...to)); context.stroke();
-    }
-  }
-  const joint = (j) => project(...[0, 1, 2].map((axis) => motion[begin + 3 * j + axis] / 1000));
-  context.lineCap = context.lineJoin = "round";
-  context.lineWidth = 6;
-  chains.forEach((chain, index) => {
-    context.strokeStyle = ink.getPropertyValue(COLOURS[index]);
-    context.beginPath();
-    chain.forEach((j, i) => (i ? context.lineTo(...joint(j)) : context.moveTo(...joint(j))));
-    context.stroke();
-  });
-}
 let before = performance.now();
 function tick(now) {
   const shown = ["left", "right"].filter((side) => state[side]);
-  const frames = Math.max(...shown.map((side) => framesOf(state[side])));
+  const frames = Math.max(...shown.map((side) => framesOf(state[side], body)));
   if (state.playing) state.moment += ((now - before) / 1000) * +pick("speed").value;
-  for (const side of shown) draw(pick("view-" + side), state[side]);
+  for (const side of shown) drawMoment(pick("view-" + side), state[side], body, state);
   if (state.moment * fps >= frames) state.moment = 0;
   pick("scrub").value = (state.moment * fps) / frames;
   document.body.dataset.frame = Math.floor(state.moment * fps);
@@ -88,18 +49,10 @@ if (entries.length) {
   });
   pick("scrub").addEventListener("input", (event) => {
     state.playing = false; pick("play").textContent = "Play"; pick("play").setAttribute("aria-pressed", false);
-    const longest = Math.max(...["left", "right"].map((side) => (state[side] ? framesOf(state[side]) : 0)));
+    const longest = Math.max(...["left", "right"].map((side) => (state[side] ? framesOf(state[side], body) : 0)));
     state.moment = (event.target.value * longest) / fps;
   });
-  for (const id of ["view-left", "view-right"]) {
-    const canvas = pick(id);
-    canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
-    canvas.addEventListener("pointermove", (event) => {
-      if (!event.buttons) return;
-      state.yaw += event.movementX / 120;
-      state.pitch = Math.max(-0.2, Math.min(1.4, state.pitch + event.movementY / 200));
-    });
-  }
+  for (const id of ["view-left", "view-right"]) rotatable(pick(id), state);
   chooseBackbone();
   requestAnimationFrame(tick);
 } else {
