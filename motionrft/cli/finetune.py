@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, named
+from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, named, tracking
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +79,8 @@ def finetune(
         )
         checkpoint = out / "checkpoint.pt"
         training = Training(tuning, checkpoint)
-        record = training.run()
+        with tracking(resolved, out):
+            record = training.run()
         if writes:
             write_results(out, training, record, method)
             checkpoint.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several
+from motionrft.cli.options import RunFile, Several, named, tracking
 
 
 @Parameter(name="*")
@@ -69,19 +69,21 @@ def pretrain(
     from motionrft.files import provenance, write_table
     from motionrft.text.features import TextCache
 
-    settings = run.entry("backbones", backbone)
+    resolved = run.load()
+    settings = named(resolved, "backbones", backbone, run.config)
     chosen = pick_device(device)
     checkpoint = out.with_suffix(".checkpoint")
-    network, about, history = training.pretrain(
-        settings,
-        stage,
-        files.features,
-        TextCache(files.text),
-        files.start,
-        checkpoint,
-        chosen,
-        seed,
-    )
+    with tracking(resolved, out):
+        network, about, history = training.pretrain(
+            settings,
+            stage,
+            files.features,
+            TextCache(files.text),
+            files.start,
+            checkpoint,
+            chosen,
+            seed,
+        )
     about["provenance"] = provenance(settings, seed=seed, device=str(chosen))
     write_table(out.with_name(f"{stage}.history.parquet"), history, about)
     save_backbone(out, network, about)

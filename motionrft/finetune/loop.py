@@ -32,6 +32,7 @@ from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.distributed import rank, sum_gradients, world_size
 from motionrft.training.loop import step_generator
+from motionrft.training.tracking import track
 
 LOG = logging.getLogger(__name__)
 REFUSED = "too many refused updates"
@@ -270,9 +271,7 @@ class Training:
             numbers = tuning.validation()
         if updater.updates == 0:
             self._log({"trajectory": 0})
-        self.record += [
-            (updater.updates, f"val/{name}", float(value)) for name, value in numbers.items()
-        ]
+        self._note({f"val/{name}": value for name, value in numbers.items()})
         score = selection_score(settings.select_by, numbers, self._first_validation())
         ceiling = settings.reward_ceiling
         if ceiling and numbers["reward"] >= ceiling * numbers[RECORDED]:
@@ -295,8 +294,13 @@ class Training:
             counts["flops"] = self.flops.of(counts)
         elif self.updater.updates == 0:
             counts["flops"] = 0.0
+        self._note(values | counts)
+
+    def _note(self, values: dict[str, float]) -> None:
+        """Numbers of the present update, into the record and to a tracker."""
         update = self.updater.updates
-        self.record += [(update, name, float(value)) for name, value in (values | counts).items()]
+        self.record += [(update, name, float(value)) for name, value in values.items()]
+        track(update, values)
 
     # resuming
 

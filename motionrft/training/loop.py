@@ -25,6 +25,7 @@ from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.ema import ExponentialAverage, TargetNetwork, copy_into
 from motionrft.training.schedule import Schedule, learning_rate
+from motionrft.training.tracking import track
 
 LOG = logging.getLogger(__name__)
 LOG_EVERY = 20
@@ -178,6 +179,7 @@ class _Run:
     def log(self, step: int, losses: dict[str, Tensor]) -> dict[str, float]:
         values = {name: float(value.detach()) for name, value in losses.items()}
         rows = {**values, "grad_norm": self.norm}
+        track(step, rows | {"lr": self.settings.rate(step)})
         self.history += [_row(step, name, value) for name, value in rows.items()]
         return values
 
@@ -188,7 +190,9 @@ class _Run:
             numbers = validation(step)
             module.train()
             self.best.offer(numbers["score"], step, self.trained)
-        self.history += [_row(step, f"val/{name}", value) for name, value in numbers.items()]
+        validated = {f"val/{name}": value for name, value in numbers.items()}
+        self.history += [_row(step, name, value) for name, value in validated.items()]
+        track(step, validated)
 
     def finish(self) -> None:
         """The weights the run ends with: the best, else the averaged ones, else the last."""
