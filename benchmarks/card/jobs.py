@@ -33,7 +33,8 @@ from motionrft.metrics.training_record import wide
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.files import save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.text.features import TextBatch, write_cache
+from motionrft.text.cache_writer import write_cache
+from motionrft.text.features import TextBatch
 from motionrft.training.loop import autocast
 
 __all__ = [

@@ -16,7 +16,7 @@ from motionrft.backbones.io import STATISTICS, build_backbone
 from motionrft.corpus.dataset import Batch, MotionDataset
 from motionrft.errors import InputError
 from motionrft.files import read_tensors
-from motionrft.text.features import TextCache
+from motionrft.text.features import TextCache, UnreadText
 from motionrft.training.loop import TrainSettings, fit, step_generator
 
 VALIDATION_BATCHES = 4
@@ -26,7 +26,7 @@ def pretrain(
     settings: dict[str, Any],
     stage: str,
     features: str | Path,
-    text: TextCache,
+    text: TextCache | UnreadText,
     sources: Sequence[str | Path],
     checkpoint: str | Path,
     device: torch.device,
@@ -36,7 +36,7 @@ def pretrain(
 
     `sources` are the files the stage starts from (an earlier stage, a teacher). The loss on the
     validation split, with the same draws every time, is logged and chooses the weights if
-    `validate_every` is set.
+    `validate_every` is set. Stages that learn from motions alone (`Backbone.textless`) need no `text` but its widths.
     """
     where = f"backbones.{settings['name']}.pretrain.{stage}"
     if stage not in settings["pretrain"]:
@@ -51,6 +51,7 @@ def pretrain(
     torch.manual_seed(seed)
     backbone = build_backbone(settings, dim=dim, text=widths, normaliser=training.normaliser)
     backbone.to(device)
+    text = text_of(backbone, stage, text)
     for source in sources:
         tensors, _ = read_tensors(source)
         weights = {name: tensor for name, tensor in tensors.items() if name not in STATISTICS}
@@ -93,10 +94,31 @@ def pretrain(
         "dim": dim,
         "text": widths,
         "stage": stage,
-        "text_encoder": text_facts(settings["text"], text.about.get("encoder", {}), text),
+        "text_encoder": text_facts(
+            settings["text"],
+            text.about.get("encoder", {}),
+            text if isinstance(text, TextCache) else None,
+        ),
         "corpus": corpus_facts(training.store),
     }
     return backbone, about, history
+
+
+def text_of(backbone: Backbone, stage: str, text: TextCache | UnreadText) -> TextCache | UnreadText:
+    """What a stage reads of `text`: nothing, pooled vectors, or token states too. An `InputError` where it lacks them."""
+    if stage in backbone.textless:
+        widths = {"pooled": text.pooled_dim, "tokens": text.token_dim}
+        return UnreadText(widths, text.about)
+    if isinstance(text, UnreadText):
+        raise InputError(
+            "missing: this stage reads captions",
+            where="pretrain",
+            field="--text",
+            fix="name the text feature file of the backbone's encoder",
+        )
+    if backbone.reads_tokens:
+        text.require_tokens()
+    return text
 
 
 def _once(dataset: MotionDataset, device: torch.device) -> Iterator[Batch]:

@@ -27,7 +27,7 @@ class JudgeFiles:
     """Evaluator file: an independent judge on the validation split."""
 
     evaluator_text: Path | None = None
-    """The evaluator's text feature file (default: that of --text)."""
+    """The evaluator's text feature file, if it reads one (default: as `evaluate`)."""
 
 
 @app.command
@@ -95,21 +95,23 @@ def judge_factory(
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
     """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
     None without an evaluator."""
+    from motionrft.cli.evaluate import evaluator_text
     from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
     from motionrft.evaluation.scorer import Scorer
     from motionrft.text.features import TextCache
 
     if judge.evaluator is None:
         return None
-    text = TextCache(files.text)
-    evaluator_text = TextCache(judge.evaluator_text) if judge.evaluator_text else text
-    rules = Protocol(multimodality=MultiModalityPlan(texts=0))
-    scorer = Scorer(
-        files.features, judge.evaluator, evaluator_text, rules, split="val", device=device
-    )
-    real = scorer.score_real(0).metrics["Diversity"]
+    evaluator = judge.evaluator
 
     def of(backbone: Backbone) -> Callable[[], dict[str, float]]:
+        # here, not above: a run without validations embeds no caption and scores no motion
+        captions = evaluator_text(evaluator, judge.evaluator_text, files.text)
+        rules = Protocol(multimodality=MultiModalityPlan(texts=0))
+        scorer = Scorer(files.features, evaluator, captions, rules, split="val", device=device)
+        text = TextCache(files.text, tokens=backbone.reads_tokens)
+        real = scorer.score_real(0).metrics["Diversity"]
+
         def metrics() -> dict[str, float]:
             scores = scorer.score_backbone(backbone, sampler, text, name).metrics
             return {**scores, "Diversity gap": abs(scores["Diversity"] - real)}

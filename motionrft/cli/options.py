@@ -59,6 +59,22 @@ def tracking(run: dict[str, Any], out: Path) -> AbstractContextManager[None]:
     return tracked(run.get("track", NONE), folder, str(out.with_suffix("")))
 
 
+def required_widths(name: str, encoder: dict[str, Any], where: str) -> dict[str, int]:
+    """{"pooled", "tokens"} of an encoder's section, for a command that was given no text feature file."""
+    from motionrft.configuration.encoders import text_widths
+    from motionrft.errors import InputError
+
+    widths = text_widths(encoder)
+    if widths is None:
+        raise InputError(
+            f"the widths of text encoder {name} are unknown",
+            where=where,
+            field="--text",
+            fix=f"name a text feature file, or give text.{name} its `widths`",
+        )
+    return widths
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Processes:

@@ -75,9 +75,8 @@ def sample(
     sampler = entry["sampler"]
     chosen = pick_device(device)
     network, _ = load_backbone(files.model, chosen, family=entry["family"])
-    samples = sample_splits(
-        network, sampler, files.features, TextCache(files.text), backbone, prompts, seed
-    )
+    text = TextCache(files.text, tokens=network.reads_tokens)
+    samples = sample_splits(network, sampler, files.features, text, backbone, prompts, seed)
     about = {
         "sampler": sampler,
         "provenance": provenance(sampler, seed=seed, device=str(chosen)),

@@ -41,8 +41,8 @@ class PromptData:
         self, backbone: Backbone, files: Sources, device: torch.device, *, references: bool = True
     ):
         self.backbone, self.device, self.references = backbone, device, references
-        self.text = TextCache(files.text)
-        self.reward_text = TextCache(files.reward_text) if files.reward_text else self.text
+        self.text = TextCache(files.text, tokens=backbone.reads_tokens)
+        self.reward_text = TextCache(files.reward_text or files.text)
         kind, frames = backbone.representation, backbone.max_frames
         self.training = MotionDataset(files.features, kind, "train", max_frames=frames)
         self.held_out = MotionDataset(files.features, kind, "val", max_frames=frames)

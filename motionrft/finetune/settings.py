@@ -242,11 +242,12 @@ class Settings:
 
 
 def cell_settings(run: dict[str, Any], backbone: str, method: str) -> Settings:
-    """The settings of one backbone with one method: the method's keys over the backbone's own `finetune` section
-    over the run's over what the backbone says of `tune` and `lora`."""
+    """The settings of one backbone with one method: the cell's own keys (`override.cells`) over the method's over the
+    backbone's own `finetune` section over the run's over what the backbone says of `tune` and `lora`."""
     entry = run["backbones"][backbone]
     merged = {key: entry[key] for key in ("tune", "lora") if key in entry}
-    for section in (run["finetune"], entry.get("finetune", {}), run["methods"][method]):
+    cell = run.get("cells", {}).get(f"{backbone}/{method}", {})
+    for section in (run["finetune"], entry.get("finetune", {}), run["methods"][method], cell):
         merged = merge(merged, section)
     return Settings.read(merged, f"config/methods/{method}.yaml")
 

@@ -150,6 +150,8 @@ def prepare(
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
     sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
     data = PromptData(backbone, files, device, references=settings.references)
+    if "text_encoder" in about:  # an imported file has not met the encoder yet
+        about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
     validation = None
     if settings.validate_every:
         recorded, counted = None, validating(weights)
@@ -198,7 +200,8 @@ def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str,
         "patience": 0,
         "reward_ceiling": 0,
     }
-    return merge(run, {"finetune": changes, "methods": {method: changes}})
+    cells = {cell: changes for cell in run.get("cells", {}) if cell.endswith(f"/{method}")}
+    return merge(run, {"finetune": changes, "methods": {method: changes}, "cells": cells})
 
 
 def open_weights(

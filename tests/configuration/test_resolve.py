@@ -150,7 +150,58 @@ def test_a_backbones_own_fine_tuning_lies_between_the_runs_and_the_methods():
     assert settings["mld", "easytune"].batch_size == run["finetune"]["batch_size"] != 4
 
 
+def test_a_cells_own_fine_tuning_lies_over_everything():
+    override = {
+        "backbones": {"mdm": {"finetune": {"batch_size": 4, "lr": 0.25}}},
+        "methods": {"draft-10": {"batch_size": 8}},
+        "cells": {"mdm/draft-10": {"batch_size": 2}, "mld/draft-50": {"batch_size": 1}},
+    }
+    run = resolve(
+        toy(backbones=["mdm", "mld"], methods=["easytune", "draft-10"], override=override)
+    )
+    sizes = {cell: cell_settings(run, *cell).batch_size for cell in cells(run)}
+    common = run["finetune"]["batch_size"]
+    assert sizes == {
+        ("mdm", "easytune"): 4,
+        ("mdm", "draft-10"): 2,
+        ("mld", "easytune"): common,
+        ("mld", "draft-10"): 8,
+    }
+    assert cell_settings(run, "mdm", "draft-10").optimisation.lr == 0.25
+    assert list(run["cells"]) == ["mdm/draft-10"]  # draft-50 is not chosen
+
+
+def test_official_batch_sizes_are_those_of_the_backbones():
+    run = resolve(toy(size="paper", backbones=["hymotion", "hymotion-lite", "mld"]))
+    for name, batch, tune in (
+        ("hymotion", 4, "lora"),
+        ("hymotion-lite", 4, "lora"),
+        ("mld", 256, "full"),
+    ):
+        settings = cell_settings(run, name, "easytune")
+        assert (settings.batch_size, settings.tune) == (batch, tune)
+    from motionrft.backbones.lora import LoraSettings
+
+    assert (LoraSettings().rank, LoraSettings().alpha) == (8, 16)
+
+
 MISTAKES = {
+    "misspelt key of a cell": (
+        toy(override={"cells": {"mdm/easytune": {"batch_sise": 4}}}),
+        ["override.cells.mdm/easytune", "batch_sise", "batch_size"],
+    ),
+    "a cell of an unknown method": (
+        toy(override={"cells": {"mdm/easytun": {"batch_size": 4}}}),
+        ["override.cells.mdm/easytun", "easytun", "easytune"],
+    ),
+    "a cell that is not backbone/method": (
+        toy(override={"cells": {"mdm-easytune": {"batch_size": 4}}}),
+        ["override.cells.mdm-easytune", "mdm-easytune"],
+    ),
+    "a cell whose settings do not go together": (
+        toy(override={"cells": {"mdm/easytune": {"slices": 3, "batch_size": 4}}}),
+        ["easytune on mdm", "slices", "divisor"],
+    ),
     "unknown backbone": (toy(backbones=["mdx"]), ["backbones", "mdx", "mdm"]),
     "unknown method": (toy(methods=["easytun"]), ["methods", "easytun", "easytune"]),
     "negative learning rate": (
@@ -187,6 +238,10 @@ MISTAKES = {
     "resources of an unknown cell": (
         toy(resources={"finetune": {"cells": {"mdm-draft-50": {"mem_mb": 900}}}}),
         ["resources.finetune.cells", "mdm-draft-50"],
+    ),
+    "resources of an unknown text encoder": (
+        toy(resources={"text": {"encoders": {"t6": {"mem_mb": 900}}}}),
+        ["resources.text.encoders", "t6", "toy"],
     ),
     "resources of an unknown rule": (
         toy(resources={"finetun": {"mem_mb": 900}}),
@@ -293,6 +348,37 @@ MISTAKES = {
         toy(methods=["easytune-spl"], reward={"stages": {"spl": None}}),
         ["reward.stages.spl", "easytune-spl"],
     ),
+    "a weight of a stage that is left out": (
+        toy(reward={"stages": {"preference": None}}),
+        ["reward.weights.preference", "leaves the reward's stage preference out", "to 0", "stages"],
+    ),
+    "a method's weight of a stage that is left out": (
+        toy(
+            methods=["motionrft"],
+            reward={"stages": {"authenticity": None}, "weights": {"authenticity": 0}},
+        ),
+        ["methods.motionrft.reward_weights.authenticity", "leaves", "reward.stages.authenticity"],
+    ),
+    "an encoder that keeps pooled vectors for a reader of token states": (
+        toy(
+            size="paper",
+            backbones=["motiondiffuse"],
+            override={"backbones": {"motiondiffuse": {"text": "clip-b32-pooled"}}},
+        ),
+        ["backbones.motiondiffuse.text", "token states", "clip-b32-pooled", "keep: pooled"],
+    ),
+    "released LoRA on a network of the run's own": (
+        toy(reward={"stages": {"preference": {"checkpoint": ["lora.pth", "head.pth"]}}}),
+        ["reward.stages.preference.checkpoint", "reward.stages.semantic.checkpoint"],
+    ),
+    "two files of a semantic stage": (
+        toy(reward={"stages": {"semantic": {"checkpoint": ["a.pth", "b.pth"]}}}),
+        ["reward.stages.semantic.checkpoint", "2 files", "one file"],
+    ),
+    "pairs that are no file": (
+        toy(reward={"stages": {"preference": {"pairs": 3}}}),
+        ["reward.stages.preference.pairs", "3", "table of pairs"],
+    ),
     "unknown kind of text encoder": (
         toy(text={"mine": {"kind": "elmo", "source": "elmo"}}),
         ["text.mine.kind", "elmo", "bert"],
@@ -319,6 +405,11 @@ def test_a_mistake_is_one_line_with_file_field_and_fix(name):
     assert "config/" in line
     for word in words:
         assert word in line
+
+
+def test_a_stage_that_is_left_out_may_weigh_nothing():
+    reward = {"stages": {"preference": None}, "weights": {"preference": 0}}
+    check_cells(resolve(toy(reward=reward)), "config")
 
 
 @pytest.mark.parametrize(

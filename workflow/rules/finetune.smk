@@ -10,7 +10,7 @@ rule finetune:
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
         evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        evaluator_text=PLAN.text_of_evaluator(),
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",
         record="<results>/finetune/{backbone}/{method}/seed{seed}/record.parquet",
@@ -29,11 +29,14 @@ rule finetune:
         config=CONFIG,
         features=subpath(input.features, parent=True),
         out=subpath(output.model, parent=True),
+        evaluator_text=lambda wildcards, input: PLAN.option(
+            "--evaluator-text", input.evaluator_text
+        ),
     shell:
         "python -m motionrft finetune --config {params.config:q} --backbone {wildcards.backbone} "
         "--method {wildcards.method} --seed {wildcards.seed} --base {input.base:q} --reward {input.reward:q} "
         "--features {params.features:q} --text {input.text:q} --reward-text {input.reward_text:q} "
-        "--evaluator {input.evaluator:q} --evaluator-text {input.evaluator_text:q} "
+        "--evaluator {input.evaluator:q} {params.evaluator_text} "
         "--device {resources.device} --processes {resources.gpu} --out {params.out:q} > {log:q} 2>&1"
 
 

@@ -45,6 +45,7 @@ class MotionLCM(MLD):
     """Guidance is embedded: `guided` is one pass on B, and scale 1 (`predict`) means w = 0."""
 
     stages = ("distill",)
+    textless = ()
     options_type = MotionLCMOptions
     options: MotionLCMOptions
 
