@@ -42,6 +42,7 @@ RUN = {
         "validate_prompts": 16,
     },
     "override": {
+        "methods": {"easytune": {"reward_weights": {"semantic": 0.0, "preference": 1.0}}},
         "backbones": {
             "mdm": {
                 "network": {"latent_dim": 32, "ff_size": 64, "layers": 1},
