@@ -68,7 +68,11 @@ class OwnSkeleton:
         else:
             given = read_joint_map(joint_map)
             own = fitted(given, motion.names) or given
-        up = up_axis([upward(mapped(motion, own, path))]) or "y"
+        up = up_axis([upward(mapped(motion, own, path))])
+        if up is None:
+            raise InputError(
+                "its body stands along no axis plainly", where=path, field="--skeleton", fix="name a file in which it stands"
+            )  # fmt: skip
         skeleton = cls(path, header, read_hierarchy(header, path), motion, own, up)
         skeleton._check()
         return skeleton
@@ -112,8 +116,8 @@ class OwnSkeleton:
         turns: list[Tensor] = []
         for row, node in enumerate(self.nodes):
             above = turns[node.parent] if node.parent >= 0 else still
-            joint = owners.get(row)
-            children = CHILDREN[joint] if joint is not None else []
+            joint = owners.get(row, 0)
+            children = CHILDREN[joint] if row in owners else []
             before = functional.normalize(rest[children] - rest[joint], dim=-1)
             aims = functional.normalize(joints[:, children] - joints[:, joint, None], dim=-1)
             if len(children) > 1:

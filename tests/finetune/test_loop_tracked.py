@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from motionrft.finetune.loop import Training
+from motionrft.finetune.validation import RECORDED
 from motionrft.training import tracking
 
 from .toy_run import METHODS, toy_run
@@ -29,6 +32,8 @@ class Kept:
 
 def run(folder, kind):
     tuning = toy_run(METHODS["draft"], SETTINGS)
+    numbers = {"reward": 0.5, RECORDED: 1.0, "FID": float("nan")}
+    tuning = replace(tuning, validation=lambda: dict(numbers))
     training = Training(tuning, folder / kind)
     with tracking.tracked(kind, folder):
         record = training.run()

@@ -49,7 +49,7 @@ RUN = {
                 "sampler": {"steps": 5},
                 "pretrain": {"denoiser": {"steps": 80, "batch_size": 16}},
             }
-        }
+        },
     },
 }
 WRISTS, PELVIS = [SMPL_22.index("left_wrist"), SMPL_22.index("right_wrist")], 0
