@@ -38,7 +38,7 @@ TRAINED = "mldpp"  # trained from scratch; the others are read from official fil
 
 def run_file(folder: Path, backbones: list[str]) -> dict[str, Any]:
     """The run: config/humanml3d.yaml's sizes, files of `folder`, and as few updates as show every stage."""
-    few = {"steps": UPDATES, "batch_size": 16, "validate_every": 0, "warmup": 0}
+    few = {"steps": UPDATES, "batch_size": 4, "validate_every": 0, "warmup": 0}
     run: dict[str, Any] = {
         "name": NAME,
         "size": "paper",
@@ -51,12 +51,12 @@ def run_file(folder: Path, backbones: list[str]) -> dict[str, Any]:
         "reward": {
             "stages": {
                 "semantic": {"train": few},
-                "preference": {"data": {"clips": 256}, "train": few},
+                "preference": {"data": {"clips": 96}, "train": few},
                 "authenticity": {"data": {"prompts": 24}, "train": few},
                 "spl": {"pool": "batch", "train": few},
             }
         },
-        "finetune": {"updates": None, "trajectories": 1, "batch_size": 8, "validate_every": 0, "select": "last"},
+        "finetune": {"updates": None, "trajectories": 1, "batch_size": 4, "validate_every": 0, "select": "last"},
         "evaluate": {"replications": 1, "limit": 32, "multimodality": {"texts": 0}},
         "override": {
             "backbones": {

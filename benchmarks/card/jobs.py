@@ -21,6 +21,7 @@ from torch import Tensor
 
 from motionrft.backbones.io import build_backbone, save_backbone
 from motionrft.configuration import resolve
+from motionrft.configuration.encoders import text_widths
 from motionrft.files import write_json, write_table, write_tensors
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.cost import Meter
@@ -48,10 +49,6 @@ __all__ = [
 ]
 
 DIMENSIONS = {"kinematic": 263, "joint": 66, "rotation": 135}
-# pooled and token widths of what config/text/paper.yaml and small.yaml name
-WIDTHS = {
-    "t5": (768, 1024), "clip-b32": (512, 512), "clip-b32-cut20": (512, 512), "hymotion": (768, 4096), "toy": (64, 64),
-}  # fmt: skip
 TOKENS = 16  # of a caption
 SEED = 0
 
@@ -108,22 +105,28 @@ class Files:
         for name in {self.run["reward"]["text"], *(entry["text"] for entry in entries)}:
             self._write_text(name, ["", *captions], generator)
         settings = NetworkSettings.read(
-            self.run["reward"]["network"], DIMENSIONS, WIDTHS[self.run["reward"]["text"]][1]
+            self.run["reward"]["network"],
+            DIMENSIONS,
+            self._widths(self.run["reward"]["text"])["tokens"],
         )
         torch.manual_seed(SEED)
         about = {"noise": self.run["reward"]["noise"], "official": {"no_clean_token": False}}
         save_network(self.folder / "semantic.safetensors", RewardNetwork(settings), about)
 
     def _write_text(self, name: str, captions: list[str], generator: torch.Generator) -> None:
-        pooled, tokens = WIDTHS[name]
-        count = len(captions)
+        widths, count = self._widths(name), len(captions)
         batch = TextBatch(
-            torch.randn(count, pooled, generator=generator),
-            torch.randn(count, TOKENS, tokens, generator=generator),
+            torch.randn(count, widths["pooled"], generator=generator),
+            torch.randn(count, TOKENS, widths["tokens"], generator=generator),
             torch.ones(count, TOKENS, dtype=torch.bool),
             torch.full((count,), TOKENS - 1),
         )
         write_cache(self._text(name), captions, [batch], {})
+
+    def _widths(self, name: str) -> dict[str, int]:
+        widths = text_widths(self.run["text"][name])
+        assert widths is not None
+        return widths
 
     def _text(self, name: str) -> Path:
         return self.folder / f"text-{name}.safetensors"
@@ -133,8 +136,7 @@ class Files:
         entry = self.run["backbones"][backbone]
         base = self.folder / f"{backbone}.safetensors"
         if not base.exists():
-            pooled, tokens = WIDTHS[entry["text"]]
-            dim, text = DIMENSIONS[entry["representation"]], {"pooled": pooled, "tokens": tokens}
+            dim, text = DIMENSIONS[entry["representation"]], self._widths(entry["text"])
             torch.manual_seed(SEED)
             network = build_backbone(
                 entry, dim=dim, text=text, normaliser=Normaliser(torch.zeros(dim), torch.ones(dim))

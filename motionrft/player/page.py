@@ -14,9 +14,11 @@ from motionrft.motion.skeleton import Skeleton
 from motionrft.player.stick_figure import pack, player_data
 
 ROOM = Path(__file__).parent
-# what draws, and what plays
+# what draws a moment, and all that plays
 DRAWING = (ROOM / "stick_figure.js").read_text(encoding="utf-8")
-SCRIPT = DRAWING + (ROOM / "player.js").read_text(encoding="utf-8")
+SCRIPT = DRAWING + "".join(
+    (ROOM / name).read_text(encoding="utf-8") for name in ("gif.js", "player.js")
+)
 STYLE = (ROOM / "player.css").read_text(encoding="utf-8")
 
 
@@ -34,12 +36,18 @@ def write_player(
     *,
     note: str = "",
 ) -> None:
-    """motions: by the name of their model, a motion [T, J, 3] a prompt; the second model stands beside the first."""
+    """motions: by the name of their model, a motion [T, J, 3] a prompt; three models at most are shown at once."""
     models = [
         {"model": name, "motions": [pack(joints, skeleton) for joints in clips]}
         for name, clips in motions.items()
     ]
-    entry = {"backbone": "", "prompts": list(prompts), "models": models, "beside": len(models) - 1}
+    entry = {
+        "backbone": "",
+        "prompts": list(prompts),
+        "models": models,
+        "show": list(range(min(len(models), 3))),
+        "first": True,
+    }
     write_page(
         path,
         "motions.html.j2",

@@ -119,8 +119,11 @@ function tick(now) {
   before = now;
   // a short hold at the end says where the motion ends
   if (view.moment > Math.max(...sides.map((motion) => framesOf(motion, body))) / body.fps + 0.4) view.moment = 0;
-  drawMoment(pick("view-left"), sides[0], body, view);
-  drawMoment(pick("view-right"), sides[1], body, view);
+  ["view-left", "view-right"].forEach((id, side) => {
+    const { width, height } = pick(id), context = pick(id).getContext("2d");
+    context.clearRect(0, 0, width, height);
+    drawMoment(context, sides[side], body, view, width, height);
+  });
   requestAnimationFrame(tick);
 }
 const KEYS = {

@@ -1,5 +1,5 @@
 "use strict";
-// A motion on a canvas. motion: int16 millimetres as stick_figure.py packs them; body: { fps, joints, chains };
+// A moment of a motion, drawn. motion: int16 millimetres as stick_figure.py packs them; body: { fps, joints, chains };
 // view: { moment, yaw, pitch }, seconds and radians.
 // right leg, left leg, spine, right arm, left arm
 const COLOURS = ["--orange", "--blue", "--ink", "--orange", "--blue"];
@@ -9,19 +9,17 @@ function decode(text) {
   return new Int16Array(bytes.buffer);
 }
 const framesOf = (motion, body) => motion.length / (3 * body.joints);
-function drawMoment(canvas, motion, body, view) {
-  const context = canvas.getContext("2d");
+function drawMoment(context, motion, body, view, width, height) {
   const ink = getComputedStyle(document.documentElement);
-  context.clearRect(0, 0, canvas.width, canvas.height);
   const frames = framesOf(motion, body);
   const begin = 3 * body.joints * Math.min(Math.floor(view.moment * body.fps), frames - 1);
   const cx = Math.cos(view.yaw), sx = Math.sin(view.yaw), cp = Math.cos(view.pitch), sp = Math.sin(view.pitch);
   const ox = motion[begin] / 1000, oz = motion[begin + 2] / 1000;
-  const scale = canvas.height / 2.4;
+  const scale = height / 2.4;
   const project = (x, y, z) => {
     const a = x - ox, b = z - oz;
     const across = cx * a - sx * b, depth = sx * a + cx * b;
-    return [canvas.width / 2 + scale * across, canvas.height * 0.88 - scale * (cp * y - sp * depth)];
+    return [width / 2 + scale * across, height * 0.88 - scale * (cp * y - sp * depth)];
   };
   context.strokeStyle = ink.getPropertyValue("--line");
   context.lineWidth = 1;
@@ -33,7 +31,7 @@ function drawMoment(canvas, motion, body, view) {
   }
   const joint = (j) => project(...[0, 1, 2].map((axis) => motion[begin + 3 * j + axis] / 1000));
   context.lineCap = context.lineJoin = "round";
-  context.lineWidth = 6;
+  context.lineWidth = height / 80;
   body.chains.forEach((chain, index) => {
     context.strokeStyle = ink.getPropertyValue(COLOURS[index]);
     context.beginPath();

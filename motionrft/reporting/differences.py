@@ -13,9 +13,12 @@ import pandas as pd
 from motionrft.configuration import load_run
 from motionrft.errors import InputError
 from motionrft.files import read_table
+from motionrft.metrics.crossed import crossed_effect
 from motionrft.reporting.columns import GENERATION
+from motionrft.reporting.compare import differences as by_prompt
 from motionrft.reporting.compare import holm
-from motionrft.reporting.paired import interval, over_seeds, paired
+from motionrft.reporting.family import OF_PROMPT
+from motionrft.reporting.paired import over_seeds, paired
 from motionrft.reporting.records import SAME
 
 # of an evaluation's settings, what changes no score of a pair
@@ -26,7 +29,6 @@ NAMES = ("name", "command", "resolved")
 WORDS = ("source", "open", "label")
 LEVEL = 0.05
 DIRECTIONS = {column.key: column.direction for column in GENERATION}
-PER_PROMPT = {"matching": ("MM-Dist by prompt", -1), "top1": ("R-Precision Top-1 by prompt", 1)}
 
 
 @dataclass(frozen=True)
@@ -202,17 +204,18 @@ def _of_metrics(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
 
 
 def _of_prompts(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
-    """Of each clip the mean over seeds and replications; Student's t over clips."""
+    """Of each clip the mean over replications; seeds and clips both vary (`crossed_effect`)."""
     name = b.method if a.run == b.run else f"{b.backbone} {b.method}"
-    means = [
-        cell.table("per_prompt.parquet").groupby("clip")[list(PER_PROMPT)].mean() for cell in (a, b)
-    ]
-    both = means[0].merge(means[1], left_index=True, right_index=True, suffixes=("_a", "_b"))
-    for column, (metric, direction) in PER_PROMPT.items():
-        first, second = both[f"{column}_a"], both[f"{column}_b"]
-        test = interval((second - first).to_numpy(), "prompts")
+    first, second = (cell.table("per_prompt.parquet") for cell in (a, b))
+    for metric, column in OF_PROMPT.items():
+        if column not in first or column not in second:
+            continue
+        pairs = by_prompt(first, second, column)
+        if not pairs.size:
+            continue
+        test = crossed_effect(pairs)
         yield {
-            "cell": name, "metric": metric, "a": first.mean(), "b": second.mean(),
+            "cell": name, "metric": f"{metric} by prompt", "a": first[column].mean(), "b": second[column].mean(),
             "difference": test.difference, "low": test.low, "high": test.high, "p": test.p,
-            "pairs": test.units, "unit": test.unit, "direction": direction,
+            "pairs": test.prompts, "unit": f"prompts of {test.seeds} seeds", "direction": DIRECTIONS[metric],
         }  # fmt: skip

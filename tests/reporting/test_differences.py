@@ -31,7 +31,7 @@ def test_two_cells(run):
     assert fid["difference"] == pytest.approx(fid["b"] - fid["a"])
     assert fid["difference"] == pytest.approx(-0.5, abs=0.05)
     assert fid["better"] == "b"
-    assert matching["unit"] == "prompts"
+    assert (matching["pairs"], matching["unit"]) == (40, "prompts of 3 seeds")
     assert matching["difference"] == pytest.approx(-0.3, abs=0.1)
     assert table.loc["Diversity", "better"] == ""  # no way is better
     assert pd.isna(table.loc["Diversity", "p"])

@@ -26,10 +26,21 @@ rule pretrain:
         config=CONFIG,
         features=subpath(input.features, parent=True),
         text=lambda wildcards, input: PLAN.option("--text", input.text),
+        seed=lambda wildcards: wildcards.get("seed", 0),
     shell:
         "python -m motionrft pretrain --config {params.config:q} --backbone {wildcards.backbone} "
         "--stage {wildcards.stage} --features {params.features:q} {params.text} --from {input.start:q} "
-        "--device {resources.device} --out {output.model:q} > {log:q} 2>&1"
+        "--seed {params.seed} --device {resources.device} --out {output.model:q} > {log:q} 2>&1"
+
+
+use rule pretrain as pretrain_again with:
+    output:
+        model="<results>/backbones/{backbone}/seed{seed}/{stage}.safetensors",
+        history="<results>/backbones/{backbone}/seed{seed}/{stage}.history.parquet",
+    log:
+        "<logs>/pretrain/{backbone}-{stage}-seed{seed}.log",
+    benchmark:
+        "<benchmarks>/pretrain/{backbone}-{stage}-seed{seed}.jsonl"
 
 
 rule import_backbone:
