@@ -74,6 +74,13 @@ class Plan(RewardFiles):
         """Every fine-tuning: (backbone, method, seed)."""
         return [(c["backbone"], c["method"], s) for c in self.run["matrix"] for s in c["seeds"]]
 
+    def methods_of_backbones(self) -> dict[str, list[str]]:
+        """The methods that fine-tune each backbone, the base model among them."""
+        methods: dict[str, list[str]] = {}
+        for cell in self.run["matrix"]:
+            methods.setdefault(cell["backbone"], ["base"]).append(cell["method"])
+        return methods | {name: ["base"] for name in self.backbones if name not in methods}
+
     # files
 
     def stages(self, backbone: str) -> list[str]:
@@ -158,9 +165,8 @@ class Plan(RewardFiles):
 
     def analyses(self) -> list[str]:
         """Records of single denoising steps: of a backbone's first method, or (`every_method`) of all of them."""
-        cells: dict[str, list[str]] = {}
-        for cell in self.run["matrix"]:
-            cells.setdefault(cell["backbone"], []).append(cell["method"])
+        every = self.methods_of_backbones().items()
+        cells = {name: methods[1:] for name, methods in every if methods[1:]}
         asked = self.run["analyse"]
         return [
             f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"

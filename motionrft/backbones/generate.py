@@ -47,7 +47,7 @@ def generate(
     order = torch.argsort(lengths, descending=True, stable=True)
     results: list[Tensor | None] = [None] * len(captions)
     starts = range(0, len(order), batch_size)
-    for begin in progress(starts, total=len(starts), label="sample"):
+    for begin in progress(starts, total=len(starts), label="sample", unit="batches"):
         rows = order[begin : begin + batch_size].tolist()
         batch_lengths = lengths[rows].to(device)
         caption_features = text([captions[row] for row in rows]).to(device)

@@ -116,9 +116,9 @@ def evaluate(
             field="--model",
             fix="give both, or neither for the recorded motions",
         )
-    sampler: dict[str, Any] = {}
+    entry: dict[str, Any] = {}
     if files.model is not None:
-        sampler = named(resolved, "backbones", backbone, run.config)["sampler"]
+        entry = named(resolved, "backbones", backbone, run.config)
     if files.model is not None and files.text is None:
         raise InputError(
             "missing", where="evaluate", field="--text", fix="name the backbone's text feature file"
@@ -151,9 +151,9 @@ def evaluate(
         one = scorer.score_real
     else:
         assert files.text is not None
-        network, _ = load_backbone(files.model, chosen)
+        network, _ = load_backbone(files.model, chosen, family=entry["family"])
         text = TextCache(files.text, tokens=network.reads_tokens)
-        about["sampler"] = sampler
+        about["sampler"] = sampler = entry["sampler"]
 
         def one(replication: int) -> Result:
             return scorer.score_backbone(

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, Several, named
+from motionrft.cli.options import (
+    Cell,
+    CellFiles,
+    Processes,
+    RunFile,
+    Several,
+    named,
+    tracking,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +96,8 @@ def finetune(
         )
         checkpoint = out / "checkpoint.pt"
         training = Training(tuning, checkpoint)
-        record = training.run()
+        with tracking(resolved, out):
+            record = training.run()
         if writes:
             write_results(out, training, record, method)
             checkpoint.unlink(missing_ok=True)

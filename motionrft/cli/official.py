@@ -80,9 +80,11 @@ def import_(
 def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     """Write weights back in the official file layout.
 
-    Refused are networks whose output the official code reads otherwise: those
-    with `network.clean` (HY-Motion and ACMDM at the small size) and MotionDiffuse
-    with a `network.prediction` other than epsilon.
+    Refused are networks that the official code reads otherwise, at the small size
+    HY-Motion and ACMDM (`network.clean`), MotionDiffuse (`network.prediction`),
+    MLD, MLD++ and MotionLCM (`network.prediction`, `network.principal`); and MDM
+    with other than four heads or another noise schedule than the cosine. MDM's
+    args.json is written beside its weights.
 
     For example:
         python -m motionrft export \\

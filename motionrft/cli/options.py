@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,6 +49,14 @@ def named(run: dict[str, Any], section: str, name: str, where: Path) -> dict[str
         raise unknown_name(what, name, run[section], where=where, field=section)
     entry: dict[str, Any] = run[section][name]
     return entry
+
+
+def tracking(run: dict[str, Any], out: Path) -> AbstractContextManager[None]:
+    """Where a training's numbers go as they come (`track` of the run): the folder track/ beside what it writes."""
+    from motionrft.training.tracking import NONE, tracked
+
+    folder = out.parent / "track" / out.stem if out.suffix else out / "track"
+    return tracked(run.get("track", NONE), folder, str(out.with_suffix("")))
 
 
 def required_widths(name: str, encoder: dict[str, Any], where: str) -> dict[str, int]:

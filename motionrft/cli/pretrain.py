@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several, named, required_widths
+from motionrft.cli.options import RunFile, Several, named, required_widths, tracking
 
 
 @Parameter(name="*")
@@ -81,16 +81,17 @@ def pretrain(
         text = TextCache(files.text, tokens=False)
     chosen = pick_device(device)
     checkpoint = out.with_suffix(".checkpoint")
-    network, about, history = training.pretrain(
-        settings,
-        stage,
-        files.features,
-        text,
-        files.start,
-        checkpoint,
-        chosen,
-        seed,
-    )
+    with tracking(resolved, out):
+        network, about, history = training.pretrain(
+            settings,
+            stage,
+            files.features,
+            text,
+            files.start,
+            checkpoint,
+            chosen,
+            seed,
+        )
     about["provenance"] = provenance(settings, seed=seed, device=str(chosen))
     write_table(out.with_name(f"{stage}.history.parquet"), history, about)
     save_backbone(out, network, about)

@@ -134,7 +134,7 @@ def prepare(
     entry, section = run["backbones"][backbone_name], run["methods"][method_name]
     settings = cell_settings(run, backbone_name, method_name)
     hooks = released.hooks(settings)
-    backbone, about = load_backbone(files.base, device)
+    backbone, about = load_backbone(files.base, device, family=entry["family"])
     table = step_table(entry["sampler"], backbone.prediction)
     check_reward_form(
         entry["reward_form"],

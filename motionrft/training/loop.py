@@ -25,6 +25,7 @@ from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.ema import ExponentialAverage, TargetNetwork, copy_into
 from motionrft.training.schedule import Schedule, learning_rate
+from motionrft.training.tracking import track
 
 LOG = logging.getLogger(__name__)
 LOG_EVERY = 20
@@ -111,12 +112,12 @@ def fit(
     state = kept.load(trained[0].device)
     if state is not None:
         run.load_state_dict(state)
-        LOG.info("%s continues at step %d of %d", label, run.step, settings.steps)
+        LOG.info("%s goes on from step %d of %d", label, run.step, settings.steps)
     began = time.monotonic()
     clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
     module.train()
     steps = range(run.step, settings.steps)
-    bar = progress(steps, total=settings.steps, initial=run.step, label=label)
+    bar = progress(steps, total=settings.steps, initial=run.step, label=label, unit="steps")
     for step in bar:
         losses = run.update(step, loss_function)
         if step % LOG_EVERY == 0 or run.step == settings.steps:
@@ -178,6 +179,7 @@ class _Run:
     def log(self, step: int, losses: dict[str, Tensor]) -> dict[str, float]:
         values = {name: float(value.detach()) for name, value in losses.items()}
         rows = {**values, "grad_norm": self.norm}
+        track(step, rows | {"lr": self.settings.rate(step)})
         self.history += [_row(step, name, value) for name, value in rows.items()]
         return values
 
@@ -188,7 +190,9 @@ class _Run:
             numbers = validation(step)
             module.train()
             self.best.offer(numbers["score"], step, self.trained)
-        self.history += [_row(step, f"val/{name}", value) for name, value in numbers.items()]
+        validated = {f"val/{name}": value for name, value in numbers.items()}
+        self.history += [_row(step, name, value) for name, value in validated.items()]
+        track(step, validated)
 
     def finish(self) -> None:
         """The weights the run ends with: the best, else the averaged ones, else the last."""

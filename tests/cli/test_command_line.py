@@ -60,6 +60,7 @@ def test_no_option_can_be_given_by_position_alone(name):
         "generate": ["SENTENCES"],
     }
     alone |= {"score": ["MOTION", "SENTENCE"], "export-motion": ["MOTIONS"], "list": ["KIND"]}
+    alone |= {"compare": ["FIRST", "SECOND"], "preferences": ["FIRST", "SECOND"], "fetch": ["NAME"]}
     assert by_position == alone.get(name, [])
 
 
