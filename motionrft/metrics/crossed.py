@@ -115,10 +115,9 @@ def _error(
     if seeds < 2:  # the spread over seeds cannot be seen: the differences' own over prompts
         return (of_prompts / prompts) ** 0.5, prompts - 1.0
     whole = of_seeds + of_prompts - rest
-    alone = max((of_seeds, seeds - 1), (of_prompts, prompts - 1))
-    if not whole > alone[0]:
-        whole, freedom = alone
-        return (whole / (seeds * prompts)) ** 0.5, float(freedom)
+    alone, freedom = max((of_seeds, seeds - 1.0), (of_prompts, prompts - 1.0))
+    if not whole > alone:
+        return (alone / (seeds * prompts)) ** 0.5, freedom
     freedom = whole**2 / (
         of_seeds**2 / (seeds - 1)
         + of_prompts**2 / (prompts - 1)

@@ -42,4 +42,5 @@ def _transport(covariance: Tensor, other: Tensor) -> Tensor:
     error = len(values) * torch.finfo(values.dtype).eps * values.abs().max()
     kept = values > error
     scale = torch.where(kept, values.clamp(min=error), torch.inf) ** -0.25
-    return root @ (vectors * scale)
+    transport: Tensor = root @ (vectors * scale)
+    return transport
