@@ -115,9 +115,10 @@ def _error(
     if seeds < 2:  # the spread over seeds cannot be seen: the differences' own over prompts
         return (of_prompts / prompts) ** 0.5, prompts - 1.0
     whole = of_seeds + of_prompts - rest
-    alone, freedom = max((of_seeds, seeds - 1.0), (of_prompts, prompts - 1.0))
-    if not whole > alone:
-        return (alone / (seeds * prompts)) ** 0.5, freedom
+    alone = max((of_seeds, seeds - 1), (of_prompts, prompts - 1))
+    if not whole > alone[0]:
+        largest, of_largest = alone
+        return (largest / (seeds * prompts)) ** 0.5, float(of_largest)
     freedom = whole**2 / (
         of_seeds**2 / (seeds - 1)
         + of_prompts**2 / (prompts - 1)

@@ -128,12 +128,13 @@ class Table:
 class TableFile:
     """What `motionrft/reporting/tables/<name>.py` defines as `TABLE`.
 
-    source: where the papers print it, empty for the suite's own; order: its place on the page, smallest first; needs: the
-    properties of `Records` that it reads beside the configuration; build: from the records to the table.
+    question: which of the page's questions (`questions.QUESTIONS`) it answers; source: where the papers print it, empty for
+    the suite's own; order: its place on the page, smallest first; needs: the properties of `Records` that it reads beside the configuration; build: from the records to the table.
     """
 
     title: str
     build: Callable[[Records], Table]
+    question: str = "method"
     source: str = ""
     order: int = 1000
     needs: tuple[str, ...] = ()

@@ -76,6 +76,7 @@ def _cells(runs: Runs, levels: dict[float, float]) -> dict[str, Cell]:
 
 TABLE = TableFile(
     title="Methods at a fixed validation reward",
+    question="cost",
     order=61,
     needs=("finetuning", "costs"),
     build=at_reward,

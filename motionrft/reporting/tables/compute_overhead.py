@@ -124,6 +124,7 @@ def _printed(method: str) -> dict[str, float]:
 
 TABLE = TableFile(
     title="Cost until a reward is reached",
+    question="cost",
     source="EasyTune table S9",
     order=60,
     needs=("finetuning", "costs"),

@@ -86,6 +86,7 @@ def _last(record: pd.DataFrame, view: str, amount: float, name: str) -> float | 
 
 TABLE = TableFile(
     title="Methods at equal updates and at equal seconds",
+    question="cost",
     order=62,
     needs=("finetuning", "costs"),
     build=equal_cost,

@@ -44,6 +44,7 @@ def generalisation(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Generalisation over backbones",
+    question="backbone",
     source="paper table VI",
     order=20,
     needs=("evaluations", "prompts", "evaluator"),

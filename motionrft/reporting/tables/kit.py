@@ -48,6 +48,7 @@ def kit(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Base and fine-tuned on KIT-ML",
+    question="backbone",
     source="EasyTune table S3",
     order=40,
     needs=("evaluations", "prompts", "evaluator"),

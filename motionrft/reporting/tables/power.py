@@ -81,6 +81,7 @@ def _cells(entry: Expected, prompts: int | None) -> dict[str, Cell]:
 
 TABLE = TableFile(
     title="What the run can show",
+    question="run",
     order=55,
     needs=("evaluations", "prompts"),
     build=power,

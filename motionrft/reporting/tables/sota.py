@@ -72,6 +72,7 @@ def sota(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Base and fine-tuned, by representation",
+    question="backbone",
     source="paper table III",
     order=30,
     needs=("evaluations", "prompts", "evaluator"),
