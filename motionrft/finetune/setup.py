@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.base import Backbone
+from motionrft.backbones.execution import Compiled
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.diffusion.reward_form import check_reward_form
@@ -33,6 +34,7 @@ from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
+from motionrft.training.prefetch import Prefetched
 
 if TYPE_CHECKING:
     from motionrft.backbones import lora
@@ -89,6 +91,7 @@ class FineTuning:
             settings.loss,
             rows=rows,
             micro_batch=settings.micro_batch,
+            precision=settings.precision,
         )
 
     def walk(
@@ -148,7 +151,7 @@ def prepare(
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
-    sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
+    sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.denoiser_precision)
     data = PromptData(backbone, files, device, references=settings.references)
     validation = None
     if settings.validate_every:
@@ -173,7 +176,7 @@ def prepare(
         reward,
         levels,
         method,
-        lambda k: data.batch(k, settings.batch_size, seed),
+        Prefetched(lambda k: data.batch(k, settings.batch_size, seed), device),
         trained,
         settings,
         seed,
@@ -222,14 +225,3 @@ def open_weights(
 def in_motion_space(backbone: Backbone) -> bool:
     """Whether x is frames of features, so that a level's amplitude can be matched by scaling."""
     return backbone.width(backbone.max_frames) == backbone.max_frames
-
-
-class Compiled:
-    """A backbone as the sampler's denoiser, its guided call compiled."""
-
-    def __init__(self, backbone: Backbone):
-        self.parameters, self.width = backbone.parameters, backbone.width
-        self._guided = torch.compile(backbone.guided, dynamic=True)
-
-    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
-        return self._guided(x, t, condition, scale)
