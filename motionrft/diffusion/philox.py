@@ -54,7 +54,7 @@ def normals(seeds: Tensor, step: int, count: int) -> Tensor:
         words = philox((block, torch.full_like(zero, step), zero, zero), key)
         parts.append(torch.stack([*box_muller(*words[:2]), *box_muller(*words[2:])], dim=-1))
     drawn = torch.cat(parts, dim=1) if parts else torch.zeros(len(seeds), 0, 4, device=device)
-    return drawn.flatten(1)[:, :count]
+    return drawn.flatten(1)[:, :count].contiguous()
 
 
 def box_muller(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -65,7 +65,7 @@ class SeededNoise:
         self.start = self(-1)
 
     def __call__(self, i: int) -> Tensor:
-        return normals(self.seeds, i + 1, math.prod(self.shape)).unflatten(1, self.shape)
+        return normals(self.seeds, i + 1, math.prod(self.shape)).view(len(self.seeds), *self.shape)
 
 
 class Sampler:

@@ -24,6 +24,7 @@ class PromptBatch:
     references  their true motions [B, T, dim], or None
     seeds       a noise seed for each prompt
     shape       shape of one sample's x
+    clips       names of their clips
     """
 
     condition: Condition
@@ -31,6 +32,7 @@ class PromptBatch:
     references: Tensor | None
     seeds: Sequence[int]
     shape: tuple[int, ...]
+    clips: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -47,6 +49,7 @@ class PromptBatch:
             captions=self.captions.select(part),
             references=None if self.references is None else self.references[part],
             seeds=self.seeds[part],
+            clips=self.clips[part],
         )
 
     def noise(self, device: torch.device | None = None) -> SeededNoise:

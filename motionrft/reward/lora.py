@@ -108,7 +108,7 @@ class MotionAdapter(nn.Module):
                     if isinstance(layer, nn.Linear):
                         projection.proj[place] = AdaptedLinear(layer, lora)
             else:
-                projection.proj = AdaptedLinear(projection.proj, lora)
+                projection.proj = AdaptedLinear(cast(nn.Linear, projection.proj), lora)
         network.requires_grad_(False)
         for parameter in self.adapter_tensors().values():
             parameter.requires_grad_(True)
@@ -142,7 +142,7 @@ class MotionAdapter(nn.Module):
                     if isinstance(layer, AdaptedLinear):
                         tensors |= _pair(f"{prefix}_layer{position}", layer)
             else:
-                tensors |= _pair(prefix, projection.proj)
+                tensors |= _pair(prefix, cast(AdaptedLinear, projection.proj))
         return tensors
 
 
