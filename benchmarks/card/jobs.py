@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -159,6 +160,28 @@ def matrix_products(precision: str) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
 
 
+@contextlib.contextmanager
+def counted_waits(device: torch.device) -> Iterator[list[str]]:
+    """What made the program wait for a GPU inside the block, a line each; on a CPU nothing does."""
+    if device.type != "cuda":
+        yield []
+        return
+    found: list[str] = []
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield found
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
+            found += [
+                f"{entry.filename}:{entry.lineno}"
+                for entry in caught
+                if "synchroniz" in str(entry.message)
+            ]
+
+
 class Update:
     """One backbone under one method. changes: keys of `finetune` laid over the run's."""
 
@@ -201,7 +224,7 @@ class Update:
     ) -> dict[str, Any]:
         """Trains `trajectories` trajectories; what the last one cost (seconds: the median).
 
-        precision: fp32, tf32 (all float32 products), or bf16 (the denoiser under autocast, the rest TF32).
+        precision: fp32, tf32 (all float32 products), or bf16 (decoder and reward under autocast, the rest TF32).
         Raises `OutOfTimeError` after `deadline`, and torch's own error when memory is short.
         """
         settings = replace(
@@ -211,7 +234,7 @@ class Update:
             budget=Budget("trajectories", trajectories),
         )
         matrix_products(precision)
-        self.sampler.meter, self.sampler.precision = Meter(), settings.precision
+        self.sampler.meter, self.sampler.precision = Meter(), settings.denoiser_precision
         before = 0
 
         def batches(k: int) -> PromptBatch:
@@ -221,7 +244,7 @@ class Update:
             return drawn
 
         tuning = replace(self.tuning, settings=settings, batch=batches)
-        with self._until(deadline):
+        with self._until(deadline), counted_waits(self.device) as waits:
             record = wide(Training(tuning, self.folder / "checkpoint").run())
         if torch.backends.cuda.matmul.allow_tf32 == (precision == "fp32"):
             raise RuntimeError(
@@ -234,7 +257,7 @@ class Update:
         peak = int(last["peak_bytes"].max())
         return {
             "batch": batch, "trajectories": trajectories, "seconds": float(spent["wall_s"].median()),
-            "updates": len(last), "refused": int(record["skipped"].max()), "peak_bytes": peak,
+            "waits": len(waits) / max(len(record), 1), "updates": len(last), "refused": int(record["skipped"].max()), "peak_bytes": peak,
             "total_bytes": before + peak, "reserved_bytes": self._reserved(),
             **{name: float(spent[name].iloc[-1]) for name in names[1:]},
         }  # fmt: skip
@@ -253,7 +276,7 @@ class Update:
     def call(self, batch: int, precision: str) -> Callable[[], Tensor]:
         """One guided call of the denoiser, its graph kept."""
         matrix_products(precision)
-        self.sampler.precision = "bf16" if precision == "bf16" else "fp32"
+        self.sampler.precision = "fp32"
         prompts = self.batch(batch)
         x = prompts.noise().start
         return lambda: self._network(0, x, prompts.condition)

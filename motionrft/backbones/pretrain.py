@@ -18,6 +18,7 @@ from motionrft.errors import InputError
 from motionrft.files import read_tensors
 from motionrft.text.features import TextCache, UnreadText
 from motionrft.training.loop import TrainSettings, fit, step_generator
+from motionrft.training.prefetch import Prefetched
 
 VALIDATION_BATCHES = 4
 
@@ -59,21 +60,24 @@ def pretrain(
     empty = text.empty().to(device)
     options = TrainSettings.read(settings["pretrain"][stage], where, seed=seed)
 
-    def loss_of(batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def prepared(batch: Batch) -> tuple[Batch, Condition]:
         batch = batch.to(device)
-        condition = Condition.of(text(batch.captions).to(device), empty, batch.lengths)
-        return backbone.pretrain_loss(batch, condition, stage, generator)
+        return batch, Condition.of(text(batch.captions).to(device), empty, batch.lengths)
+
+    batches = Prefetched(
+        lambda step: prepared(training.batch_at(step, options.batch_size, seed)), device
+    )
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        return loss_of(training.batch_at(step, options.batch_size, seed), generator)
+        return backbone.pretrain_loss(*batches(step), stage, generator)
 
     @torch.no_grad()
     def validate(step: int) -> dict[str, float]:
         losses = []
         for index in range(VALIDATION_BATCHES):
-            batch = validation.batch_at(index, options.batch_size, seed)
+            batch, condition = prepared(validation.batch_at(index, options.batch_size, seed))
             generator = step_generator(seed + 1, index, device)
-            losses.append(loss_of(batch, generator)["loss"])
+            losses.append(backbone.pretrain_loss(batch, condition, stage, generator)["loss"])
         mean = float(torch.stack(losses).mean())
         return {"loss": mean, "score": -mean}
 

@@ -77,13 +77,13 @@ class PromptData:
     def prompts(self, batch: Batch, seeds: list[int]) -> PromptBatch:
         batch, backbone = batch.to(self.device), self.backbone
         text = self.text(batch.captions).to(self.device)
+        one = self.reward_text is self.text
         return PromptBatch(
             condition=Condition.of(text, self.empty, batch.lengths),
-            captions=self.reward_text(batch.captions).to(self.device),
+            captions=text if one else self.reward_text(batch.captions).to(self.device),
             references=batch.features if self.references else None,
             seeds=seeds,
             shape=backbone.sample_shape(batch.features.shape[1]),
-            positions=backbone.width(backbone.max_frames),
             clips=batch.clips,
         )
 

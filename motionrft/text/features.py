@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from motionrft.device import moved
 from motionrft.errors import InputError
 from motionrft.files import read_tensors
 
@@ -33,7 +34,7 @@ class TextBatch:
         return len(self.pooled)
 
     def to(self, device: torch.device | str) -> TextBatch:
-        return TextBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return TextBatch(*(moved(getattr(self, field.name), device) for field in fields(self)))
 
     def select(self, index: Tensor | slice) -> TextBatch:
         return TextBatch(*(getattr(self, field.name)[index] for field in fields(self)))

@@ -24,6 +24,7 @@ from motionrft.options import read_options
 from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.ema import ExponentialAverage, TargetNetwork, copy_into
+from motionrft.training.optimizers import AdamW
 from motionrft.training.schedule import Schedule, learning_rate
 from motionrft.training.tracking import track
 
@@ -143,12 +144,8 @@ class _Run:
         target: TargetNetwork | None,
     ):
         self.trained, self.settings, self.label, self.target = trained, settings, label, target
-        self.optimizer = torch.optim.AdamW(
-            trained,
-            lr=settings.lr,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
+        self.optimizer = AdamW(
+            trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
         )
         self.average = ExponentialAverage(trained, settings.ema) if settings.ema else None
         self.best = BestWeights()
@@ -160,11 +157,10 @@ class _Run:
         """One step of the optimiser; the losses it was taken from."""
         settings, device = self.settings, self.trained[0].device
         generator = step_generator(settings.seed, step, device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.rate(step)
+        self.optimizer.rate = settings.rate(step)
         with autocast(settings.precision, device):
             losses = loss_function(step, generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         losses["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.trained, settings.clip or math.inf)
         if not torch.isfinite(norm):

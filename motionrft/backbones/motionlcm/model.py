@@ -78,7 +78,9 @@ class MotionLCM(MLD):
         """The teacher's VAE and denoiser, and a guidance embedding that starts at zero."""
         teacher = self.new_teacher().to(next(self.parameters()).device)
         load_into(teacher, part_of(tensors, "denoiser."), where)
-        fresh = torch.zeros_like(self.denoiser.time_embedding.cond_proj.weight)
+        guidance = self.denoiser.time_embedding.cond_proj
+        assert guidance is not None
+        fresh = torch.zeros_like(guidance.weight)
         load_into(self, {**tensors, GUIDANCE_WEIGHT: fresh}, where)
         self.teaching = Teaching(
             teacher.eval().requires_grad_(False),
