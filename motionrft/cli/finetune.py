@@ -62,6 +62,7 @@ def finetune(
         Where to compute: auto, cpu or cuda.
     """
     from motionrft.device import pick_device
+    from motionrft.errors import InputError
     from motionrft.finetune.loop import Training
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
@@ -71,6 +72,13 @@ def finetune(
     resolved = run.load()
     entry = named(resolved, "backbones", cell.backbone, run.config)
     method = named(resolved, "methods", cell.method, run.config)
+    if not method.get("training", True):
+        raise InputError(
+            "trains nothing",
+            where=run.config,
+            field=f"methods.{cell.method}",
+            fix=f"sample with it: motionrft evaluate --method {cell.method} --reward …",
+        )
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
         judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)

@@ -27,6 +27,7 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
         except InputError as error:
             raise InputError(str(error), where=where, field=field) from None
         _check_steps(run["backbones"][backbone], run["methods"][method], where, field)
+        _check_needs(run["backbones"][backbone], run["methods"][method], where, field)
 
 
 def _check_steps(
@@ -45,6 +46,28 @@ def _check_steps(
                 field=f"{field}: options.{name}",
                 fix=f"choose at most {steps}, or give `of:` so that it scales with the sampler",
             )
+
+
+def _check_needs(
+    backbone: dict[str, Any], method: dict[str, Any], where: str | Path, field: str
+) -> None:
+    """The method is defined on the backbone's sampler (`needs` of its file)."""
+    needs, sampler = method.get("needs", {}), backbone["sampler"]
+    kind, steps, solver = sampler["kind"], sampler["steps"], sampler.get("solver", "euler")
+    wanted, found = "", ""
+    if kind not in needs.get("samplers", [kind]):
+        wanted, found = f"a sampler {' or '.join(needs['samplers'])}", kind
+    elif solver not in needs.get("solvers", [solver]):
+        wanted, found = f"the solver {' or '.join(needs['solvers'])}", solver
+    elif steps < needs.get("steps", 1):
+        wanted, found = f"{needs['steps']} denoising steps or more", str(steps)
+    if wanted:
+        raise InputError(
+            f"needs {wanted}, and this backbone has {found}: {needs['why']}",
+            where=where,
+            field=field,
+            fix=needs.get("instead", "leave this cell out of the matrix"),
+        )
 
 
 def check_weights(run: dict[str, Any], where: str | Path) -> None:

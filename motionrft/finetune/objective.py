@@ -24,7 +24,8 @@ from motionrft.training.distributed import sum_numbers
 class Reward(Protocol):
     """What a fine-tuner knows of a reward; its dimensions come by name, "total" is what counts.
 
-    alphas [N]: its noise schedule; max_t: the levels below which it was trained.
+    alphas [N]: its noise schedule; max_t: the levels below which it was trained. One without a gradient says so with an
+    attribute `differentiable`, which is then False (`motionrft.finetune.method_reward.check_gradient`).
     """
 
     alphas: Tensor
@@ -87,6 +88,7 @@ class Objective:
 
     rows         the rows that the loss averages over, where the batch is only a slice of them
     micro_batch  rows decoded and scored at once (0: all)
+    scorings     how often samples were scored: what it has cost so far
     """
 
     @torch.no_grad()
@@ -102,6 +104,7 @@ class Objective:
     ):
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
         self.rows, width = rows or len(batch), micro_batch or len(batch)
+        self.scorings = 0
         starts = range(0, len(batch), width)
         self.parts = [slice(start, min(start + width, len(batch))) for start in starts]
         self.contexts = [self._context(batch.rows(part)) for part in self.parts]
@@ -113,6 +116,7 @@ class Objective:
 
     def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
+        self.scorings += 1
         gradients: list[Tensor] = []
         sums: dict[str, float] = {}
         total_loss = 0.0
@@ -134,6 +138,7 @@ class Objective:
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
         """Reward of each row [B] by dimension, without gradient."""
+        self.scorings += 1
         values = [self._values(number, z[part], level) for number, part in enumerate(self.parts)]
         return {name: torch.cat([value[name] for value in values]) for name in values[0]}
 
