@@ -12,6 +12,7 @@ from motionrft.reporting import published
 from motionrft.reporting.cells import command
 from motionrft.reporting.columns import Column
 from motionrft.reporting.records import Records
+from motionrft.reporting.spent import trains
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
 PAPER_LEVELS = (0.70, 0.75, 0.80, 0.85)
@@ -58,9 +59,9 @@ def compute_overhead(records: Records) -> Table:
             printed = ", ".join(f"{level:.3f}" for level in levels)
             notes.append(f"{backbone}: levels of {curve_name(frame)} {printed}.")
         for entry in records.run["matrix"]:
-            if entry["backbone"] != backbone:
-                continue
             method = entry["method"]
+            if entry["backbone"] != backbone or not trains(records, method):
+                continue
             runs = frame[frame["method"].eq(method)]
             spent = [
                 until_level(record, curve_name(frame), levels) for _, record in runs.groupby("seed")
