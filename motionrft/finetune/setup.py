@@ -22,7 +22,7 @@ from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
-from motionrft.finetune import released
+from motionrft.finetune import released, values
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.hooks import Hooks
@@ -38,6 +38,7 @@ from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.finetune.training_free import RewardedSampling, TrainingFree
 from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
+from motionrft.finetune.value_reward import Points, Scene, ValueReward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
 from motionrft.text.features import CaptionFeatures
@@ -134,10 +135,12 @@ def prepare(
     files: Sources,
     device: torch.device,
     evaluation_of: Callable[[Backbone], Validation] | None = None,
+    points_of: Callable[[Backbone], Points] | None = None,
 ) -> FineTuning:
     """Loads, freezes and assembles everything.
 
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
+    points_of       for a backbone, the evaluator's space (`values: {retrieval_rank: 1}`)
     """
     entry, section = run["backbones"][backbone_name], run["methods"][method_name]
     settings = cell_settings(run, backbone_name, method_name)
@@ -157,16 +160,22 @@ def prepare(
     hooks.network_mode(backbone, trained)
 
     weights = run["reward"]["weights"]
-    reward, common = method_reward(section, stage_files(files.rewards), weights, device, where)
-    check_gradient(method, reward, where)
+    trained_on, common = method_reward(section, stage_files(files.rewards), weights, device, where)
     hooks.reward_state(common)
-    hooks.reward_state(reward)
+    hooks.reward_state(trained_on)
+    data = PromptData(backbone, files, device, references=settings.references)
+    reward: Reward = trained_on
+    if section.get("values"):
+        points = None if points_of is None else points_of(backbone)
+        scene = Scene.of(backbone.representation, data.training.store.about, points)
+        named = {name: values.load(name)(scene) for name in section["values"]}
+        reward = ValueReward(trained_on, named, section["values"], backbone.normaliser)
+    check_gradient(method, reward, where)
 
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
     sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
-    data = PromptData(backbone, files, device, references=settings.references)
     validation = None
     if settings.validate_every:
         recorded, counted = None, validating(weights)

@@ -140,6 +140,8 @@ def prepared(files: Path, method: str, *changes: str):
 def trains_mdm(method: str) -> bool:
     """Whether the method learns weights, and on an ancestral sampler."""
     entry = part("methods", method, "")
+    if "retrieval_rank" in entry.get("values", {}):
+        return False  # an evaluator ranks there
     return entry.get("training", True) and "ddpm" in entry.get("needs", {}).get(
         "samplers", ["ddpm"]
     )
@@ -156,12 +158,13 @@ def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method)
     wanted = (
         {"semantic", "m2m", "preference", "authenticity"} if method == "motionrft" else {"semantic"}
     )
+    wanted |= set(load_run(files / "run.yaml")["methods"][method].get("values", {}))
     names = {name.split("/")[1] for name in record["name"] if name.startswith("reward/")}
     assert names == wanted
     assert any(
         not torch.equal(before[name], tensor) for name, tensor in job.backbone.state_dict().items()
     )
-    reward = job.reward
+    reward = getattr(job.reward, "trained", job.reward)
     assert not any(
         parameter.requires_grad or parameter.grad is not None for parameter in reward.parameters()
     )
@@ -363,6 +366,9 @@ def test_mistakes_are_one_clear_line(files, tmp_path, capsys):
     assert "motionrft evaluate --method best-of-4" in capsys.readouterr().err
     assert finetune(files, tmp_path, "ddpo", reward=("semantic",)) == 2
     assert "no whole groups of 8" in capsys.readouterr().err
+    slides = "override.methods.easytune.values={foot_skating: 1}"
+    assert finetune(files, tmp_path, "easytune", slides, reward=("semantic",)) == 2
+    assert "needs the reward's gradient" in capsys.readouterr().err
     assert finetune(files, tmp_path, "easytune", "finetune.trajectories=3") == 2
     assert "exactly one" in capsys.readouterr().err
     assert finetune(files, tmp_path, "easytune", "finetune.learning_rate=3") == 2
