@@ -45,7 +45,8 @@ def flow_sde(table: StepTable, a: float) -> StepTable:
     """Flow-GRPO (arXiv 2505.05470) eq. 9: an Euler-Maruyama step of dx = [v - c^2/(2n) eps] dt + c dW.
 
     c = a sqrt(n / (1 - n)) with n = 1 - t the noise of a rectified flow; at t = 0, where that has no bound, the c
-    of the step after it (the released code's rule). Exact marginals in the limit of small steps.
+    of the step after it (the released code's rule). Marginals are kept as the steps get smaller, but slowly: of N steps
+    the first draw noise of order one, and what they leave fades as N^(-a^2).
     """
     if len(table) < 2:
         raise InputError(

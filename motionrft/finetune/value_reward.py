@@ -38,7 +38,7 @@ class Scene:
         return cls(representation(name, **options), float(about.get("fps", 20.0)), points)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ValueReward:
     """The trained reward's weighted sum, plus values by name with their weights. statistics: of the features it is shown.
 
@@ -53,9 +53,8 @@ class ValueReward:
 
     differentiable: ClassVar[bool] = False
 
-    @property
-    def alphas(self) -> Tensor:
-        return self.trained.alphas
+    def __post_init__(self) -> None:
+        self.alphas = self.trained.alphas
 
     def parameters(self) -> Iterator[nn.Parameter]:
         return self.trained.parameters()
