@@ -26,7 +26,7 @@ from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.optimizer import Updater, copied, swapped
 from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
-from motionrft.finetune.trajectory import Lesson, Walk
+from motionrft.finetune.trajectory import Lesson, Sample, Walk
 from motionrft.finetune.validation import RECORDED
 from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
@@ -184,10 +184,15 @@ class Training:
         return last
 
     def _learn(self, lesson: Lesson, objective: Objective) -> Score:
-        """The score of one lesson, its gradient added to the parameters'."""
+        """The score of one lesson (or its own loss), its gradient added to the parameters'."""
         before = objective.scorings
         score = lesson.learn(objective)
         self.meter.scorings += self.meter.share * (objective.scorings - before)
+        if (
+            isinstance(lesson, Sample) and not lesson.scored
+        ):  # a call without its unconditional half
+            self.meter.forwards += self.meter.share / 2
+            self.meter.backwards += self.meter.share / 2
         return score
 
     def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Score:
@@ -226,7 +231,7 @@ class Training:
     def _progress(self) -> float:
         meter = self.meter
         return self.tuning.settings.budget.spent(
-            self.updater.updates, self.trajectory, meter.denoiser_calls, meter.wall_s
+            self.updater.updates, self.trajectory, meter.denoiser_calls, meter.seconds
         )
 
     def _planned_trajectories(self) -> int:

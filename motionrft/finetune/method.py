@@ -25,6 +25,7 @@ class Method(ABC):
     differentiates   whether it needs the reward's gradient, or its value alone
     needs_reference  whether it reads the network with the weights that training began with
     group            samples of each prompt, next to each other in a batch
+    reads_motions    learns from the recorded motions of its prompts, as pre-training does
     """
 
     steps: int
@@ -34,6 +35,7 @@ class Method(ABC):
     trains: ClassVar[bool] = True
     differentiates: ClassVar[bool] = True
     needs_reference: ClassVar[bool] = False
+    reads_motions: ClassVar[bool] = False
 
     @property
     def group(self) -> int:

@@ -51,6 +51,7 @@ class Sample:
     level     the noise level the reward is told
     weight    factor on its loss
     update    whether the optimiser steps after it
+    scored    False: z is a loss itself, the mean over the batch's rows, and no reward is asked
     """
 
     z: Tensor
@@ -60,9 +61,13 @@ class Sample:
     level: Level = CLEAN
     weight: float = 1.0
     update: bool = True
+    scored: bool = True
 
     def learn(self, objective: Objective) -> Score:
-        score = objective.score(self.z, self.level, self.weight)
+        if self.scored:
+            score = objective.score(self.z, self.level, self.weight)
+        else:
+            score = objective.itself(self.z)
         if score.finite and score.gradient is not None:
             self.backward(score.gradient)
         return score
@@ -78,6 +83,7 @@ class Walk:
     activations  plain: the graph is kept; checkpoint: each live step is computed again on the way
                  back; exact: nothing is kept but x_i, and the gradient is walked back by hand
     reference    inside it the network has the weights that training began with (methods that need them)
+    pretraining  the backbone's own loss on the batch's recorded motions; None where it has none
     """
 
     sampler: Sampler
@@ -89,6 +95,7 @@ class Walk:
     activations: str = "plain"
     kl: KLPenalty | None = None
     reference: Callable[[], AbstractContextManager[None]] | None = None
+    pretraining: Callable[[], Tensor] | None = None
 
     def run(
         self,

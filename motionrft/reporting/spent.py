@@ -28,22 +28,17 @@ def motion_spent(records: Records, name: str) -> pd.Series:
         plain = [
             value
             for (own, method), value in values.items()
-            if own == backbone and trains(records, method)
+            if own == backbone and records.trains(method)
         ]
         if plain:
             values.loc[(backbone, "base")] = sum(plain) / len(plain)
     return values
 
 
-def trains(records: Records, method: str) -> bool:
-    """Whether a method learns weights; one that does not has the base model's."""
-    return bool(records.run["methods"].get(method, {}).get("training", True))
-
-
 def compared(records: Records) -> list[str]:
     """Backbones on which a method that trains nothing is set beside others, in the order of the run."""
     found = {
-        entry["backbone"] for entry in records.run["matrix"] if not trains(records, entry["method"])
+        entry["backbone"] for entry in records.run["matrix"] if not records.trains(entry["method"])
     }
     return [name for name in records.run["backbones"] if name in found]
 

@@ -58,6 +58,7 @@ def _panel(
 
 FIGURE = FigureFile(
     caption="Quality against the cost of training and of a motion",
+    question="cost",
     order=95,
     needs=("evaluations", "finetuning", "analyse/sampling_cost"),
     draw=rivals,

@@ -6,10 +6,10 @@ import math
 
 import pandas as pd
 
-from motionrft.reporting.cells import STARRED, correct, model_row, real_row
+from motionrft.reporting.cells import STARRED, model_row, real_row
 from motionrft.reporting.columns import GENERATION, Column
 from motionrft.reporting.records import Records
-from motionrft.reporting.spent import compared, methods_of, motion_spent, training_spent, trains
+from motionrft.reporting.spent import compared, methods_of, motion_spent, training_spent
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
 QUALITY = tuple(
@@ -45,14 +45,14 @@ def rivals(records: Records) -> Table:
     )
     if not rows:
         notes = ["No method of this run samples without training: see config/rivals.yaml."]
-    return correct(Table(("backbone", "method"), (*QUALITY, *TRAINING, *MOTION, PAYS), rows, notes))
+    return Table(("backbone", "method"), (*QUALITY, *TRAINING, *MOTION, PAYS), rows, notes)
 
 
 def reference_method(records: Records, backbone: str) -> str | None:
     """The fine-tuning that sampling under the reward is weighed against: the first that is no baseline."""
     own = methods_of(records, backbone)
     return next(
-        (name for name in own if name in records.against_base() and trains(records, name)), None
+        (name for name in own if name in records.against_base() and records.trains(name)), None
     )
 
 
@@ -65,7 +65,7 @@ def _costs(records: Records, backbone: str, method: str) -> dict[str, Cell]:
     cells = {column.key: Cell(applies=False) for column in (*TRAINING, *MOTION, PAYS)}
     if method == "Real":
         return cells
-    if method != "base" and trains(records, method):
+    if method != "base" and records.trains(method):
         for column in TRAINING:
             cells[column.key] = _mean(_of_training(records, backbone, method, column), column)
     for column in MOTION:
@@ -74,7 +74,7 @@ def _costs(records: Records, backbone: str, method: str) -> dict[str, Cell]:
         cells[column.key] = (
             Cell(float(values[backbone, method]) * column.scale, None, 1) if known else Cell()
         )
-    if not trains(records, method):
+    if not records.trains(method):
         cells["pays"] = _pays(records, backbone, method)
     return cells
 
@@ -115,7 +115,8 @@ def _cheapest(records: Records, backbone: str) -> str:
 
 TABLE = TableFile(
     title="Fine-tuning beside sampling under the reward",
-    order=55,
-    needs=("evaluations", "finetuning", "costs"),
+    question="cost",
+    order=57,
+    needs=("evaluations", "prompts", "finetuning", "costs"),
     build=rivals,
 )
