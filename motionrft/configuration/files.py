@@ -102,3 +102,8 @@ def part(folder: str, name: str, where: str | Path) -> dict[str, Any]:
 
 def has_size(backbone: str, size: str) -> bool:
     return size in read_yaml(ROOT / "config" / "backbones" / f"{backbone}.yaml").get("sizes", {})
+
+
+def by_name(method: str) -> bool:
+    """Whether a method takes part only in runs that name it."""
+    return bool(read_yaml(ROOT / "config" / "methods" / f"{method}.yaml").get("by_name", False))

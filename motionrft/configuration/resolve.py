@@ -63,6 +63,9 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     _check_semantic_stages(run, where)
     narrow_generators(run, where)
     run["matrix"] = matrix_cells(run, names, methods, where)
+    for cell in run["matrix"]:
+        if run["bases"] == "shared" and not run["methods"][cell["method"]]["training"]:
+            cell["seeds"] = cell["seeds"][:1]  # nothing is drawn in training
     if "backbones" in run["analyse"]:
         analysed = run["analyse"]["backbones"]
         run["analyse"]["backbones"] = among(

@@ -1,1 +1,1 @@
-"""Fine-tuning a text-to-motion generator by the gradient of a differentiable reward: methods, loop, cost, analyses."""
+"""Fine-tuning a text-to-motion generator by a reward, and sampling under it: methods, loop, cost, analyses."""
