@@ -33,7 +33,7 @@ AFTER_TRAINING = (
     "finetune",
 )
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
-PRESENTATION = ("label", "baseline")
+PRESENTATION = ("label", "baseline", "sweep_of")
 COMMENTS = ("source", "open")
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import yaml
 
-from motionrft.configuration.files import available, has_size, numbers, part, read_yaml
+from motionrft.configuration.files import (
+    available,
+    has_size,
+    numbers,
+    part,
+    read_yaml,
+    run_file,
+)
 from motionrft.configuration.layers import apply_set, merge
 from motionrft.configuration.schema import has_schema, read_schema, validate, validate_kind
 from motionrft.configuration.selection import (
@@ -21,6 +28,7 @@ from motionrft.configuration.selection import (
     matrix_cells,
     narrow_generators,
 )
+from motionrft.configuration.sweep import variants
 from motionrft.errors import InputError, unknown_name
 
 
@@ -50,11 +58,21 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     names, methods = chosen(run, "backbones"), chosen(run, "methods")
     run["backbones"] = _with_teachers(names, run["size"], override, where)
     run["methods"] = {name: _method(name, override, where) for name in methods}
+    swept = variants(run["methods"], run.pop("sweep", {}), where)
     _check_unselected(run, override, where)
     _check_encoders(run, where)
     _check_semantic_stages(run, where)
     narrow_generators(run, where)
-    run["matrix"] = matrix_cells(run, names, methods, where)
+    run["matrix"] = [
+        {**cell, "method": variant["name"]}
+        for cell in matrix_cells(run, names, methods, where)
+        for variant in swept[cell["method"]]
+    ]
+    run["methods"] = {
+        variant["name"]: _check_entry(variant, "method", where, "sweep")
+        for several in swept.values()
+        for variant in several
+    }
     if "backbones" in run["analyse"]:
         analysed = run["analyse"]["backbones"]
         run["analyse"]["backbones"] = among(
@@ -71,7 +89,7 @@ def load_run(path: str | Path, assignments: Sequence[str] = ()) -> dict[str, Any
 
     `assignments` (`--set`) are validated in both.
     """
-    path = Path(path)
+    path = run_file(path)
     run = numbers(apply_set(read_yaml(path), assignments))
     if run.get("resolved") and assignments:
         _check_sections(run, path)

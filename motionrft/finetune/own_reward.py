@@ -150,28 +150,20 @@ class TrainedTerm:
     def __call__(self, raw: Tensor, lengths: Tensor, context: Any, t: Tensor | None) -> Tensor:
         inside = frame_mask(lengths, raw.shape[1])[..., None]
         features = self.statistics.normalise(raw) * inside
-        return self.reward(features, lengths, context, t)["total"]
+        scores: dict[str, Tensor] = self.reward(features, lengths, context, t)
+        return scores["total"]
 
 
-@dataclass(frozen=True)
 class WeightedSum:
     """`motionrft.finetune.objective.Reward` of terms by name; features are normalised by `statistics`, the backbone's."""
 
-    terms: Mapping[str, Term]
-    weights: Mapping[str, float]
-    statistics: Normaliser
-
-    @property
-    def alphas(self) -> Tensor:
-        return next(iter(self.terms.values())).alphas
-
-    @property
-    def max_t(self) -> int:
-        return min(term.max_t for term in self.terms.values())
-
-    @property
-    def differentiable(self) -> bool:
-        return all(term.differentiable for term in self.terms.values())
+    def __init__(
+        self, terms: Mapping[str, Term], weights: Mapping[str, float], statistics: Normaliser
+    ):
+        self.terms, self.weights, self.statistics = terms, weights, statistics
+        every = list(terms.values())
+        self.alphas, self.max_t = every[0].alphas, min(term.max_t for term in every)
+        self.differentiable = all(term.differentiable for term in every)
 
     def parameters(self) -> Iterator[nn.Parameter]:
         return (entry for term in self.terms.values() for entry in term.parameters())

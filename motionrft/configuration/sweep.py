@@ -1,0 +1,61 @@
+"""`sweep: {finetune.lr: [1e-5, 3e-5]}`: every method once for each value, as methods of their own.
+
+easytune becomes easytune-lr1e-5 and easytune-lr3e-5, cells of the matrix as any others: they have their jobs, their rows in
+the tables and their lines in the figures. Several keys are crossed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+from motionrft.configuration.layers import merge
+from motionrft.errors import InputError
+
+SECTION = "finetune."
+
+
+def variants(
+    methods: dict[str, dict[str, Any]], sweep: dict[str, list[Any]], where: str | Path
+) -> dict[str, list[dict[str, Any]]]:
+    """The sections of each method's variants, by the method's name; without a sweep, its own section alone."""
+    if not sweep:
+        return {name: [section] for name, section in methods.items()}
+    keys = [key.removeprefix(SECTION) for key in sweep]
+    for key, values in sweep.items():
+        names = [shown(value) for value in values]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(
+                f"{twice} stands twice", where=where, field=f"sweep.{key}", fix="leave one out"
+            )
+    return {
+        name: [
+            _variant(name, section, dict(zip(keys, values, strict=True)))
+            for values in itertools.product(*sweep.values())
+        ]
+        for name, section in methods.items()
+    }
+
+
+def _variant(name: str, section: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    for key, value in chosen.items():
+        change: Any = value
+        for step in reversed(key.split(".")):
+            change = {step: change}
+        section = merge(section, change)
+    suffix = "".join(f"-{key}{shown(value)}" for key, value in chosen.items())
+    said = "".join(f", {key} {shown(value)}" for key, value in chosen.items())
+    label = f"{section.get('label', name)}{said}"
+    return {**section, "name": f"{name}{suffix}", "label": label, "sweep_of": name}
+
+
+def shown(value: Any) -> str:
+    """A value as names and labels have it: 1e-5, 0.3, true."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return re.sub(r"e([+-])0*", lambda found: f"e{found[1].strip('+')}", f"{value:g}")
+    return str(value)
