@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
+from torch import Tensor
 
 from motionrft.backbones.base import Backbone
 from motionrft.configuration import merge, part
@@ -73,7 +74,9 @@ def finetune(
     copied = MotionModel(backbone, model.about, model.encoder, model.path)
     batches = SentencePrompts(copied, prompts, seconds, seed)
     entry = model.about["backbone"]
-    summed = _reward(reward, copied, batches.sentences[0])
+    [frames] = copied.frames(seconds, seed, 1)
+    still = backbone.normaliser.mean.expand(frames, -1)  # a motion to try a function on
+    summed = _reward(reward, copied, (still, batches.sentences[0]))
     table = step_table(entry["sampler"], backbone.prediction)
     check_reward_form(
         entry["reward_form"],
@@ -151,7 +154,7 @@ def _cell(
 def _reward(
     reward: RewardModel | JointFunction | Mapping[RewardModel | JointFunction, float],
     model: MotionModel,
-    sentence: str,
+    example: tuple[Tensor, str],
 ) -> WeightedSum:
     parts = reward if isinstance(reward, Mapping) else {reward: 1.0}
     if not parts:
@@ -167,7 +170,7 @@ def _reward(
             name, term = "reward", cast(Term, TrainedTerm(one, model.representation, device))
         else:
             name = getattr(one, "__name__", "").strip("<>") or f"reward {number}"
-            term = JointTerm(one, model.representation, sentence)
+            term = JointTerm(one, model.representation, example)
         name = name if name not in (*terms, "total") else f"{name} {number}"
         terms[name], weights[name] = term, float(weight)
     return WeightedSum(terms, weights, model.backbone.normaliser)

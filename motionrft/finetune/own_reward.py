@@ -68,12 +68,14 @@ class Term(Protocol):
 
 
 class JointTerm:
-    """A function of joints as a term."""
+    """A function of joints as a term. example: raw features [T, dim] of a motion that it is tried on, and its sentence."""
 
-    def __init__(self, function: JointFunction, representation: Representation, sentence: str):
+    def __init__(
+        self, function: JointFunction, representation: Representation, example: tuple[Tensor, str]
+    ):
         self.function, self.representation = function, representation
         self.alphas, self.max_t = cumulative_alphas(), 0
-        self.differentiable = self._has_gradient(sentence)
+        self.differentiable = self._has_gradient(*example)
 
     def parameters(self) -> Iterator[nn.Parameter]:
         return iter(())
@@ -107,10 +109,11 @@ class JointTerm:
             )
         return number.reshape(()).to(joints.device)
 
-    def _has_gradient(self, sentence: str) -> bool:
-        """Asked of a body at rest. A function that a tensor's gradient cannot pass (NumPy) has none."""
-        skeleton = self.representation.skeleton
-        joints = torch.zeros(8, len(skeleton), 3, requires_grad=True)
+    def _has_gradient(self, raw: Tensor, sentence: str) -> bool:
+        """A function that a tensor's gradient cannot pass (NumPy) has none."""
+        with torch.no_grad():
+            [joints] = self.representation.decode(raw[None])
+        joints = joints.clone().requires_grad_(True)
         with torch.enable_grad():
             try:
                 return self._number(joints, sentence).requires_grad

@@ -30,6 +30,10 @@ def tuned(model, reward=height, **options):
     return motionrft.finetune(model, reward, **options)
 
 
+def example(model):
+    return torch.zeros(8, model.representation.dim), PROMPTS[0]
+
+
 def weights(model):
     return torch.cat([value.flatten().double() for value in model.backbone.parameters()])
 
@@ -81,7 +85,7 @@ def test_terms_and_their_sum_are_what_the_user_sees(model, reward_folder):
     raw = torch.stack([motion.features for motion in motions]).float()
     lengths = torch.tensor([len(motion) for motion in motions])
     terms = {
-        "height": JointTerm(height, model.representation, PROMPTS[0]),
+        "height": JointTerm(height, model.representation, example(model)),
         "reward": TrainedTerm(reward, model.representation, torch.device("cpu")),
     }
     statistics = model.backbone.normaliser
@@ -99,7 +103,7 @@ def test_terms_and_their_sum_are_what_the_user_sees(model, reward_folder):
 
 
 def test_frames_after_a_length_and_other_rows_change_nothing(model):
-    term = JointTerm(height, model.representation, PROMPTS[0])
+    term = JointTerm(height, model.representation, example(model))
     raw = torch.randn(2, 12, model.representation.dim, generator=torch.Generator().manual_seed(0))
     short = term(raw, torch.tensor([8, 12]), PROMPTS[:2], None)
     alone = term(raw[:1, :8], torch.tensor([8]), PROMPTS[:1], None)
@@ -117,14 +121,19 @@ def numpy_height(joints, sentence):
     return float(joints.numpy()[:, LEFT_WRIST, 1].mean())
 
 
+def test_a_function_is_tried_on_a_motion_of_the_length_it_will_see(model):
+    late = tuned(model, lambda joints, text: joints[40, LEFT_WRIST, 1], updates=1)
+    assert len(late.record.query("name == 'reward'")) == 1
+
+
 def test_a_reward_without_gradient_is_refused_by_methods_that_need_one(model):
     for function in (numpy_height, lambda joints, text: len(text), lambda joints, text: (joints > 0).float().mean()):  # fmt: skip
-        term = JointTerm(function, model.representation, PROMPTS[0])
+        term = JointTerm(function, model.representation, example(model))
         assert not term.differentiable
         with pytest.raises(InputError, match="has no gradient, and easytune differentiates"):
             tuned(model, function)
     raw = torch.zeros(1, 8, model.representation.dim)
-    term = JointTerm(numpy_height, model.representation, PROMPTS[0])
+    term = JointTerm(numpy_height, model.representation, example(model))
     assert torch.isfinite(term(raw, torch.tensor([8]), PROMPTS[:1], None)).all()
 
 

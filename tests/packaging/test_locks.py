@@ -57,7 +57,8 @@ def test_no_two_locks_pin_different_versions_and_none_a_build():
 def test_every_lower_bound_is_the_version_that_is_tested():
     pinned = {name: version for path in FILES for name, version in pins(path.stem).items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    asked = [line for lines in locks.asked().values() for line in lines]
+    locked = {path.stem for path in FILES}  # other extras are claimed by nobody's tests
+    asked = [line for group, lines in locks.asked().items() if group in locked for line in lines]
     asked += project["build-system"]["requires"]
     assert len(asked) > 30
     for requirement in map(Requirement, asked):
