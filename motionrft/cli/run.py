@@ -25,10 +25,11 @@ def run(*words: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
     and the configurations are those of this installation.
 
     For example:
-        motionrft run                              the toy run, on every core
-        motionrft run my-run.yaml --cores 8
-        motionrft run humanml3d my-site.yaml --profile slurm
-        motionrft run toy --cores 2 -- table_finetuning
+        python -m motionrft run
+        python -m motionrft run my-run.yaml --cores 8
+        python -m motionrft run humanml3d my-site.yaml --profile slurm
+        python -m motionrft run toy --cores 2 -- table_finetuning
+    The first is the toy run on every core.
 
     Parameters
     ----------

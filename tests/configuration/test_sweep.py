@@ -54,15 +54,15 @@ def test_a_block_of_the_matrix_that_names_a_method_means_its_variants():
 
 
 def test_what_resources_say_of_a_method_holds_for_its_variants():
-    row = {"methods": {"draft-10": {"mem_mb": 77}}, "cells": {"mdm/easytune": {"mem_mb": 88}}}
+    row = {"methods": {"draft-10": {"mem_mb": 7700}}, "cells": {"mdm/easytune": {"mem_mb": 8800}}}
     plan = Plan(run(sweep=RATES, resources={"finetune": row}))
 
     def asked(method):
         wildcards = {"backbone": "mdm", "method": method}
         return plan.asked("finetune", "mem_mb", wildcards)
 
-    assert asked("draft-10-lr1e-5") == 77
-    assert asked("easytune-lr3e-5") == 88
+    assert asked("draft-10-lr1e-5") == 7700
+    assert asked("easytune-lr3e-5") == 8800
 
 
 def test_variants_stand_in_their_methods_place_and_share_no_digest():

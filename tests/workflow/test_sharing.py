@@ -71,5 +71,4 @@ def test_a_sweep_is_planned_as_cells(tmp_path):
     assert jobs_["finetune"] == 2 * plain["finetune"]
     target = "results/ci/finetune/mdm/draft-10-lr3e-5/seed0/model.safetensors"
     done = snakemake(tmp_path, "ci", "--dry-run", *options, "--", target)
-    assert "--method draft-10-lr3e-5" in done.stdout + done.stderr or done.returncode == 0
     assert planned(done)["finetune"] == 1
