@@ -65,18 +65,22 @@ def _backbones(plan: Plan) -> Iterator[Made]:
     for name in dict.fromkeys(plan.weights_of.values()):
         official = name in plan.official
         checkpoint = plan.run["backbones"][name]["checkpoint"] if official else None
-        for stage in plan.stages(name):
-            wildcards = SimpleNamespace(backbone=name, stage=stage)
+        pairs = [
+            (stage, seed) for seed in (0, *plan.more_bases(name)) for stage in plan.stages(name)
+        ]
+        for stage, seed in pairs:
+            wildcards = _Wildcards(backbone=name, stage=stage, seed=seed)
             text = _own(plan, [plan.text_of_backbone(wildcards)])
-            model = f"backbones/{name}/{stage}.safetensors"
+            [model] = _own(plan, [plan.stage_file(name, stage, seed)])
             if official:
                 read = (str(checkpoint), FEATURES, *text)
                 made = [plan.import_settings(wildcards), state(Path(str(checkpoint)))]
                 yield Made("import_backbone", (model,), read, made)
                 continue
             read = (FEATURES, *text, *_own(plan, plan.start_of_stage(wildcards)))
-            outputs = (model, f"backbones/{name}/{stage}.history.parquet")
-            yield Made("pretrain", outputs, read, plan.pretraining_settings(wildcards))
+            outputs = (model, f"{model.removesuffix('.safetensors')}.history.parquet")
+            rule = "pretrain_again" if seed else "pretrain"
+            yield Made(rule, outputs, read, [plan.pretraining_settings(wildcards), seed])
 
 
 def _reward(plan: Plan) -> Iterator[Made]:
@@ -119,20 +123,26 @@ def _stands_on(plan: Plan, stage: str) -> tuple[str, ...]:
 def _finetuned(plan: Plan) -> Iterator[Made]:
     cells = [SimpleNamespace(backbone=b, method=m, seed=s) for b, m, s in plan.cells]
     evaluator = ("evaluator/model.safetensors", _own(plan, [plan.text_file(plan.run["evaluator"]["text"])])[0])  # fmt: skip
+    for row in plan.run["matrix"] if "tune" in plan.run else []:
+        pair = SimpleNamespace(backbone=row["backbone"], method=row["method"], seed=0)
+        [tuned] = _own(plan, plan.tuned(pair))
+        rates = [plan.finetuning_settings(pair), plan.run["tune"]]
+        yield Made("tune", (tuned,), (*_tuned_from(plan, pair), *evaluator), rates)
     for cell in cells:
         folder = f"finetune/{cell.backbone}/{cell.method}/seed{cell.seed}"
         outputs = tuple(f"{folder}/{name}" for name in TUNED)
-        tuned = plan.finetuning_settings(cell)
-        yield Made("finetune", outputs, (*_tuned_from(plan, cell), *evaluator), tuned)
+        read = (*_tuned_from(plan, cell), *evaluator, *_own(plan, plan.tuned(cell)))
+        yield Made("finetune", outputs, read, plan.finetuning_settings(cell))
     for path in _own(plan, plan.analyses()):
-        pair = Path(path).stem
-        cell = next(cell for cell in cells if f"{cell.backbone}-{cell.method}" == pair)
+        name = Path(path).stem
+        cell = next(cell for cell in cells if f"{cell.backbone}-{cell.method}" == name)
+        cell = SimpleNamespace(**{**vars(cell), "seed": 0})
         analysed = [plan.finetuning_settings(cell), plan.run["analyse"]["rows"]]
         yield Made("analyse", (path,), _tuned_from(plan, cell), analysed)
 
 
 def _tuned_from(plan: Plan, cell: SimpleNamespace) -> tuple[str, ...]:
-    base, text = plan.base_model(cell.backbone), plan.text_of_backbone(cell)
+    base, text = plan.base_model(cell.backbone, cell.seed), plan.text_of_backbone(cell)
     reward = [*plan.reward_files(cell), plan.text_file(plan.run["reward"]["text"])]
     return _own(plan, [base, text, *reward, f"{plan.results}/{FEATURES}"])
 
@@ -148,6 +158,13 @@ def _scores(plan: Plan) -> Iterator[Made]:
         model = _own(plan, [plan.scored_model(cell), plan.text_of_backbone(cell)])
         outputs = tuple(f"{Path(path).parent}/{name}" for name in SCORES)
         yield Made("evaluate", outputs, (*model, *read), plan.evaluation_settings(cell))
+
+
+class _Wildcards(SimpleNamespace):
+    """As Snakemake's: attributes, and `get`."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self, name, default)
 
 
 def _own(plan: Plan, paths: Sequence[str]) -> tuple[str, ...]:

@@ -17,12 +17,20 @@ from motionrft.errors import InputError
 SECTION = "finetune."
 
 
-def variants(
-    methods: dict[str, dict[str, Any]], sweep: dict[str, list[Any]], where: str | Path
+def swept_methods(
+    methods: dict[str, dict[str, Any]], sweep: dict[str, list[Any]], tuned: bool, where: str | Path
 ) -> dict[str, list[dict[str, Any]]]:
-    """The sections of each method's variants, by the method's name; without a sweep, its own section alone."""
+    """The sections of each method's variants, by the method's name; without a sweep, its own section alone.
+
+    tuned: the run chooses the learning rates itself.
+    """
     if not sweep:
         return {name: [section] for name, section in methods.items()}
+    if tuned and "finetune.lr" in sweep:
+        raise InputError(
+            "the run tunes its learning rates", where=where, field="sweep.finetune.lr",
+            fix="leave out one of tune and this sweep",
+        )  # fmt: skip
     keys = [key.removeprefix(SECTION) for key in sweep]
     for key, values in sweep.items():
         names = [shown(value) for value in values]

@@ -53,6 +53,16 @@ def test_a_block_of_the_matrix_that_names_a_method_means_its_variants():
     assert cells == [("draft-10-lr1e-5", [4]), ("draft-10-lr3e-5", [4])]
 
 
+def test_declared_comparisons_are_of_the_variants():
+    compared = run(sweep=RATES, compare={"methods": ["easytune"]})["compare"]["methods"]
+    assert compared == ["easytune-lr1e-5", "easytune-lr3e-5"]
+
+
+def test_rates_are_tuned_or_swept():
+    with pytest.raises(InputError, match="leave out one of tune and this sweep"):
+        run(sweep=RATES, tune={"rates": [1e-5, 1e-4]})
+
+
 def test_what_resources_say_of_a_method_holds_for_its_variants():
     row = {"methods": {"draft-10": {"mem_mb": 7700}}, "cells": {"mdm/easytune": {"mem_mb": 8800}}}
     plan = Plan(run(sweep=RATES, resources={"finetune": row}))

@@ -13,6 +13,7 @@ if SHARED:
         > text
         > train_evaluator
         > pretrain
+        > pretrain_again
         > import_backbone
         > sample
         > reward_data
@@ -20,6 +21,7 @@ if SHARED:
         > evaluate_reward
         > train_reward_switched
         > evaluate_reward_switched
+        > tune
         > finetune
         > analyse
         > evaluate_real
