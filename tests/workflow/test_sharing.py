@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+import yaml
+
 from motionrft.configuration import ROOT, load_run, resolve
 from motionrft.configuration.files import read_yaml
 from motionrft.workflow_plan import Plan
@@ -16,17 +19,25 @@ def files(block: str, key: str) -> frozenset[str]:
     return frozenset(found[1].split(", ")) if found else frozenset()
 
 
-def test_the_jobs_are_those_that_snakemake_plans(tmp_path):
-    """Rules, inputs and outputs, switches of the reward among them."""
-    options = ("--config", "analyse={switches: all}")
-    done = snakemake(tmp_path, "ci", "--dry-run", *options)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"analyse": {"rows": 4, "switches": "all"}},
+        {"bases": "own", "seeds": [0, 3], "tune": {"rates": [1e-5, 1e-4]}},
+    ],
+    ids=["switches", "own bases and rates"],
+)
+def test_the_jobs_are_those_that_snakemake_plans(changes, tmp_path):
+    """Rules, inputs and outputs."""
+    run = {**read_yaml(ROOT / "config" / "ci.yaml"), **changes}
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(run), encoding="utf-8")
+    done = snakemake(tmp_path, config, "--dry-run")
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
     seen = {
         (rule, files(block, "output"), files(block, "input")) for rule, block in BLOCK.findall(text)
     }
-    run = read_yaml(ROOT / "config" / "ci.yaml")
-    run["analyse"] = {**run["analyse"], "switches": "all"}
     expected = {
         (
             job.rule,
