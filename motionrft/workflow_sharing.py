@@ -56,7 +56,7 @@ def _data(plan: Plan) -> Iterator[Made]:
         if made:
             yield Made("text_encoder", made, CORPUS[:1], settings)
         yield Made("text", _own(plan, [plan.text_file(name)]), (*CORPUS[:1], *made), settings)
-    text = _own(plan, [plan.text_file(plan.run["evaluator"]["text"])])
+    text = _own(plan, plan.text_of_evaluator())
     settings = plan.settings_of("evaluator")
     yield Made("train_evaluator", ("evaluator/model.safetensors",), (FEATURES, *text), settings)
 
@@ -70,7 +70,8 @@ def _backbones(plan: Plan) -> Iterator[Made]:
         ]
         for stage, seed in pairs:
             wildcards = _Wildcards(backbone=name, stage=stage, seed=seed)
-            text = _own(plan, [plan.text_of_backbone(wildcards)])
+            read_by = plan.text_of_import if official else plan.text_of_stage
+            text = _own(plan, read_by(wildcards))
             [model] = _own(plan, [plan.stage_file(name, stage, seed)])
             if official:
                 read = (str(checkpoint), FEATURES, *text)
@@ -85,15 +86,24 @@ def _backbones(plan: Plan) -> Iterator[Made]:
 
 def _reward(plan: Plan) -> Iterator[Made]:
     text = _own(plan, [plan.text_file(plan.run["reward"]["text"])])
-    for path in _own(plan, plan.samples() if plan.judged_stages else []):
+    for path in _own(plan, plan.samples()):
         wildcards = SimpleNamespace(backbone=Path(path).parent.name)
         files = [plan.base_model(wildcards.backbone), plan.text_of_backbone(wildcards)]
         sampling = [plan.sampling_settings(wildcards), plan.prompts()]
         yield Made("sample", (path,), (FEATURES, *_own(plan, files)), sampling)
     for stage in plan.judged_stages:
-        read = (FEATURES, *_own(plan, plan.samples()))
+        given = plan.given_data(stage)
+        samples = plan.samples_of_data(SimpleNamespace(stage=stage))
+        read = (FEATURES, *_own(plan, samples), *given)
         yield Made("reward_data", (f"reward/data/{stage}",), read, plan.reward_data_settings(stage))
     for stage in plan.scored_stages:
+        if stage in plan.imported_stages:
+            wildcards = SimpleNamespace(stage=stage)
+            files = plan.reward_checkpoint(wildcards)
+            read = (*files, *_own(plan, plan.start_of_reward_stage(wildcards)))
+            imported = plan.reward_import_settings(wildcards)
+            yield Made("import_reward", (f"reward/{stage}.safetensors",), read, imported)
+            continue
         read = (FEATURES, *text, *_stands_on(plan, stage))
         yield Made("train_reward", (f"reward/{stage}.safetensors",), read, plan.reward_settings(stage))  # fmt: skip
     rewards = [plan.reward_file(stage) for stage in plan.scored_stages]
@@ -122,7 +132,7 @@ def _stands_on(plan: Plan, stage: str) -> tuple[str, ...]:
 
 def _finetuned(plan: Plan) -> Iterator[Made]:
     cells = [SimpleNamespace(backbone=b, method=m, seed=s) for b, m, s in plan.cells]
-    evaluator = ("evaluator/model.safetensors", _own(plan, [plan.text_file(plan.run["evaluator"]["text"])])[0])  # fmt: skip
+    evaluator = ("evaluator/model.safetensors", *_own(plan, plan.text_of_evaluator()))
     for row in plan.run["matrix"] if "tune" in plan.run else []:
         pair = SimpleNamespace(backbone=row["backbone"], method=row["method"], seed=0)
         [tuned] = _own(plan, plan.tuned(pair))
@@ -148,14 +158,15 @@ def _tuned_from(plan: Plan, cell: SimpleNamespace) -> tuple[str, ...]:
 
 
 def _scores(plan: Plan) -> Iterator[Made]:
-    text = _own(plan, [plan.text_file(plan.run["evaluator"]["text"])])
+    text = _own(plan, plan.text_of_evaluator())
     read = ("evaluator/model.safetensors", *text, FEATURES)
     outputs = tuple(f"evaluate/real/base/seed0/{name}" for name in SCORES)
     yield Made("evaluate_real", outputs, read, plan.settings_of("evaluate"))
     for path in _own(plan, plan.evaluations()):
         _, backbone, method, seed, _ = path.split("/")
         cell = SimpleNamespace(backbone=backbone, method=method, seed=seed.removeprefix("seed"))
-        model = _own(plan, [plan.scored_model(cell), plan.text_of_backbone(cell)])
+        files = [plan.scored_model(cell), *plan.base_of_scored(cell), plan.text_of_backbone(cell)]
+        model = _own(plan, files)
         outputs = tuple(f"{Path(path).parent}/{name}" for name in SCORES)
         yield Made("evaluate", outputs, (*model, *read), plan.evaluation_settings(cell))
 

@@ -8,6 +8,7 @@ from motionrft.workflow_command import snakemake_command
 from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
 from motionrft.workflow_sharing import base_plan, states, taken
+from motionrft.workflow_targets import check_targets
 
 # in place: jobs on other machines are started with these values
 START = os.environ.get("PWD", os.getcwd())
@@ -26,6 +27,8 @@ except InputError as error:
 if workflow.is_main_process:
     for missing in missing_inputs(PLAN.run):
         print(f"missing: {missing}", file=sys.stderr)
+    ends = [f"{PLAN.results}/report.html", *PLAN.records()]
+    check_targets(workflow, ends, PLAN.methods_of_backbones())
 
 
 pathvars:
@@ -35,7 +38,7 @@ pathvars:
 
 
 wildcard_constraints:
-    encoder="[^/.]+",
+    encoder="|".join(PLAN.run["text"]),
     backbone="|".join(PLAN.backbones) or "none",
     method="|".join([*PLAN.run["methods"], "base"]),
     stage="|".join(PLAN.all_stages),

@@ -18,6 +18,7 @@ if SHARED:
         > sample
         > reward_data
         > train_reward
+        > import_reward
         > evaluate_reward
         > train_reward_switched
         > evaluate_reward_switched
