@@ -128,18 +128,30 @@ def _check_sections(run: dict[str, Any], where: str | Path) -> None:
 def _sweep(run: dict[str, Any], where: str | Path) -> None:
     """Puts, in place, the variants of each method where the method is named."""
     swept = swept_methods(run["methods"], run.pop("sweep", {}), "tune" in run, where)
-    names = {name: [section["name"] for section in several] for name, several in swept.items()}
+    names = {name: [variant.name for variant in several] for name, several in swept.items()}
     run["methods"] = {
-        section["name"]: _check_entry(section, "method", where, "sweep")
+        variant.name: _check_entry(variant.section, "method", where, "sweep")
         for several in swept.values()
-        for section in several
+        for variant in several
     }
     run["matrix"] = [
         {**cell, "method": name} for cell in run["matrix"] for name in names[cell["method"]]
     ]
+    run["cells"] = {
+        f"{backbone}/{variant.name}": merge(section, variant.change)
+        for (backbone, method), section in _parted(run["cells"])
+        for variant in swept[method]
+    }
     if isinstance(run["compare"]["methods"], list):
         compared = run["compare"]["methods"]
         run["compare"]["methods"] = [name for method in compared for name in names[method]]
+
+
+def _parted(cells: dict[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    """((backbone, method), section) of `<backbone>/<method>: section`."""
+    for cell, section in cells.items():
+        backbone, _, method = cell.partition("/")
+        yield (backbone, method), section
 
 
 def _check_variants(run: dict[str, Any], where: str | Path) -> None:

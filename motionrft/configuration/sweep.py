@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,27 @@ from motionrft.errors import InputError
 SECTION = "finetune."
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A method's section with one value of each swept key, and these alone, as changes."""
+
+    section: dict[str, Any]
+    change: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.section["name"])
+
+
 def swept_methods(
     methods: dict[str, dict[str, Any]], sweep: dict[str, list[Any]], tuned: bool, where: str | Path
-) -> dict[str, list[dict[str, Any]]]:
-    """The sections of each method's variants, by the method's name; without a sweep, its own section alone.
+) -> dict[str, list[Variant]]:
+    """Each method's variants, by the method's name; without a sweep, the method alone.
 
     tuned: the run chooses the learning rates itself.
     """
     if not sweep:
-        return {name: [section] for name, section in methods.items()}
+        return {name: [Variant(section)] for name, section in methods.items()}
     if tuned and "finetune.lr" in sweep:
         raise InputError(
             "the run tunes its learning rates", where=where, field="sweep.finetune.lr",
@@ -48,16 +61,18 @@ def swept_methods(
     }
 
 
-def _variant(name: str, section: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+def _variant(name: str, section: dict[str, Any], chosen: dict[str, Any]) -> Variant:
+    change: dict[str, Any] = {}
     for key, value in chosen.items():
-        change: Any = value
+        nested: Any = value
         for step in reversed(key.split(".")):
-            change = {step: change}
-        section = merge(section, change)
+            nested = {step: nested}
+        change = merge(change, nested)
     suffix = "".join(f"-{key}{shown(value)}" for key, value in chosen.items())
     said = "".join(f", {key} {shown(value)}" for key, value in chosen.items())
     label = f"{section.get('label', name)}{said}"
-    return {**section, "name": f"{name}{suffix}", "label": label, "sweep_of": name}
+    named = {"name": f"{name}{suffix}", "label": label, "sweep_of": name}
+    return Variant({**merge(section, change), **named}, change)
 
 
 def shown(value: Any) -> str:

@@ -92,12 +92,20 @@ def finetune(
             field="reward",
             fix="compute the number from the joints by torch operations",
         )
+    if tuned_method.reads_motions:
+        raise InputError(
+            f"{method} learns from recorded motions",
+            where="finetune",
+            field="method",
+            fix="take another method, or fine-tune with a run file",
+        )
     trained, adapters = open_weights(backbone, cell, seed)
     backbone.eval()
+    device = next(backbone.parameters()).device
     guidance = float(entry["sampler"].get("guidance", 1.0))
     tuning = FineTuning(
         backbone,
-        MeteredSampler(backbone, table, guidance, Meter(), cell.precision),
+        MeteredSampler(backbone, table, guidance, Meter.of(device), cell.denoiser_precision),
         summed,
         reward_levels(table, summed.alphas.cpu(), summed.max_t, in_motion_space(backbone)),
         tuned_method,

@@ -53,6 +53,14 @@ def test_a_block_of_the_matrix_that_names_a_method_means_its_variants():
     assert cells == [("draft-10-lr1e-5", [4]), ("draft-10-lr3e-5", [4])]
 
 
+def test_settings_of_a_cell_hold_for_its_variants_under_the_swept_value():
+    cells = {"mdm/easytune": {"batch_size": 4, "lr": 0.5}}
+    swept = run(sweep=RATES, override={"cells": cells})
+    settings = cell_settings(swept, "mdm", "easytune-lr3e-5")
+    assert (settings.batch_size, settings.optimisation.lr) == (4, 3e-5)
+    assert cell_settings(swept, "mdm", "draft-10-lr3e-5").batch_size != 4
+
+
 def test_declared_comparisons_are_of_the_variants():
     compared = run(sweep=RATES, compare={"methods": ["easytune"]})["compare"]["methods"]
     assert compared == ["easytune-lr1e-5", "easytune-lr3e-5"]

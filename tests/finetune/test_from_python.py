@@ -145,6 +145,7 @@ def test_a_reward_without_gradient_is_refused_by_methods_that_need_one(model):
         ({"reward": {}}, "no reward"),
         ({"method": "easytun"}, "did you mean easytune"),
         ({"method": "easytune-spl"}, "stage spl alone"),
+        ({"method": "pretraining"}, "learns from recorded motions"),
         ({"settings": {"learning_rate": 1.0}}, "unknown key 'learning_rate'"),
         ({"settings": {"updates": 3}}, "say updates="),
         ({"settings": {"validate_every": 3}}, "settings.validate_every"),
