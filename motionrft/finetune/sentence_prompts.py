@@ -45,7 +45,6 @@ class SentencePrompts:
             references=None,
             seeds=noise_seeds(self.seed, k, size),
             shape=backbone.sample_shape(int(frames.max())),
-            positions=backbone.width(backbone.max_frames),
         )
 
     def _row(self, place: int) -> int:
