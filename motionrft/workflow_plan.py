@@ -38,7 +38,7 @@ AFTER_TRAINING = (
     "finetune",
 )
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
-PRESENTATION = ("label", "baseline", "by_name", "needs")
+PRESENTATION = ("label", "baseline", "by_name", "needs", "sweep_of")
 COMMENTS = ("source", "open")
 
 
