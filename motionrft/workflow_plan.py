@@ -127,6 +127,12 @@ class Plan(Resources):
     def text_of_backbone(self, wildcards: Wildcards) -> str:
         return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
 
+    @property
+    def judge(self) -> str:
+        """The evaluator that scores the validations of fine-tuning: one of its own, or the test's."""
+        own = self.run["evaluator"].get("judge") is not None
+        return f"{self.results}/{'judge' if own else 'evaluator'}/model.safetensors"
+
     def synthetic_encoder(self, wildcards: Wildcards) -> list[str]:
         """The directory of an encoder that the run makes; one with a source elsewhere has none."""
         entry = self.run["text"][wildcards.encoder]
@@ -292,6 +298,7 @@ class Plan(Resources):
             "text_encoder": len(made),
             "text": len(self.encoders),
             "train_evaluator": 1,
+            "train_judge": int(bool(self.cells) and "judge" in self.judge.split("/")),
             "pretrain": sum(len(self.stages(name)) for name in trained),
             "train_reward": len(self.scored_stages),
             "sample": len(self.samples()) if judged else 0,
@@ -314,6 +321,11 @@ class Plan(Resources):
     def settings_of(self, *sections: str) -> str:
         """The sections themselves, and the files and folders outside of the run that they read."""
         return digest({name: [self.run[name], self.outside(name)] for name in sections})
+
+    def evaluator_settings(self) -> str:
+        """All that the test's evaluator depends on."""
+        section = {k: v for k, v in self.run["evaluator"].items() if k != "judge"}
+        return digest([section, self.outside("evaluator")])
 
     def outside(self, section: str) -> dict[str, State]:
         """The files and folders that a section reads, with sizes and dates, by key."""

@@ -56,6 +56,18 @@ def test_judged_stages_learn_from_the_generators_that_are_named():
     assert generators(generators=["mld"]) == ["mld"]
 
 
+def test_a_second_evaluator_validates_and_the_first_does_not_know_of_it():
+    p, without = plan(), plan(evaluator={"judge": None})
+    assert p.judge == "results/t/judge/model.safetensors"
+    assert without.judge == "results/t/evaluator/model.safetensors"
+    assert p.job_counts()["train_judge"] == 1
+    assert "train_judge" not in without.job_counts()
+    assert p.evaluator_settings() == without.evaluator_settings()
+    assert p.settings_of("evaluator") != without.settings_of("evaluator")
+    longer = plan(evaluator={"train": {"steps": 7}})
+    assert longer.evaluator_settings() != p.evaluator_settings()
+
+
 def test_scored_stages_follow_the_weights():
     silent = {"weights": {"preference": 0, "authenticity": 0}}
     assert plan(reward=silent).weighed_stages == ["semantic"]

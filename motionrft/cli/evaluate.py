@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -97,6 +98,7 @@ def evaluate(
     from motionrft.evaluation.scorer import REAL, Scorer
     from motionrft.evaluation.settings import EvaluateSettings
     from motionrft.files import provenance
+    from motionrft.motion.plausibility import implausible
     from motionrft.options import read_options
     from motionrft.text.features import TextCache
 
@@ -169,6 +171,10 @@ def evaluate(
     label, protocol = scorer.about["label"], settings.protocol
     print(f"{backbone} on {draws.split}, {label} evaluator, protocol {protocol}")
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    if files.model is not None:
+        means = frame.groupby("metric")["value"].mean().to_dict()
+        for fault in implausible(means, scorer.recorded_physics()):
+            logging.getLogger(__name__).warning("%s is implausible: %s", backbone, fault)
 
 
 def _evaluator_text(files: EvaluationFiles, text: TextCache) -> TextCache:

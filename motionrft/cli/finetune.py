@@ -51,6 +51,7 @@ def finetune(
             --reward results/toy/reward/semantic.safetensors \\
             --features results/toy/features \\
             --text results/toy/text/toy.safetensors \\
+            --evaluator results/toy/judge/model.safetensors \\
             --out results/toy/finetune/mdm/easytune/seed0
     With --processes 4, four GPUs share each batch.
 
@@ -65,6 +66,7 @@ def finetune(
     from motionrft.finetune.loop import Training
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
+    from motionrft.finetune.settings import cell_settings
     from motionrft.finetune.setup import prepare
     from motionrft.training.distributed import process_group
 
@@ -73,7 +75,8 @@ def finetune(
     method = named(resolved, "methods", cell.method, run.config)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
-        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
+        split = cell_settings(resolved, cell.backbone, cell.method).validate_split
+        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device, split)
         tuning = prepare(
             resolved, cell.backbone, cell.method, cell.seed, sources, own_device, judge_of
         )
@@ -91,8 +94,9 @@ def judge_factory(
     name: str,
     sampler: dict[str, Any],
     device: torch.device,
+    split: str = "val",
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
-    """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
+    """backbone -> a judge that samples and scores it on the split of the validations, and diversity's gap to real;
     None without an evaluator."""
     from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
     from motionrft.evaluation.scorer import Scorer
@@ -104,7 +108,7 @@ def judge_factory(
     evaluator_text = TextCache(judge.evaluator_text) if judge.evaluator_text else text
     rules = Protocol(multimodality=MultiModalityPlan(texts=0))
     scorer = Scorer(
-        files.features, judge.evaluator, evaluator_text, rules, split="val", device=device
+        files.features, judge.evaluator, evaluator_text, rules, split=split, device=device
     )
     real = scorer.score_real(0).metrics["Diversity"]
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine
 from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
@@ -87,6 +88,7 @@ class Objective:
 
     rows         the rows that the loss averages over, where the batch is only a slice of them
     micro_batch  rows decoded and scored at once (0: all)
+    confine      what of the gradient at the decoded motion goes on to the sample (None: all of it)
     """
 
     @torch.no_grad()
@@ -99,7 +101,9 @@ class Objective:
         *,
         rows: int | None = None,
         micro_batch: int = 0,
+        confine: Confine | None = None,
     ):
+        self.confine = confine
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
         self.rows, width = rows or len(batch), micro_batch or len(batch)
         starts = range(0, len(batch), width)
@@ -140,6 +144,9 @@ class Objective:
     def _values(self, number: int, z: Tensor, level: Level) -> dict[str, Tensor]:
         lengths = self.batch.lengths[self.parts[number]]
         features = self.backbone.to_features(z, lengths)
+        confine = self.confine
+        if confine is not None and features.requires_grad:
+            features.register_hook(lambda gradient: confine(gradient, lengths))
         if level.scale != 1.0:
             features = features * level.scale
         t = level.timesteps(len(z), z.device)

@@ -19,6 +19,7 @@ from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
 from motionrft.finetune import released
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine, confinement
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.hooks import Hooks
 from motionrft.finetune.kl_penalty import KLPenalty
@@ -49,6 +50,7 @@ class FineTuning:
     validation         numbers by name of the model as it stands
     about, adapters, base    what the files say that the run ends in, and the file it began from
     data, common_reward    the prompts' files, and the reward that validates every method
+    confine            what of the reward's gradient is kept (None: all of it)
     """
 
     backbone: Backbone
@@ -68,6 +70,7 @@ class FineTuning:
     base: Path | None = None
     data: PromptData | None = None
     common_reward: Reward | None = None
+    confine: Confine | None = None
 
     @property
     def device(self) -> torch.device:
@@ -89,6 +92,7 @@ class FineTuning:
             settings.loss,
             rows=rows,
             micro_batch=settings.micro_batch,
+            confine=self.confine,
         )
 
     def walk(
@@ -149,7 +153,13 @@ def prepare(
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
     sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
-    data = PromptData(backbone, files, device, references=settings.references)
+    data = PromptData(
+        backbone,
+        files,
+        device,
+        references=settings.references,
+        held_out=settings.validate_split,
+    )
     validation = None
     if settings.validate_every:
         recorded, counted = None, validating(weights)
@@ -185,6 +195,7 @@ def prepare(
         base=files.base,
         data=data,
         common_reward=common,
+        confine=confinement(settings.gradient, data.training, device, backbone.max_frames),
     )
 
 

@@ -9,7 +9,7 @@ rule finetune:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
-        evaluator="<results>/evaluator/model.safetensors",
+        evaluator=PLAN.judge,
         evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",

@@ -16,6 +16,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "text_encoder": ("corpus",),
     "text": ("corpus", "text_encoder"),
     "train_evaluator": ("features", "text"),
+    "train_judge": ("features", "text"),
     "pretrain": ("features", "text"),
     "train_reward": ("features", "text", "reward_data"),
     "sample": ("features", "text", "pretrain"),
@@ -25,7 +26,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "evaluate_reward_switched": (
         "features", "text", "train_reward", "reward_data", "train_reward_switched",
     ),
-    "finetune": ("features", "text", "train_evaluator", "pretrain", "train_reward"),
+    "finetune": ("features", "text", "train_judge", "pretrain", "train_reward"),
     "analyse": ("features", "text", "pretrain", "train_reward"),
     "evaluate_real": ("features", "text", "train_evaluator"),
     "evaluate": ("features", "text", "train_evaluator", "pretrain", "finetune"),
