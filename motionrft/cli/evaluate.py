@@ -173,7 +173,7 @@ def evaluate(
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     if files.model is not None:
         means = frame.groupby("metric")["value"].mean().to_dict()
-        for fault in implausible(means, scorer.recorded_physics()):
+        for fault in implausible(means, scorer.recorded_physics(), network.representation):
             logging.getLogger(__name__).warning("%s is implausible: %s", backbone, fault)
 
 

@@ -229,7 +229,8 @@ class Settings:
         validated = self.select == "best" or self.patience or self.reward_ceiling
         if validated and not self.validate_every:
             problem = "selection, patience and reward_ceiling need validations"
-            _refuse("select", problem, "set validate_every")
+            fix = "set validate_every; or select: last, reward_ceiling: 0 and patience: 0"
+            _refuse("select", problem, fix)
 
     @classmethod
     def read(cls, section: dict[str, Any], where: str = "finetune") -> Settings:

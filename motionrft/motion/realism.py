@@ -133,7 +133,8 @@ def bone_change(joints: Tensor, lengths: Tensor, skeleton: Skeleton = SMPL_22) -
     valid = _within(lengths, size.shape[1])[..., None]
     usual = torch.where(valid, size, torch.nan).nanmedian(dim=1, keepdim=True).values
     change = (size / usual.clamp_min(1e-6 * skeleton.metre) - 1).abs().mean(-1)
-    return 100 * torch.where(valid[..., 0], change, 0.0).amax(-1)
+    worst = torch.where(valid[..., 0], change, 0.0).amax(-1)
+    return _keep_broken(100 * worst, joints, lengths)
 
 
 def root_speed(
@@ -142,7 +143,7 @@ def root_speed(
     """[B], m/s: mean horizontal speed of the root over the clip."""
     root = joints[..., 0, :]
     speed = (root[:, 1:] - root[:, :-1])[..., ::2].norm(dim=-1) * (fps / skeleton.metre)
-    return _masked_mean(speed, _within(lengths, speed.shape[1], 1))
+    return _keep_broken(_masked_mean(speed, _within(lengths, speed.shape[1], 1)), joints, lengths)
 
 
 def contact_speed(

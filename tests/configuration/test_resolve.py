@@ -114,7 +114,7 @@ def test_any_one_backbone_of_a_run_is_a_run(name):
 @pytest.mark.parametrize("name", available("methods"))
 def test_any_one_method_of_a_run_is_a_run(name):
     run = toy_run(methods=[name])
-    assert ("mdm", name) in cells(run)
+    assert ("mld", name) in cells(run)
     assert {method for _, method in cells(run)} == {name}
 
 

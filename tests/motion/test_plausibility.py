@@ -24,6 +24,10 @@ RECORDED = {"root_speed": 0.4, "jerk": 60.0, "bone_change": 0.0}
     ],
 )
 def test_each_limit(change, words):
-    found = implausible(RECORDED | change, RECORDED)
+    found = implausible(RECORDED | change, RECORDED, "joint")
     assert len(found) == len(words)
     assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+
+
+def test_bones_are_a_matter_of_joints():
+    assert implausible(RECORDED | {"bone_change": 8.0}, RECORDED, "kinematic") == []

@@ -28,12 +28,13 @@ def plausibility(records: Records) -> Table:
         row = _row(records, backbone, method, (backbone, method))
         rows.append(row)
         if recorded["root_speed"].filled and row.cells["root_speed"].filled:
-            faults = implausible(_means(row.cells), _means(recorded))
+            representation = records.run["backbones"][backbone]["representation"]
+            faults = implausible(_means(row.cells), _means(recorded), representation)
             if faults:
                 broken.append(f"**{backbone} {method}** is broken: {'; '.join(faults)}.")
     notes = [
         f"Limits: the root within a factor of {ROOT_SPEED:g} of recorded motions, jerk within {JERK:g} times theirs, bones "
-        f"within {BONES:g} % of their usual length in the worst frame of a clip (mean over clips).",
+        f"of generated joints within {BONES:g} % of their usual length in the worst frame of a clip (mean over clips).",
         *(broken or ["No model that was scored is beyond them."]),
     ]
     return Table(("backbone", "method"), COLUMNS, rows, notes, ranked=False)
