@@ -87,7 +87,8 @@ class ACMDM(Backbone):
         autoencoder = (
             None if sizes is None else CausalAutoencoder(sizes.width, dropout=sizes.dropout)
         )
-        components, channels = None, 3 if autoencoder is None else LATENT
+        components: PrincipalComponents | None = None
+        channels = 3 if autoencoder is None else LATENT
         positions = options.frames if autoencoder is None else options.frames // FRAMES
         if options.principal:
             positions, channels = options.principal

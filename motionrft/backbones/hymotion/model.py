@@ -87,7 +87,8 @@ class HYMotion(Backbone):
                 fix="use rotation",
             )
         options = read_options(HYMotionOptions, network, field="network")
-        components, width = None, FULL if options.joints else ROTATION
+        components: PrincipalComponents | None = None
+        width = FULL if options.joints else ROTATION
         if options.principal:
             components = PrincipalComponents(dim, options.principal, cls.max_frames)
             width = options.principal[1]
