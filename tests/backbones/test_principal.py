@@ -79,8 +79,9 @@ def test_unobserved_frames_take_no_part():
 
 @torch.no_grad()
 def test_components_do_not_jump_where_motions_end():
-    """Walks at many speeds, a third of them recorded for a shorter time: the component is a straight line beyond."""
-    lengths = torch.tensor([20] * 40 + [12] * 20)
+    """Walks at many speeds, most of them recorded for a shorter time: beyond their end the component goes on. Filled with
+    the mean motion at first, it falls back there by four steps; it bends by less than half a one."""
+    lengths = torch.tensor([20] * 10 + [12] * 50)
     speed = torch.linspace(-1, 1, 60)[
         torch.randperm(60, generator=torch.Generator().manual_seed(0))
     ]
@@ -92,7 +93,7 @@ def test_components_do_not_jump_where_motions_end():
     components = fitted(Batch(features, lengths, names, names), 1)
     line = components.loadings[0, :20, 0]
     bend = line.diff(n=2).abs().max() / line.diff().abs().mean()
-    assert float(bend) < 0.1
+    assert float(bend) < 0.6
 
 
 def test_the_posterior_is_that_of_the_linear_model():
