@@ -63,6 +63,7 @@ def plan(
     planned = Plan(run)
     print("\n".join(stage_lines(planned, jobs(Records(Path(planned.results))))))
     print("\n".join(disk_lines(planned)))
+    print("\n".join(power_lines(planned)))
     missing = missing_inputs(run)
     for entry in missing:
         print(f"missing: {entry}")
@@ -94,6 +95,7 @@ def asked(plan: Plan, rule: str) -> str:
         "train_evaluator": plan.evaluator_rule,
         "train_judge": "train_evaluator",
         "evaluate_real": "evaluate",
+        "pretrain_again": "pretrain",
     }
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
@@ -107,7 +109,9 @@ def disk_lines(plan: Plan) -> Iterator[str]:
     """The models that the run keeps, counted from their shapes, the dearest backbone first."""
     sizes = {name: counted_bytes(plan.run, name) for name in plan.backbones}
     copies = {
-        name: len(plan.stages(name)) * (plan.weights_of[name] == name)
+        name: len(plan.stages(name))
+        * (plan.weights_of[name] == name)
+        * (1 + len(plan.more_bases(name)))
         + sum(backbone == name for backbone, _, _ in plan.cells)
         for name in plan.backbones
     }
@@ -115,6 +119,27 @@ def disk_lines(plan: Plan) -> Iterator[str]:
     yield f"disk: {sum(whole.values()) / 1e9:.1f} GB of models, counted from their shapes"
     for name in sorted(whole, key=lambda name: -whole[name]):
         yield f"  {name:24}{copies[name]:4} x {sizes[name] / 1e9:6.3f} GB ={whole[name] / 1e9:8.1f} GB"
+
+
+def power_lines(plan: Plan) -> Iterator[str]:
+    """Whether the gains that the run wants to show would show, in each score that it declares."""
+    from motionrft.reporting.expected import expected, told
+    from motionrft.reporting.family import declared
+
+    prompts = prompts_of_test(plan)
+    for entry in expected(plan.run, declared(plan.run)):
+        yield told(entry, prompts)
+
+
+def prompts_of_test(plan: Plan) -> int | None:
+    """Clips of the test split: those of the corpus that was made, or that a toy corpus will have; None if not known."""
+    from motionrft.files import read_table
+
+    clips = Path(plan.results, "features", "clips.parquet")
+    if clips.exists():
+        return int(read_table(clips)[0]["split"].eq("test").sum())
+    corpus = plan.run["corpus"]
+    return round(corpus["clips"] * corpus["splits"]["test"]) if corpus["kind"] == "toy" else None
 
 
 def counted_bytes(run: dict[str, Any], name: str) -> int:

@@ -6,6 +6,7 @@ The gradient is taken at z, so that a micro-batch's activations are gone before 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -134,6 +135,13 @@ class Objective:
         gradient = torch.cat(gradients)
         finite = bool(torch.isfinite(gradient).all()) and total_loss == total_loss
         return Score(len(self.batch), total_loss, sums, finite, gradient)
+
+    def itself(self, loss: Tensor) -> Score:
+        """Of a loss [] that is the mean over the batch's rows already: its share in the whole batch's mean."""
+        share = len(self.batch) / self.rows
+        value = float(loss.detach())
+        gradient = torch.full_like(loss, share)
+        return Score(len(self.batch), share * value, {}, math.isfinite(value), gradient)
 
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
