@@ -69,6 +69,7 @@ def _row(records: Records, backbone: str, method: str, labels: tuple[str, str]) 
 TABLE = TableFile(
     title="Do the samples move as bodies do?",
     order=65,
+    question="backbone",
     needs=("evaluations",),
     build=plausibility,
 )
