@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-LAYERS = ("backbones", "methods", "cells")
+LAYERS = ("encoders", "backbones", "methods", "cells")
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
 
@@ -24,12 +24,13 @@ class Resources:
         return "import_evaluator" if imported else "train_evaluator"
 
     def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it."""
+        """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it."""
         row = self.run["resources"].get(rule, {})
         backbone, method = wildcards.get("backbone"), wildcards.get("method")
         layers = (
             self.run["resources"]["default"],
             row,
+            row.get("encoders", {}).get(wildcards.get("encoder"), {}),
             row.get("backbones", {}).get(backbone, {}),
             row.get("methods", {}).get(method, {}),
             row.get("cells", {}).get(f"{backbone}/{method}", {}),

@@ -144,7 +144,6 @@ class RecordedModel:
             None,
             range(len(cond)),
             tuple(case.input("in/x_init").shape[1:]),
-            1,
         )
         noises = [case.input("in/noise")]
         if "in/lv_noise" in case.tensors:

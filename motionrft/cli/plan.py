@@ -100,7 +100,9 @@ def asked(plan: Plan, rule: str) -> str:
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""
-    exceptions = {"backbones", "methods", "cells"} & set(plan.run["resources"].get(row, {}))
+    exceptions = {"encoders", "backbones", "methods", "cells"} & set(
+        plan.run["resources"].get(row, {})
+    )
     more = f" (others by {' and '.join(sorted(exceptions))})" if exceptions else ""
     return f"{card}{memory / 1000:g} GB, {minutes / 60:g} h{more}"
 

@@ -24,7 +24,6 @@ class PromptBatch:
     references  their true motions [B, T, dim], or None
     seeds       a noise seed for each prompt
     shape       shape of one sample's x
-    positions   positions of the longest clip: noise is drawn for all of them and cropped to `shape`
     clips       names of their clips
     """
 
@@ -33,7 +32,6 @@ class PromptBatch:
     references: Tensor | None
     seeds: Sequence[int]
     shape: tuple[int, ...]
-    positions: int
     clips: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -56,7 +54,7 @@ class PromptBatch:
 
     def noise(self, device: torch.device | None = None) -> SeededNoise:
         """x_T and the noise of every step, on `device` (the prompts' own)."""
-        return SeededNoise(self.seeds, self.shape, self.positions, device or self.lengths.device)
+        return SeededNoise(self.seeds, self.shape, device or self.lengths.device)
 
 
 def noise_seeds(seed: int, batch: int, rows: int) -> list[int]:

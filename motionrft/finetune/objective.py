@@ -21,6 +21,7 @@ from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
 from motionrft.training.distributed import sum_numbers
+from motionrft.training.loop import autocast
 
 
 class Reward(Protocol):
@@ -88,7 +89,9 @@ class Objective:
     """A frozen decoder and reward around the samples of one batch.
 
     rows         the rows that the loss averages over, where the batch is only a slice of them
-    micro_batch  rows decoded and scored at once (0: all)
+    micro_batch  rows decoded and scored at once (0: all); rows of like length together, each part without padding beyond
+                 its longest motion
+    precision    fp32, or bf16 of decoder and reward; scores and loss are fp32
     confine      what of the gradient at the decoded motion goes on to the sample (None: all of it)
     """
 
@@ -102,23 +105,26 @@ class Objective:
         *,
         rows: int | None = None,
         micro_batch: int = 0,
+        precision: str = "fp32",
         confine: Confine | None = None,
     ):
-        self.confine = confine
+        self.precision, self.confine = precision, confine
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
-        self.rows, width = rows or len(batch), micro_batch or len(batch)
-        starts = range(0, len(batch), width)
-        self.parts = [slice(start, min(start + width, len(batch))) for start in starts]
-        self.contexts = [self._context(batch.rows(part)) for part in self.parts]
+        self.rows = rows or len(batch)
+        self.parts = rows_by_length(batch.lengths, micro_batch or len(batch))
+        self.contexts = [self._context(part) for part in self.parts]
 
-    def _context(self, batch: PromptBatch) -> Any:
+    def _context(self, part: Tensor) -> Any:
+        lengths, references = self.batch.lengths[part], self.batch.references
+        if references is not None:
+            references = references[part, : int(lengths.max())]
         return self.reward.context(
-            batch.captions, batch.references, batch.lengths, self.backbone.representation
+            self.batch.captions.select(part), references, lengths, self.backbone.representation
         )
 
     def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
-        gradients: list[Tensor] = []
+        gradient = torch.empty_like(z, memory_format=torch.contiguous_format)
         sums: dict[str, float] = {}
         total_loss = 0.0
         for number, part in enumerate(self.parts):
@@ -128,11 +134,10 @@ class Objective:
                 loss = self.loss(values["total"]).sum() * (weight / self.rows)
                 loss.backward()
             assert z_part.grad is not None
-            gradients.append(z_part.grad)
+            gradient[part] = z_part.grad
             total_loss += float(loss.detach())
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach().sum())
-        gradient = torch.cat(gradients)
         finite = bool(torch.isfinite(gradient).all()) and total_loss == total_loss
         return Score(len(self.batch), total_loss, sums, finite, gradient)
 
@@ -147,15 +152,26 @@ class Objective:
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
         """Reward of each row [B] by dimension, without gradient."""
         values = [self._values(number, z[part], level) for number, part in enumerate(self.parts)]
-        return {name: torch.cat([value[name] for value in values]) for name in values[0]}
+        place = torch.cat(self.parts).argsort()
+        return {name: torch.cat([value[name] for value in values])[place] for name in values[0]}
 
     def _values(self, number: int, z: Tensor, level: Level) -> dict[str, Tensor]:
         lengths = self.batch.lengths[self.parts[number]]
-        features = self.backbone.to_features(z, lengths)
-        confine = self.confine
-        if confine is not None and features.requires_grad:
-            features.register_hook(lambda gradient: confine(gradient, lengths))
-        if level.scale != 1.0:
-            features = features * level.scale
         t = level.timesteps(len(z), z.device)
-        return self.reward(features, lengths, self.contexts[number], t)
+        with autocast(self.precision, z.device):
+            features = self.backbone.to_features(z, lengths)
+            confine = self.confine
+            if confine is not None and features.requires_grad:
+                features.register_hook(lambda gradient: confine(gradient, lengths))
+            if level.scale != 1.0:
+                features = features * level.scale
+            scores = self.reward(features, lengths, self.contexts[number], t)
+        return {name: score.to(z.dtype) for name, score in scores.items()}
+
+
+def rows_by_length(lengths: Tensor, width: int) -> list[Tensor]:
+    """Rows of motions of lengths [B], `width` at a time: as they come where they are one part, else from short to long."""
+    rows = torch.arange(len(lengths), device=lengths.device)
+    if width >= len(rows):
+        return [rows]
+    return list(lengths.argsort(stable=True).split(width))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.base import Backbone
+from motionrft.backbones.execution import Compiled
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.corpus.dataset import Batch
@@ -36,6 +37,7 @@ from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
+from motionrft.training.prefetch import Prefetched
 
 if TYPE_CHECKING:
     from motionrft.backbones import lora
@@ -94,6 +96,7 @@ class FineTuning:
             settings.loss,
             rows=rows,
             micro_batch=settings.micro_batch,
+            precision=settings.precision,
             confine=self.confine,
         )
 
@@ -138,7 +141,7 @@ def prepare(
     entry, section = run["backbones"][backbone_name], run["methods"][method_name]
     settings = cell_settings(run, backbone_name, method_name)
     hooks = released.hooks(settings)
-    backbone, about = load_backbone(files.base, device)
+    backbone, about = load_backbone(files.base, device, family=entry["family"])
     table = step_table(entry["sampler"], backbone.prediction)
     check_reward_form(
         entry["reward_form"],
@@ -163,7 +166,9 @@ def prepare(
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
-    sampler = MeteredSampler(denoiser, table, guidance, Meter.of(device), settings.precision)
+    sampler = MeteredSampler(
+        denoiser, table, guidance, Meter.of(device), settings.denoiser_precision
+    )
     data = PromptData(
         backbone,
         files,
@@ -171,6 +176,8 @@ def prepare(
         references=settings.references,
         held_out=settings.validate_split,
     )
+    if "text_encoder" in about:  # an imported file has not met the encoder yet
+        about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
     if method.reads_motions:  # what pre-training encodes once, the control does too
         backbone.start_stage(backbone.stages[-1], data.training_motions())
     validation = None
@@ -196,7 +203,7 @@ def prepare(
         reward,
         levels,
         method,
-        lambda k: data.batch(k, settings.batch_size, seed),
+        Prefetched(lambda k: data.batch(k, settings.batch_size, seed), device),
         trained,
         settings,
         seed,
@@ -222,7 +229,8 @@ def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str,
         "patience": 0,
         "reward_ceiling": 0,
     }
-    return merge(run, {"finetune": changes, "methods": {method: changes}})
+    cells = {cell: changes for cell in run.get("cells", {}) if cell.endswith(f"/{method}")}
+    return merge(run, {"finetune": changes, "methods": {method: changes}, "cells": cells})
 
 
 def open_weights(
@@ -246,14 +254,3 @@ def open_weights(
 def in_motion_space(backbone: Backbone) -> bool:
     """Whether x is frames of features, so that a level's amplitude can be matched by scaling."""
     return backbone.width(backbone.max_frames) == backbone.max_frames
-
-
-class Compiled:
-    """A backbone as the sampler's denoiser, its guided call compiled."""
-
-    def __init__(self, backbone: Backbone):
-        self.parameters, self.width = backbone.parameters, backbone.width
-        self._guided = torch.compile(backbone.guided, dynamic=True)
-
-    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
-        return self._guided(x, t, condition, scale)
