@@ -28,15 +28,8 @@ from motionrft.workflow_reward import RewardFiles
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = (
-    "name",
-    "source",
-    "official",
-    "sampler",
-    "reward_form",
-    "tune",
-    "lora",
-    "finetune",
-)
+    "name", "source", "official", "sampler", "reward_form", "tune", "lora", "finetune",
+)  # fmt: skip
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline", "by_name", "needs", "sweep_of")
 COMMENTS = ("source", "open")
@@ -145,6 +138,12 @@ class Plan(RewardFiles):
         teacher = self.run["backbones"][wildcards.backbone].get("teacher")
         return [self.base_model(teacher, seed)] if teacher else []
 
+    @property
+    def judge(self) -> str:
+        """The evaluator that scores the validations of fine-tuning: one of its own, or the test's."""
+        own = self.run["evaluator"].get("judge") is not None
+        return f"{self.results}/{'judge' if own else 'evaluator'}/model.safetensors"
+
     def base_of_scored(self, wildcards: Wildcards) -> list[str]:
         """The base model that a fine-tuned one may be adapters of; it is read with them."""
         return (
@@ -231,6 +230,7 @@ class Plan(RewardFiles):
             "text_encoder": len(made),
             "text": len(self.encoders),
             "train_evaluator": 1,
+            "train_judge": int(bool(self.cells) and "judge" in self.judge.split("/")),
             "pretrain": sum(len(self.stages(name)) for name in trained),
             "pretrain_again": sum(len(self.stages(n)) * len(self.more_bases(n)) for n in trained),
             "train_reward": len(
@@ -257,6 +257,11 @@ class Plan(RewardFiles):
     def settings_of(self, *sections: str) -> str:
         """The sections themselves, and the files and folders outside of the run that they read."""
         return digest({name: [self.run[name], self.outside(name)] for name in sections})
+
+    def evaluator_settings(self) -> str:
+        """All that the test's evaluator depends on."""
+        section = {k: v for k, v in self.run["evaluator"].items() if k != "judge"}
+        return digest([section, self.outside("evaluator")])
 
     def outside(self, section: str) -> dict[str, State]:
         """The files and folders that a section reads, with sizes and dates, by key."""

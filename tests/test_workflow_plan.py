@@ -250,41 +250,6 @@ def test_an_import_waits_for_no_text_where_the_widths_are_said():
     assert unknown.text_of_import(Wildcards(backbone="mdm")) == ["results/t/text/mine.safetensors"]
 
 
-def test_a_stage_of_motions_alone_waits_for_no_text():
-    p = plan(backbones=["mld", "acmdm", "mdm"])
-    waits = {
-        (name, stage): p.text_of_stage(Wildcards(backbone=name, stage=stage))
-        for name in p.backbones
-        for stage in p.stages(name)
-    }
-    text = ["results/t/text/toy.safetensors"]
-    assert waits == {
-        ("mld", "vae"): [],
-        ("mld", "denoiser"): text,
-        ("acmdm", "autoencoder"): [],
-        ("acmdm", "denoiser"): text,
-        ("mdm", "denoiser"): text,
-    }
-
-
-def test_an_option_is_quoted_or_left_out():
-    assert Plan.option("--text", ["a b.safetensors"]) == "--text 'a b.safetensors'"
-    assert Plan.option("--text", "a.safetensors") == "--text a.safetensors"
-    assert Plan.option("--text", []) == ""
-
-
-def test_an_evaluator_with_words_of_its_own_makes_no_text_features():
-    files = {"checkpoint": "finest.tar", "mean": "m.npy", "std": "s.npy", "glove": "glove"}
-    trained = plan(size="paper")
-    assert trained.text_of_evaluator() == ["results/t/text/clip-b32.safetensors"]
-    official = plan(size="paper", evaluator=files)
-    assert official.text_of_evaluator() == []
-    assert "clip-b32" in trained.encoders
-    assert "clip-b32" not in official.encoders
-    spm = plan(size="paper", evaluator={**files, "network": "spm", "text": "t5"})
-    assert spm.text_of_evaluator() == ["results/t/text/t5.safetensors"]
-
-
 def test_a_fine_tuned_model_is_read_with_its_base():
     p = plan()
     cell = Wildcards(backbone="mdm", method="easytune", seed="0")

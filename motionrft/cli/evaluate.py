@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -117,6 +118,7 @@ def evaluate(
     from motionrft.evaluation.settings import EvaluateSettings
     from motionrft.files import file_digest, provenance
     from motionrft.finetune.setup import prepare_sampling
+    from motionrft.motion.plausibility import implausible
     from motionrft.options import read_options
     from motionrft.text.features import TextCache
 
@@ -219,6 +221,10 @@ def evaluate(
     label, protocol = scorer.about["label"], settings.protocol
     print(f"{backbone} on {draws.split}, {label} evaluator, protocol {protocol}")
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    if files.model is not None:
+        means = frame.groupby("metric")["value"].mean().to_dict()
+        for fault in implausible(means, scorer.recorded_physics(), network.representation):
+            logging.getLogger(__name__).warning("%s is implausible: %s", backbone, fault)
 
 
 def evaluator_text(evaluator: Path, given: Path | None, backbones: Path | None) -> TextCache | None:

@@ -63,6 +63,7 @@ def finetune(
             --reward results/toy/reward/semantic.safetensors \\
             --features results/toy/features \\
             --text results/toy/text/toy.safetensors \\
+            --evaluator results/toy/judge/model.safetensors \\
             --out results/toy/finetune/mdm/easytune/seed0
     With --processes 4, four GPUs share each batch.
 
@@ -82,6 +83,7 @@ def finetune(
     from motionrft.finetune.loop import Training
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
+    from motionrft.finetune.settings import cell_settings
     from motionrft.finetune.setup import prepare
     from motionrft.training.distributed import process_group
 
@@ -101,7 +103,8 @@ def finetune(
         )
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
-        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
+        split = cell_settings(resolved, cell.backbone, cell.method).validate_split
+        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device, split)
         points_of = evaluator_points(files, judge, own_device) if method.get("values") else None
         tuning = prepare(
             resolved,
@@ -128,8 +131,9 @@ def judge_factory(
     name: str,
     sampler: dict[str, Any],
     device: torch.device,
+    split: str = "val",
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
-    """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
+    """backbone -> a judge that samples and scores it on the split of the validations, and diversity's gap to real;
     None without an evaluator."""
     from motionrft.cli.evaluate import evaluator_text
     from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
@@ -144,7 +148,7 @@ def judge_factory(
         # here, not above: a run without validations embeds no caption and scores no motion
         captions = evaluator_text(evaluator, judge.evaluator_text, files.text)
         rules = Protocol(multimodality=MultiModalityPlan(texts=0))
-        scorer = Scorer(files.features, evaluator, captions, rules, split="val", device=device)
+        scorer = Scorer(files.features, evaluator, captions, rules, split=split, device=device)
         text = TextCache(files.text, tokens=backbone.reads_tokens)
         real = scorer.score_real(0).metrics["Diversity"]
 

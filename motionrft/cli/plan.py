@@ -93,8 +93,12 @@ def stage_lines(plan: Plan, finished: pd.DataFrame) -> Iterator[str]:
 
 def asked(plan: Plan, rule: str) -> str:
     """GPUs, memory and hours that the resources table asks for, its exceptions left out."""
-    rows = {"train_evaluator": plan.evaluator_rule, "evaluate_real": "evaluate"}
-    rows["pretrain_again"] = "pretrain"
+    rows = {
+        "train_evaluator": plan.evaluator_rule,
+        "train_judge": "train_evaluator",
+        "evaluate_real": "evaluate",
+        "pretrain_again": "pretrain",
+    }
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine
 from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
@@ -93,6 +94,7 @@ class Objective:
                  its longest motion
     scorings     how often samples were scored: what it has cost so far
     precision    fp32, or bf16 of decoder and reward; scores and loss are fp32
+    confine      what of the gradient at the decoded motion goes on to the sample (None: all of it)
     """
 
     @torch.no_grad()
@@ -106,8 +108,9 @@ class Objective:
         rows: int | None = None,
         micro_batch: int = 0,
         precision: str = "fp32",
+        confine: Confine | None = None,
     ):
-        self.precision = precision
+        self.precision, self.confine = precision, confine
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
         self.rows, self.scorings = rows or len(batch), 0
         self.parts = rows_by_length(batch.lengths, micro_batch or len(batch))
@@ -161,6 +164,9 @@ class Objective:
         t = level.timesteps(len(z), z.device)
         with autocast(self.precision, z.device):
             features = self.backbone.to_features(z, lengths)
+            confine = self.confine
+            if confine is not None and features.requires_grad:
+                features.register_hook(lambda gradient: confine(gradient, lengths))
             if level.scale != 1.0:
                 features = features * level.scale
             scores = self.reward(features, lengths, self.contexts[number], t)

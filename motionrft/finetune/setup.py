@@ -27,6 +27,7 @@ from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
 from motionrft.finetune import released, values
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine, confinement
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.hooks import Hooks
 from motionrft.finetune.kl_penalty import KLPenalty
@@ -63,6 +64,7 @@ class FineTuning:
     about, adapters, base    what the files say that the run ends in, and the file it began from
     data, common_reward    the prompts' files, and the reward that validates every method
     reference          inside it the network has its weights of now; None where nothing reads these
+    confine            what of the reward's gradient is kept (None: all of it)
     """
 
     backbone: Backbone
@@ -82,6 +84,7 @@ class FineTuning:
     base: Path | None = None
     data: PromptData | None = None
     common_reward: Reward | None = None
+    confine: Confine | None = None
     reference: Callable[[], AbstractContextManager[None]] | None = None
 
     def __post_init__(self) -> None:
@@ -109,6 +112,7 @@ class FineTuning:
             rows=rows,
             micro_batch=settings.micro_batch,
             precision=settings.precision,
+            confine=self.confine,
         )
 
     def scoring(self, objective: Objective) -> Callable[[Tensor], object]:
@@ -177,7 +181,13 @@ def prepare(
     trained_on, common = method_reward(section, stage_files(files.rewards), weights, device, where)
     hooks.reward_state(common)
     hooks.reward_state(trained_on)
-    data = PromptData(backbone, files, device, references=settings.references)
+    data = PromptData(
+        backbone,
+        files,
+        device,
+        references=settings.references,
+        held_out=settings.validate_split,
+    )
     reward: Reward = trained_on
     if section.get("values"):
         points = None if points_of is None else points_of(backbone)
@@ -236,6 +246,7 @@ def prepare(
         base=files.base,
         data=data,
         common_reward=common,
+        confine=confinement(settings.gradient, data.training, device, backbone.max_frames),
     )
 
 

@@ -73,6 +73,8 @@ def files(tmp_path_factory) -> Path:
             "validate_every": 2,
             "validate_prompts": 4,
             "lr": 0.001,
+            "select": "last",  # no judge here
+            "reward_ceiling": 0,
         },
         "override": {"backbones": {"mdm": {"network": NETWORK}}},
     }
