@@ -103,8 +103,8 @@ def _reward(plan: Plan) -> Iterator[Made]:
     for stage in plan.scored_stages:
         if stage in plan.imported_stages:
             wildcards = SimpleNamespace(stage=stage)
-            files = plan.reward_checkpoint(wildcards)
-            read = (*files, *_own(plan, plan.start_of_reward_stage(wildcards)))
+            released = plan.reward_checkpoint(wildcards)
+            read = (*released, *_own(plan, plan.start_of_reward_stage(wildcards)))
             imported = plan.reward_import_settings(wildcards)
             yield Made("import_reward", (f"reward/{stage}.safetensors",), read, imported)
             continue
