@@ -252,6 +252,8 @@ def take(plan: Plan) -> int:
     for job in taken(plan):
         names = {str(Path(job.outputs[0]).parent)} if job.folder else set(job.outputs)
         for name in sorted(names):
+            if (base / name).is_dir():
+                (own / name).mkdir(parents=True, exist_ok=True)
             for source in _files(base / name):
                 link(source, own / source.relative_to(base))
                 count += 1
