@@ -7,6 +7,7 @@ Rule files only say how: every lookup in the configuration is here, where it is 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +31,7 @@ AFTER_TRAINING = (
     "name", "source", "official", "sampler", "reward_form", "tune", "lora", "finetune",
 )  # fmt: skip
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
-PRESENTATION = ("label", "baseline")
+PRESENTATION = ("label", "baseline", "by_name", "needs", "sweep_of")
 COMMENTS = ("source", "open")
 
 
@@ -66,6 +67,15 @@ class Plan(RewardFiles):
     def cells(self) -> list[tuple[str, str, int]]:
         """Every fine-tuning: (backbone, method, seed)."""
         return [(c["backbone"], c["method"], s) for c in self.run["matrix"] for s in c["seeds"]]
+
+    def trains(self, method: str) -> bool:
+        """Whether a method learns weights; one that does not picks or steers the base model's samples."""
+        return method == "base" or bool(self.run["methods"][method].get("training", True))
+
+    @property
+    def trained_cells(self) -> list[tuple[str, str, int]]:
+        """The cells that a job fine-tunes."""
+        return [cell for cell in self.cells if self.trains(cell[1])]
 
     def methods_of_backbones(self) -> dict[str, list[str]]:
         """The methods that fine-tune each backbone, the base model among them."""
@@ -148,10 +158,24 @@ class Plan(RewardFiles):
         return [f"{self.results}/tune/{cell}.json"] if "tune" in self.run else []
 
     def scored_model(self, wildcards: Wildcards) -> str:
-        if wildcards.method == "base":
+        if wildcards.method == "base" or not self.trains(wildcards.method):
             return self.base_model(wildcards.backbone, wildcards.seed)
         folder = f"{wildcards.backbone}/{wildcards.method}/seed{wildcards.seed}"
         return f"{self.results}/finetune/{folder}/model.safetensors"
+
+    def steering_reward(self, wildcards: Wildcards) -> list[str]:
+        """The reward that picks or steers samples in evaluation, and its text features; none of other methods."""
+        if self.trains(wildcards.method):
+            return []
+        return [self.text_file(self.run["reward"]["text"]), *self.reward_files(wildcards)]
+
+    def steering_options(self, wildcards: Wildcards) -> str:
+        """What they are on the command line of an evaluation."""
+        files = self.steering_reward(wildcards)
+        if not files:
+            return ""
+        text, *rewards = map(shlex.quote, files)
+        return f"--method {wildcards.method} --reward-text {text} --reward {' '.join(rewards)}"
 
     def evaluations(self, *, backbone: str | None = None, method: str | None = None) -> list[str]:
         """Score files of base and fine-tuned models, all or those of one backbone or method."""
@@ -178,7 +202,7 @@ class Plan(RewardFiles):
         """Everything the report is made from."""
         finetuned = [
             f"{self.results}/finetune/{b}/{m}/seed{s}/{name}"
-            for b, m, s in self.cells
+            for b, m, s in self.trained_cells
             for name in ("record.parquet", "cost.json")
         ]
         real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
@@ -217,8 +241,8 @@ class Plan(RewardFiles):
             "evaluate_reward": 1,
             "train_reward_switched": len(self.switched_stages()),
             "evaluate_reward_switched": len(self.switched_scores()),
-            "tune": len(self.run["matrix"]) if "tune" in self.run else 0,
-            "finetune": len(self.cells),
+            "tune": len({cell[:2] for cell in self.trained_cells}) if "tune" in self.run else 0,
+            "finetune": len(self.trained_cells),
             "analyse": len(self.analyses()),
             "evaluate_real": 1,
             "evaluate": len(self.evaluations()),
@@ -287,4 +311,6 @@ class Plan(RewardFiles):
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]
-        return digest([sampler, self.run["evaluate"]])
+        if self.trains(wildcards.method):
+            return digest([sampler, self.run["evaluate"]])
+        return digest([sampler, self.run["evaluate"], self.finetuning_settings(wildcards)])

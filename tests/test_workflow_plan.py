@@ -348,7 +348,7 @@ def test_an_analysis_is_made_of_the_first_method_or_of_every():
         files = plan(methods=methods, analyse=analyse).analyses()
         return {tuple(file.removesuffix(".parquet").split("/")[-2:]) for file in files}
 
-    first = {("gradients", "mdm-easytune"), ("similarity", "mdm-easytune")}
+    first = {(name, "mdm-easytune") for name in ("gradients", "similarity", "sampling_cost")}
     memory = {("memory", f"mdm-{method}") for method in methods}
     assert made() == first | memory
     assert made(every_method=[]) == first | {("memory", "mdm-easytune")}
@@ -366,6 +366,35 @@ def test_planning_and_light_stages_import_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_trains_nothing_is_evaluated_on_the_base_model_under_the_reward():
+    p = plan(methods=["easytune", "best-of-4"], seeds=[0, 1])
+    assert [cell[1:] for cell in p.cells] == [("easytune", 0), ("easytune", 1), ("best-of-4", 0)]
+    assert p.trained_cells == p.cells[:2]
+    assert p.job_counts()["finetune"] == 2
+    picked = Wildcards(backbone="mdm", method="best-of-4", seed="0")
+    assert p.scored_model(picked) == p.base_model("mdm")
+    text, reward = p.steering_reward(picked)
+    assert reward == "results/t/reward/semantic.safetensors"
+    assert (
+        p.steering_options(picked) == f"--method best-of-4 --reward-text {text} --reward {reward}"
+    )
+    tuned = Wildcards(backbone="mdm", method="easytune", seed="0")
+    assert (p.steering_reward(tuned), p.steering_options(tuned)) == ([], "")
+    assert "results/t/evaluate/mdm/best-of-4/seed0/replications.parquet" in p.records()
+    assert not any("finetune/mdm/best-of-4" in file for file in p.records())
+
+
+def test_an_evaluation_under_the_reward_depends_on_the_method():
+    def digest(n):
+        p = plan(methods=["best-of-4"], override={"methods": {"best-of-4": {"options": {"n": n}}}})
+        base = p.evaluation_settings(Wildcards(backbone="mdm", method="base", seed="0"))
+        return base, p.evaluation_settings(Wildcards(backbone="mdm", method="best-of-4", seed="0"))
+
+    (base, four), (same, five) = digest(4), digest(5)
+    assert base == same
+    assert len({base, four, five}) == 3
 
 
 def test_own_bases_are_trained_evaluated_and_fine_tuned_seed_by_seed():

@@ -27,7 +27,8 @@ from motionrft.training.loop import autocast
 class Reward(Protocol):
     """What a fine-tuner knows of a reward; its dimensions come by name, "total" is what counts.
 
-    alphas [N]: its noise schedule; max_t: the levels below which it was trained.
+    alphas [N]: its noise schedule; max_t: the levels below which it was trained. One without a gradient says so with an
+    attribute `differentiable`, which is then False (`motionrft.finetune.method_reward.check_gradient`).
     """
 
     alphas: Tensor
@@ -91,6 +92,7 @@ class Objective:
     rows         the rows that the loss averages over, where the batch is only a slice of them
     micro_batch  rows decoded and scored at once (0: all); rows of like length together, each part without padding beyond
                  its longest motion
+    scorings     how often samples were scored: what it has cost so far
     precision    fp32, or bf16 of decoder and reward; scores and loss are fp32
     confine      what of the gradient at the decoded motion goes on to the sample (None: all of it)
     """
@@ -110,7 +112,7 @@ class Objective:
     ):
         self.precision, self.confine = precision, confine
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
-        self.rows = rows or len(batch)
+        self.rows, self.scorings = rows or len(batch), 0
         self.parts = rows_by_length(batch.lengths, micro_batch or len(batch))
         self.contexts = [self._context(part) for part in self.parts]
 
@@ -124,6 +126,7 @@ class Objective:
 
     def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
+        self.scorings += 1
         gradient = torch.empty_like(z, memory_format=torch.contiguous_format)
         sums: dict[str, float] = {}
         total_loss = 0.0
@@ -151,6 +154,7 @@ class Objective:
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
         """Reward of each row [B] by dimension, without gradient."""
+        self.scorings += 1
         values = [self._values(number, z[part], level) for number, part in enumerate(self.parts)]
         place = torch.cat(self.parts).argsort()
         return {name: torch.cat([value[name] for value in values])[place] for name in values[0]}

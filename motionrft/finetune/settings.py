@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
 NOT_SETTINGS = (
-    "name", "family", "label", "baseline", "source", "open", "options", "reward_weights", "semantic_stage",
+    "name", "family", "label", "baseline", "sweep_of", "source", "open", "options", "reward_weights", "semantic_stage",
+    "by_name", "training", "needs", "values",
 )  # fmt: skip
 Activations = Literal["plain", "checkpoint", "exact"]
 ACTIVATIONS: tuple[Activations, ...] = get_args(Activations)
