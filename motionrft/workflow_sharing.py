@@ -57,8 +57,11 @@ def _data(plan: Plan) -> Iterator[Made]:
             yield Made("text_encoder", made, CORPUS[:1], settings)
         yield Made("text", _own(plan, [plan.text_file(name)]), (*CORPUS[:1], *made), settings)
     text = _own(plan, plan.text_of_evaluator())
-    settings = plan.settings_of("evaluator")
+    settings = plan.evaluator_settings()
     yield Made("train_evaluator", ("evaluator/model.safetensors",), (FEATURES, *text), settings)
+    if plan.job_counts().get("train_judge"):
+        read = (FEATURES, *_own(plan, plan.text_of_judge()))
+        yield Made("train_judge", _own(plan, [plan.judge]), read, plan.settings_of("evaluator"))
 
 
 def _backbones(plan: Plan) -> Iterator[Made]:
@@ -132,7 +135,7 @@ def _stands_on(plan: Plan, stage: str) -> tuple[str, ...]:
 
 def _finetuned(plan: Plan) -> Iterator[Made]:
     cells = [SimpleNamespace(backbone=b, method=m, seed=s) for b, m, s in plan.cells]
-    evaluator = ("evaluator/model.safetensors", *_own(plan, plan.text_of_evaluator()))
+    evaluator = _own(plan, [plan.judge, *plan.text_of_judge()])
     for row in plan.run["matrix"] if "tune" in plan.run else []:
         pair = SimpleNamespace(backbone=row["backbone"], method=row["method"], seed=0)
         [tuned] = _own(plan, plan.tuned(pair))
