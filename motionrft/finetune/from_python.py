@@ -25,7 +25,7 @@ from motionrft.finetune.own_reward import JointFunction, JointTerm, Term, Traine
 from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.sentence_prompts import SentencePrompts
 from motionrft.finetune.settings import Settings, cell_settings
-from motionrft.finetune.setup import FineTuning, in_motion_space, open_weights
+from motionrft.finetune.setup import FineTuning, check_method, in_motion_space, open_weights
 from motionrft.inference.model import MotionModel
 from motionrft.inference.reward import RewardModel
 
@@ -85,7 +85,8 @@ def finetune(
         allow_on_sde=entry.get("allow_one_step_on_sde", False),
     )
     tuned_method = read_method(section, len(table), entry["reward_form"])
-    if not summed.differentiable and getattr(tuned_method, "differentiates", True):
+    check_method(tuned_method, section, table, cell, f"config/methods/{method}.yaml")
+    if not summed.differentiable and tuned_method.differentiates:
         raise InputError(
             f"it has no gradient, and {method} differentiates its reward",
             where="finetune",
@@ -109,7 +110,7 @@ def finetune(
         summed,
         reward_levels(table, summed.alphas.cpu(), summed.max_t, in_motion_space(backbone)),
         tuned_method,
-        lambda k: batches(k, cell.batch_size),
+        lambda k: batches(k, cell.batch_size // tuned_method.group).repeated(tuned_method.group),
         trained,
         cell,
         seed,
