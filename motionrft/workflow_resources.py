@@ -24,16 +24,18 @@ class Resources:
         return "import_evaluator" if imported else "train_evaluator"
 
     def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it."""
+        """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it. What is
+        said of a method holds for its variants (`sweep`)."""
         row = self.run["resources"].get(rule, {})
         backbone, method = wildcards.get("backbone"), wildcards.get("method")
+        named = [self.run["methods"].get(method, {}).get("sweep_of"), method]
         layers = (
             self.run["resources"]["default"],
             row,
             row.get("encoders", {}).get(wildcards.get("encoder"), {}),
             row.get("backbones", {}).get(backbone, {}),
-            row.get("methods", {}).get(method, {}),
-            row.get("cells", {}).get(f"{backbone}/{method}", {}),
+            *(row.get("methods", {}).get(name, {}) for name in named),
+            *(row.get("cells", {}).get(f"{backbone}/{name}", {}) for name in named),
         )
         return next((layer[name] for layer in reversed(layers) if name in layer), None)
 

@@ -46,7 +46,7 @@ def plan(
         A change to a key of the run, e.g. `--set seeds=[0]`; may be repeated.
     """
     from motionrft.configuration import apply_set, merge, resolve
-    from motionrft.configuration.files import read_yaml
+    from motionrft.configuration.files import read_yaml, run_file
     from motionrft.finetune.cells import check_cells
     from motionrft.reporting.page.jobs import jobs
     from motionrft.reporting.records import Records
@@ -57,7 +57,7 @@ def plan(
     where = ", ".join(map(str, chosen))
     run: dict[str, Any] = {}
     for file in chosen:
-        run = merge(run, read_yaml(file))
+        run = merge(run, read_yaml(run_file(file)))
     run = resolve(apply_set(run, changes or []), where)
     check_cells(run, where)
     planned = Plan(run)
@@ -74,7 +74,9 @@ def plan(
 def stage_lines(plan: Plan, finished: pd.DataFrame) -> Iterator[str]:
     """A line a stage: its jobs and those that are done; hours of these, and of the others if they take as long;
     largest memory; and what is asked of a cluster for one job."""
-    counts = plan.job_counts()
+    from motionrft.workflow_sharing import job_counts
+
+    counts = job_counts(plan)
     done = {rule: min(len(rows), counts.get(rule, 0)) for rule, rows in finished.groupby("rule")}
     total = f"{sum(counts.values())} jobs, {sum(done.values())} done"
     yield f"{plan.run['name']} ({plan.run['size']}, corpus {plan.run['corpus']['kind']}): {total}"
@@ -91,8 +93,12 @@ def stage_lines(plan: Plan, finished: pd.DataFrame) -> Iterator[str]:
 
 def asked(plan: Plan, rule: str) -> str:
     """GPUs, memory and hours that the resources table asks for, its exceptions left out."""
-    rows = {"train_evaluator": plan.evaluator_rule, "evaluate_real": "evaluate"}
-    rows["pretrain_again"] = "pretrain"
+    rows = {
+        "train_evaluator": plan.evaluator_rule,
+        "train_judge": "train_evaluator",
+        "evaluate_real": "evaluate",
+        "pretrain_again": "pretrain",
+    }
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""

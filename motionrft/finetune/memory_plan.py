@@ -184,8 +184,10 @@ def free_bytes(tuning: FineTuning) -> int | None:
     """`memory_gib` less what stays, or what the card has left; None on a CPU without `memory_gib`."""
     settings, device = tuning.settings, tuning.device
     trained = sum(parameter.nbytes for parameter in tuning.trained)
-    # gradient, two moments, the weights before the last trajectory; those of the best validation, the average, the policy
+    # gradient, two moments, the weights before the last trajectory; those of the best validation, the average, the policy,
+    # the pre-trained model
     copies = 4 + (settings.select == "best") + bool(settings.optimisation.ema) + tuning.method.chain
+    copies += bool(settings.kl) or tuning.method.needs_reference
     if settings.memory_gib:
         weights = sum(tensor.nbytes for tensor in tuning.weights)
         return round(SHARE * (settings.memory_gib * GIB - weights - copies * trained))
@@ -242,8 +244,8 @@ def _measured(tuning: FineTuning, batch: PromptBatch) -> tuple[int, int, int, in
         step = card.take() if card is not None else saved.peak
     del output, read
     whole = replace(tuning, settings=replace(tuning.settings, micro_batch=0))
-    objective = whole.objective(batch)
+    scoring = whole.scoring(whole.objective(batch))
     with PeakMemory(tuning.device, tuning.weights) as memory:
-        objective.score(x)
+        scoring(x)
         score = memory.take()
     return held, max(held, step), score, x.nbytes

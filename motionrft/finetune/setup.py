@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,28 +15,37 @@ from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
 from motionrft.backbones.execution import Compiled
+from motionrft.backbones.generate import sampler_of
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.corpus.dataset import Batch
+from motionrft.diffusion.flow import AdaptiveSampler
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
-from motionrft.finetune import released
+from motionrft.diffusion.table import StepTable
+from motionrft.errors import InputError
+from motionrft.finetune import released, values
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine, confinement
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.hooks import Hooks
 from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.method import Method
 from motionrft.finetune.method_options import read_method
-from motionrft.finetune.method_reward import load_reward, refined, validating, weighted
+from motionrft.finetune.method_reward import check_gradient, method_reward, validating
 from motionrft.finetune.objective import Objective, Reward
+from motionrft.finetune.optimizer import weights_of_now
 from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
+from motionrft.finetune.training_free import RewardedSampling, TrainingFree
 from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
+from motionrft.finetune.value_reward import Points, Scene, ValueReward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
+from motionrft.text.features import CaptionFeatures
 from motionrft.training.prefetch import Prefetched
 
 if TYPE_CHECKING:
@@ -53,6 +63,8 @@ class FineTuning:
     validation         numbers by name of the model as it stands
     about, adapters, base    what the files say that the run ends in, and the file it began from
     data, common_reward    the prompts' files, and the reward that validates every method
+    reference          inside it the network has its weights of now; None where nothing reads these
+    confine            what of the reward's gradient is kept (None: all of it)
     """
 
     backbone: Backbone
@@ -72,6 +84,12 @@ class FineTuning:
     base: Path | None = None
     data: PromptData | None = None
     common_reward: Reward | None = None
+    confine: Confine | None = None
+    reference: Callable[[], AbstractContextManager[None]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.reference is None and (self.settings.kl or self.method.needs_reference):
+            self.reference = weights_of_now(self.trained)
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +112,12 @@ class FineTuning:
             rows=rows,
             micro_batch=settings.micro_batch,
             precision=settings.precision,
+            confine=self.confine,
         )
+
+    def scoring(self, objective: Objective) -> Callable[[Tensor], object]:
+        """What the method asks of a reward: its value and gradient, or its value alone."""
+        return objective.score if self.method.differentiates else objective.rewards
 
     def walk(
         self, batch: PromptBatch, k: int, progress: float = 1.0, kl: KLPenalty | None = None
@@ -109,6 +132,7 @@ class FineTuning:
             progress,
             self.settings.activations,
             kl,
+            self.reference,
             None if batch.references is None else partial(self.pretraining_loss, batch),
         )
 
@@ -129,10 +153,12 @@ def prepare(
     files: Sources,
     device: torch.device,
     evaluation_of: Callable[[Backbone], Validation] | None = None,
+    points_of: Callable[[Backbone], Points] | None = None,
 ) -> FineTuning:
     """Loads, freezes and assembles everything.
 
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
+    points_of       for a backbone, the evaluator's space (`values: {retrieval_rank: 1}`)
     """
     entry, section = run["backbones"][backbone_name], run["methods"][method_name]
     settings = cell_settings(run, backbone_name, method_name)
@@ -145,19 +171,30 @@ def prepare(
         f"config/backbones/{backbone_name}.yaml",
         allow_on_sde=entry.get("allow_one_step_on_sde", False),
     )
+    where = f"config/methods/{method_name}.yaml"
     method = read_method(section, len(table), entry["reward_form"])
+    check_method(method, section, table, settings, where)
     trained, adapters = open_weights(backbone, settings, seed)
     hooks.network_mode(backbone, trained)
 
-    where = f"config/methods/{method_name}.yaml"
-    stages, weights = stage_files(files.rewards), run["reward"]["weights"]
-    reward = common = load_reward(stages, weights, device)
-    if section.get("semantic_stage") == "spl":
-        stages = refined(stages, where)
-        reward = load_reward(stages, weights, device)
+    weights = run["reward"]["weights"]
+    trained_on, common = method_reward(section, stage_files(files.rewards), weights, device, where)
     hooks.reward_state(common)
-    hooks.reward_state(reward)
-    reward = weighted(reward, section.get("reward_weights", weights), stages, where)
+    hooks.reward_state(trained_on)
+    data = PromptData(
+        backbone,
+        files,
+        device,
+        references=settings.references,
+        held_out=settings.validate_split,
+    )
+    reward: Reward = trained_on
+    if section.get("values"):
+        points = None if points_of is None else points_of(backbone)
+        scene = Scene.of(backbone.representation, data.training.store.about, points)
+        named = {name: values.load(name)(scene) for name in section["values"]}
+        reward = ValueReward(trained_on, named, section["values"], backbone.normaliser)
+    check_gradient(method, reward, where)
 
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
@@ -165,7 +202,6 @@ def prepare(
     sampler = MeteredSampler(
         denoiser, table, guidance, Meter.of(device), settings.denoiser_precision
     )
-    data = PromptData(backbone, files, device, references=settings.references)
     if "text_encoder" in about:  # an imported file has not met the encoder yet
         about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
     if method.reads_motions:  # what pre-training encodes once, the control does too
@@ -193,7 +229,12 @@ def prepare(
         reward,
         levels,
         method,
-        Prefetched(lambda k: data.batch(k, settings.batch_size, seed), device),
+        Prefetched(
+            lambda k: data.batch(k, settings.batch_size // method.group, seed).repeated(
+                method.group
+            ),
+            device,
+        ),
         trained,
         settings,
         seed,
@@ -205,7 +246,69 @@ def prepare(
         base=files.base,
         data=data,
         common_reward=common,
+        confine=confinement(settings.gradient, data.training, device, backbone.max_frames),
     )
+
+
+def check_method(
+    method: Method, section: dict[str, Any], table: StepTable, settings: Settings, where: str
+) -> None:
+    """Raises `InputError` where a method does not go with its sampler, its batch, or what its file says of it."""
+    method.check(table)
+    if method.trains != section.get("training", True):
+        raise InputError(
+            f"the family {section['family']} {'trains' if method.trains else 'trains nothing'}",
+            where=where,
+            field="training",
+            fix=f"set training: {str(method.trains).lower()}",
+        )
+    if settings.batch_size % (method.group * settings.slices):
+        raise InputError(
+            f"a batch of {settings.batch_size} in {settings.slices} slices holds no whole groups of {method.group}",
+            where=where,
+            field="options.group",
+            fix="choose a group that divides the rows of a slice",
+        )
+
+
+def prepare_sampling(
+    run: dict[str, Any],
+    backbone_name: str,
+    method_name: str,
+    backbone: Backbone,
+    rewards: Sequence[Path],
+    reward_captions: CaptionFeatures,
+) -> RewardedSampling:
+    """How a backbone samples under a method that trains nothing. rewards: the stages' files."""
+    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
+    where = f"config/methods/{method_name}.yaml"
+    sampler = sampler_of(backbone, entry["sampler"])
+    method = read_method(section, len(sampler), entry["reward_form"])
+    if not isinstance(method, TrainingFree):
+        raise InputError(
+            "trains weights: there is nothing to steer",
+            where=where,
+            field="family",
+            fix="evaluate its fine-tuned model instead, without --method",
+        )
+    settings = cell_settings(run, backbone_name, method_name)
+    check_method(method, section, sampler.table, settings, where)
+    if method.walks and isinstance(sampler, AdaptiveSampler):
+        raise InputError(
+            "dopri5 chooses its own steps: there are none to steer",
+            where=f"config/backbones/{backbone_name}.yaml",
+            field="sampler.solver",
+            fix="set it to euler or heun",
+        )
+    device = next(backbone.parameters()).device
+    stages, weights = stage_files(rewards), run["reward"]["weights"]
+    reward, _ = method_reward(section, stages, weights, device, where)
+    check_gradient(method, reward, where)
+    backbone.eval().requires_grad_(False)
+    levels = released.hooks(settings).levels(
+        sampler.table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone)
+    )
+    return RewardedSampling(method, backbone, sampler, reward, levels, reward_captions)
 
 
 def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str, Any]:
