@@ -37,6 +37,7 @@ from motionrft.reporting.table import Table
 
 FRAMES = ("evaluations", "prompts", "finetuning", "tuning", "reward", "calibration", "faithfulness")
 ALSO = ("evaluator", "costs", "cost_files", "reward_labels")
+ANALYSES = ("sampling_cost",)
 FIGURES = ("fid_memory", "validation_curves", "win_rates")
 # of a fine-tuning record
 CURVES = ("seconds", "wall_s", "flops", "denoiser_calls", "peak_bytes")
@@ -68,6 +69,11 @@ class StoredRecords(Records):
         for name in ("evaluator", "reward_labels"):
             self.__dict__[name] = self.about[name]
 
+    def analysis(self, name: str) -> pd.DataFrame:
+        if name in ANALYSES:
+            return read_table(self.folder / "records" / f"{name}.parquet")[0]
+        return super().analysis(name)
+
 
 def store(records: Records, out: Path) -> StoredRecords:
     """Writes a finished run's records, and the tables made of them, below `out`."""
@@ -75,6 +81,8 @@ def store(records: Records, out: Path) -> StoredRecords:
         frame = records.frame(name)
         frame = validations(frame) if name == "finetuning" else frame
         write_table(out / "records" / f"{name}.parquet", single(frame))
+    for name in ANALYSES:
+        write_table(out / "records" / f"{name}.parquet", single(records.analysis(name)))
     thin = [
         (cell, {key: content[key] for key in COST if key in content})
         for cell, content in records.cost_files

@@ -55,7 +55,7 @@ def _cell(value: float | None) -> Cell:
 TABLE = TableFile(
     title="Rates tuned on the validation split",
     question="run",
-    order=65,
+    order=67,
     needs=("tuning",),
     build=tuning,
 )
