@@ -103,8 +103,8 @@ def _reward(plan: Plan) -> Iterator[Made]:
     for stage in plan.scored_stages:
         if stage in plan.imported_stages:
             wildcards = SimpleNamespace(stage=stage)
-            files = plan.reward_checkpoint(wildcards)
-            read = (*files, *_own(plan, plan.start_of_reward_stage(wildcards)))
+            released = plan.reward_checkpoint(wildcards)
+            read = (*released, *_own(plan, plan.start_of_reward_stage(wildcards)))
             imported = plan.reward_import_settings(wildcards)
             yield Made("import_reward", (f"reward/{stage}.safetensors",), read, imported)
             continue
@@ -252,6 +252,8 @@ def take(plan: Plan) -> int:
     for job in taken(plan):
         names = {str(Path(job.outputs[0]).parent)} if job.folder else set(job.outputs)
         for name in sorted(names):
+            if (base / name).is_dir():
+                (own / name).mkdir(parents=True, exist_ok=True)
             for source in _files(base / name):
                 link(source, own / source.relative_to(base))
                 count += 1
