@@ -18,7 +18,10 @@ from motionrft import drop_ins
 from motionrft.configuration.outside import State, read_from_outside
 from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
+from motionrft.counting.card import REFERENCE
 from motionrft.files import digest
+from motionrft.forecast.costs import Forecast
+from motionrft.forecast.table import Table
 from motionrft.workflow_resources import Resources, Wildcards
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
@@ -54,6 +57,19 @@ def analyses() -> list[str]:
 @dataclass(frozen=True)
 class Plan(Resources):
     """Files, settings and resources of one resolved run."""
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """Counted costs on the card that `runtime: counted` speaks of."""
+        return Forecast(self.run, Table.read(), REFERENCE)
+
+    def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """Minutes of a job by its counts."""
+        backbone, method, stage = (wildcards.get(key) for key in ("backbone", "method", "stage"))
+        minutes = (
+            self.forecast.minutes(rule, backbone, method, stage) if name == "runtime" else None
+        )
+        return super().counted(rule, name, wildcards) if minutes is None else minutes
 
     @property
     def results(self) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LAYERS = ("backbones", "methods", "cells")
+COUNTED = "counted"  # in the table: a number that follows from the counts of the job
+UNCOUNTED = {"runtime": 1440, "mem_mb": 32000}  # of jobs whose settings nobody counted
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
 
@@ -24,7 +26,8 @@ class Resources:
         return "import_evaluator" if imported else "train_evaluator"
 
     def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it."""
+        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it. An entry
+        `counted` is what the job was counted to need."""
         row = self.run["resources"].get(rule, {})
         backbone, method = wildcards.get("backbone"), wildcards.get("method")
         layers = (
@@ -34,7 +37,13 @@ class Resources:
             row.get("methods", {}).get(method, {}),
             row.get("cells", {}).get(f"{backbone}/{method}", {}),
         )
-        return next((layer[name] for layer in reversed(layers) if name in layer), None)
+        value = next((layer[name] for layer in reversed(layers) if name in layer), None)
+        return self.counted(rule, name, wildcards) if value == COUNTED else value
+
+    def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """What stands for `counted` in the table."""
+        del rule, wildcards
+        return UNCOUNTED[name]
 
     def threads(self, rule: str) -> Callable[[Wildcards], int]:
         return lambda wildcards: self.asked(rule, "threads", wildcards)

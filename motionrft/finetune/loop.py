@@ -20,9 +20,10 @@ from motionrft.errors import InputError
 from motionrft.finetune.batch import PromptBatch, pieces
 from motionrft.finetune.cost import Flops, Meter, count_flops
 from motionrft.finetune.kl_penalty import kl_to_now
+from motionrft.finetune.memory_choice import smaller
 from motionrft.finetune.memory_meter import PeakMemory, out_of_memory, release
-from motionrft.finetune.memory_plan import memory_plan, smaller
-from motionrft.finetune.objective import Objective, Score
+from motionrft.finetune.memory_plan import memory_plan
+from motionrft.finetune.objective import Objective, Score, Scored
 from motionrft.finetune.optimizer import Updater, copied, swapped
 from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
@@ -83,8 +84,8 @@ class Training:
             initial=self.trajectory,
             label=self.tuning.label,
         )
-        for score in bar:
-            reward = score.means().get("total", float("nan"))
+        for scored in bar:
+            reward = scored.rewards.get("total", float("nan"))
             bar.set_postfix(reward=f"{reward:.4f}", skipped=self.updater.skipped)
         if self.ended == REFUSED:
             self.updater.restore(self.good)
@@ -95,7 +96,7 @@ class Training:
         self.updater.refresh()
         return pd.DataFrame(self.record, columns=["update", "name", "value"])
 
-    def _trajectories(self) -> Iterator[Score]:
+    def _trajectories(self) -> Iterator[Scored]:
         updater, settings = self.updater, self.tuning.settings
         clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
         while not self._over():
@@ -108,7 +109,7 @@ class Training:
             if not self._over() and clock.due(self.trajectory):
                 self.checkpoint.save(self.state())
 
-    def _trajectory_that_fits(self, k: int) -> Score:
+    def _trajectory_that_fits(self, k: int) -> Scored:
         """Trajectory k. Where memory runs out it is begun again with the same weights and draws, in slices of half the
         rows; not among several processes, which would wait for each other."""
         settings = self.tuning.settings
@@ -134,7 +135,7 @@ class Training:
         self.tuning = replace(self.tuning, settings=less)
         return self._trajectory_that_fits(k)
 
-    def _trajectory(self, k: int) -> Score:
+    def _trajectory(self, k: int) -> Scored:
         """Every update of trajectory k; the last one's score."""
         tuning, slices = self.tuning, self.tuning.settings.slices
         batch = tuning.batch(k)
@@ -161,46 +162,48 @@ class Training:
         objectives: Sequence[Objective],
         k: int,
         memory: PeakMemory | None,
-    ) -> Score:
+    ) -> Scored:
         """All slices, sample by sample, to their ends or to the end of the budget. One slice's graph is gone before
         the next one's exists."""
-        score = last = Score()
+        last = Scored()
+        score: Score | None = None
         while True:
             for stream, objective in zip(streams, objectives, strict=True):
                 sample = next(stream, None)
                 if sample is None:
                     return last
-                score += self._learn(sample, objective)
+                learnt = self._learn(sample, objective)
+                score = learnt if score is None else score + learnt
                 update, step = sample.update, sample.step
                 del sample
-            if update:
-                last, score = self._update(score, step, k, memory), Score()
+            if update and score is not None:
+                last, score = self._update(score, step, k, memory), None
                 if self._over():
                     break
         return last
 
     def _learn(self, sample: Sample, objective: Objective) -> Score:
-        """The score of one sample, its gradient added to the parameters'."""
+        """The score of one sample, its gradient added to the parameters'; whether it is finite, the update asks."""
         score = objective.score(sample.z, sample.level, sample.weight)
         self.meter.scorings += self.meter.share
-        if score.finite and score.gradient is not None:
-            sample.backward(score.gradient)
-        return score
+        assert score.gradient is not None
+        sample.backward(score.gradient)
+        return replace(score, gradient=None)
 
-    def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Score:
+    def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Scored:
         updater, settings = self.updater, self.tuning.settings
         sum_gradients(self.tuning.trained)
-        score = score.of_all_processes(self.tuning.device)
-        norm = updater.step(finite=score.finite)
+        scored = score.read(of_all_processes=True)
+        norm = updater.step(finite=scored.finite)
         numbers = {
             "trajectory": k,
             "step": step,
-            "loss": score.loss,
+            "loss": scored.loss,
             "grad_norm": norm,
             "lr": updater.rate,
             "skipped": updater.skipped,
         }
-        numbers |= {_reward_name(name): value for name, value in score.means().items()}
+        numbers |= {_reward_name(name): value for name, value in scored.rewards.items()}
         if memory is not None:
             numbers["peak_bytes"] = memory.take()
         self._log(numbers)
@@ -213,7 +216,7 @@ class Training:
                 memory.take()
         if updater.streak >= settings.max_skipped:
             self.ended = REFUSED
-        return score
+        return scored
 
     # its parts
 

@@ -6,7 +6,7 @@ The gradient is taken at z, so that a micro-batch's activations are gone before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,40 +46,39 @@ class Reward(Protocol):
 
 
 @dataclass(frozen=True)
-class Score:
-    """What the reward said of rows of samples. Scores of other rows or samples can be added.
+class Scored:
+    """A `Score` as Python numbers: the loss, mean rewards by dimension, and whether loss and gradient are finite."""
 
-    loss      its sum, each row already divided by the rows of the whole batch
-    rewards   sums over rows, by dimension
-    finite    whether loss and gradient are
-    gradient  dL/dz of one sample; a sum has none
-    """
-
-    rows: int = 0
     loss: float = 0.0
     rewards: dict[str, float] = field(default_factory=dict)
     finite: bool = True
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the reward said of rows of samples, left on their device. Scores of other rows or samples can be added.
+
+    sums      float64, by name: "loss", each row already divided by the rows of the whole batch; the rewards by
+              dimension, over rows; "unfinite", 1 where loss or gradient is not finite
+    gradient  dL/dz of one sample; a sum has none
+    """
+
+    rows: int
+    sums: Mapping[str, Tensor]
     gradient: Tensor | None = None
 
     def __add__(self, other: Score) -> Score:
-        names = self.rewards | other.rewards
-        rewards = {
-            name: self.rewards.get(name, 0.0) + other.rewards.get(name, 0.0) for name in names
-        }
-        return Score(
-            self.rows + other.rows, self.loss + other.loss, rewards, self.finite and other.finite
-        )
+        sums = {name: value + other.sums[name] for name, value in self.sums.items()}
+        return Score(self.rows + other.rows, sums)
 
-    def means(self) -> dict[str, float]:
-        return {name: self.rewards[name] / self.rows for name in sorted(self.rewards)}
-
-    def of_all_processes(self, device: torch.device) -> Score:
-        names = sorted(self.rewards)
-        sums = [self.rewards[name] for name in names]
-        rows, loss, bad, *sums = sum_numbers(
-            [float(self.rows), self.loss, float(not self.finite), *sums], device
-        )
-        return Score(int(rows), loss, dict(zip(names, sums, strict=True)), finite=bad == 0.0)
+    def read(self, *, of_all_processes: bool = False) -> Scored:
+        """One look at the device for everything."""
+        device = self.sums["loss"].device
+        values = [float(self.rows), *torch.stack(list(self.sums.values())).tolist()]
+        rows, *values = sum_numbers(values, device) if of_all_processes else values
+        sums = dict(zip(self.sums, values, strict=True))
+        loss, unfinite = sums.pop("loss"), sums.pop("unfinite")
+        return Scored(loss, {name: sums[name] / rows for name in sorted(sums)}, unfinite == 0.0)
 
 
 class Objective:
@@ -114,8 +113,7 @@ class Objective:
     def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
         gradients: list[Tensor] = []
-        sums: dict[str, float] = {}
-        total_loss = 0.0
+        sums: dict[str, Tensor] = {}
         for number, part in enumerate(self.parts):
             with torch.enable_grad():
                 z_part = z[part].detach().requires_grad_()
@@ -124,12 +122,12 @@ class Objective:
                 loss.backward()
             assert z_part.grad is not None
             gradients.append(z_part.grad)
-            total_loss += float(loss.detach())
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach().sum())
+            for name, value in {"loss": loss, **values}.items():
+                part_sum = value.detach().sum().double()
+                sums[name] = sums[name] + part_sum if name in sums else part_sum
         gradient = torch.cat(gradients)
-        finite = bool(torch.isfinite(gradient).all()) and total_loss == total_loss
-        return Score(len(self.batch), total_loss, sums, finite, gradient)
+        finite = torch.isfinite(gradient).all() & ~sums["loss"].isnan()
+        return Score(len(self.batch), {**sums, "unfinite": (~finite).double()}, gradient)
 
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
@@ -138,8 +136,9 @@ class Objective:
         return {name: torch.cat([value[name] for value in values]) for name in values[0]}
 
     def _values(self, number: int, z: Tensor, level: Level) -> dict[str, Tensor]:
-        lengths = self.batch.lengths[self.parts[number]]
-        features = self.backbone.to_features(z, lengths)
+        part = self.parts[number]
+        lengths = self.batch.lengths[part]
+        features = self.backbone.to_features(z, lengths, max(self.batch.frames[part]))
         if level.scale != 1.0:
             features = features * level.scale
         t = level.timesteps(len(z), z.device)

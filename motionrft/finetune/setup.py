@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
+from motionrft.reward.motion_reward import MotionReward
 
 if TYPE_CHECKING:
     from motionrft.backbones import lora
@@ -120,35 +121,17 @@ def prepare(
 
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
     """
-    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
-    settings = cell_settings(run, backbone_name, method_name)
-    hooks = released.hooks(settings)
+    section, where = run["methods"][method_name], f"config/methods/{method_name}.yaml"
     backbone, about = load_backbone(files.base, device)
-    table = step_table(entry["sampler"], backbone.prediction)
-    check_reward_form(
-        entry["reward_form"],
-        table,
-        f"config/backbones/{backbone_name}.yaml",
-        allow_on_sde=entry.get("allow_one_step_on_sde", False),
-    )
-    method = read_method(section, len(table), entry["reward_form"])
-    trained, adapters = open_weights(backbone, settings, seed)
-    hooks.network_mode(backbone, trained)
-
-    where = f"config/methods/{method_name}.yaml"
     stages, weights = stage_files(files.rewards), run["reward"]["weights"]
     reward = common = load_reward(stages, weights, device)
     if section.get("semantic_stage") == "spl":
         stages = refined(stages, where)
         reward = load_reward(stages, weights, device)
-    hooks.reward_state(common)
-    hooks.reward_state(reward)
     reward = weighted(reward, section.get("reward_weights", weights), stages, where)
-
-    levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
-    guidance = float(entry["sampler"].get("guidance", 1.0))
-    denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
-    sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
+    tuning = assemble(run, backbone_name, method_name, seed, backbone, reward)
+    settings, sampler = tuning.settings, tuning.sampler
+    tuning.hooks.reward_state(common)
     data = PromptData(backbone, files, device, references=settings.references)
     validation = None
     if settings.validate_every:
@@ -160,32 +143,69 @@ def prepare(
         validation = RewardValidation(
             backbone,
             # a plain sampler: validation is not part of a method's cost
-            Sampler(denoiser, table, guidance),
+            Sampler(sampler.denoiser, sampler.table, sampler.guidance),
             common,
             counted,
             data.validation(settings.validate_prompts, settings.batch_size),
             None if evaluation_of is None else evaluation_of(backbone),
             recorded,
         )
+    return replace(
+        tuning,
+        batch=lambda k: data.batch(k, settings.batch_size, seed),
+        validation=validation,
+        about=about,
+        base=files.base,
+        data=data,
+        common_reward=common,
+    )
+
+
+def assemble(
+    run: dict[str, Any],
+    backbone_name: str,
+    method_name: str,
+    seed: int,
+    backbone: Backbone,
+    reward: MotionReward,
+) -> FineTuning:
+    """A run of one cell on a backbone and the method's reward, as its settings say. It has no prompts yet."""
+    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
+    settings = cell_settings(run, backbone_name, method_name)
+    hooks = released.hooks(settings)
+    table = step_table(entry["sampler"], backbone.prediction)
+    check_reward_form(
+        entry["reward_form"],
+        table,
+        f"config/backbones/{backbone_name}.yaml",
+        allow_on_sde=entry.get("allow_one_step_on_sde", False),
+    )
+    method = read_method(section, len(table), entry["reward_form"])
+    trained, adapters = open_weights(backbone, settings, seed)
+    hooks.network_mode(backbone, trained)
+    hooks.reward_state(reward)
+    levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
+    guidance = float(entry["sampler"].get("guidance", 1.0))
+    denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
+    sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
     return FineTuning(
         backbone,
         sampler,
         reward,
         levels,
         method,
-        lambda k: data.batch(k, settings.batch_size, seed),
+        _no_prompts,
         trained,
         settings,
         seed,
         label=f"{backbone_name} {method_name} seed {seed}",
         hooks=hooks,
-        validation=validation,
-        about=about,
         adapters=adapters,
-        base=files.base,
-        data=data,
-        common_reward=common,
     )
+
+
+def _no_prompts(k: int) -> PromptBatch:
+    raise ValueError(f"no prompts for trajectory {k}")
 
 
 def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str, Any]:

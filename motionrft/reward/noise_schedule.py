@@ -7,6 +7,7 @@ backbone has another schedule matches cumulative alphas.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -17,8 +18,9 @@ from motionrft.training.distributed import largest, rank, world_size
 STEPS = 1000
 
 
+@cache
 def cumulative_alphas() -> Tensor:
-    """alpha-bar [1000], float64."""
+    """alpha-bar [1000], float64; one tensor for all."""
     import diffusers
 
     from motionrft.diffusion.schedules import exact_alphas

@@ -117,10 +117,12 @@ def alignment_terms(a: Embedding, b: Embedding, temperature: float) -> dict[str,
 class SemanticObjective(nn.Module):
     """L_sem of one aligned batch, as a module so that DistributedDataParallel can wrap it."""
 
+    alphas: Tensor
+
     def __init__(self, loss: SemanticLoss, noise: NoiseLaw):
         super().__init__()
         self.network, self.loss, self.noise = loss.network, loss, noise
-        self.alphas = cumulative_alphas()
+        self.register_buffer("alphas", cumulative_alphas(), persistent=False)
         # the text side never carries a time token, so its embedding is not trained
         self.network.time_embedding_text.requires_grad_(False)
 

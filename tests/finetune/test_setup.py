@@ -18,7 +18,7 @@ from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
 from motionrft.finetune.loop import Training
-from motionrft.finetune.memory_plan import GIB, SHARE
+from motionrft.finetune.memory_choice import GIB, SHARE
 from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.reward_hacking import INDEPENDENT
 from motionrft.finetune.setup import prepare

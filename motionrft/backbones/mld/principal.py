@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 from motionrft.networks.positions import LearnedPositions
 from motionrft.networks.skip_transformer import SkipDecoder
 
@@ -71,7 +71,7 @@ class PrincipalVAE(nn.Module):
 
     def decode(self, z: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         """Latents [B, n, d] -> features [B, T, F], exactly zero after each length; T = the longest."""
-        frames = int(lengths.max()) if frames is None else frames
+        frames = longest(lengths) if frames is None else frames
         valid = frame_mask(lengths, frames)
         linear = torch.einsum("bk,ktf->btf", z.flatten(1), self.loadings[:, :frames])
         queries = self.query_pos_decoder.first(frames).expand(len(z), -1, -1)
