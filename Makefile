@@ -40,7 +40,7 @@ test: env
 ## sums in another order: the instruction sets of torch, MKL, oneDNN and OpenBLAS limited, one thread and two
 NUMERIC := $(addprefix tests/,motion networks diffusion backbones reward finetune evaluation text training reference)
 ## those that start processes of their own compute nothing else
-NUMERIC += $(foreach name,parallel resume command commands,--ignore-glob='*/test_$(name).py')
+NUMERIC += -m 'not processes'
 SSE  := ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem
 AVX2 := ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell
 CAPABILITY := $(BIN)/python -c 'import sys, torch; got = torch.backends.cpu.get_cpu_capability(); sys.exit(got != sys.argv[1] and "torch computes with " + got)'

@@ -109,6 +109,17 @@ def code_version() -> str:
     return f"{__version__}+g{commit}"
 
 
+@cache
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
 def provenance(
     config: Any, *, seed: int | None = None, device: str = "cpu", **facts: Any
 ) -> dict[str, Any]:
@@ -129,6 +140,8 @@ def provenance(
         "code": code_version(),
         "seed": seed,
         "device": str(device),
+        "processor": processor(),
+        "cores": os.cpu_count(),
         "host": platform.node(),
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},

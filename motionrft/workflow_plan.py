@@ -18,10 +18,7 @@ from motionrft import drop_ins
 from motionrft.configuration.outside import State, read_from_outside
 from motionrft.configuration.schema import has_schema
 from motionrft.configuration.switches import switches
-from motionrft.counting.card import REFERENCE
 from motionrft.files import digest
-from motionrft.forecast.costs import Forecast
-from motionrft.forecast.table import Table
 from motionrft.workflow_resources import Resources, Wildcards
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
@@ -57,19 +54,6 @@ def analyses() -> list[str]:
 @dataclass(frozen=True)
 class Plan(Resources):
     """Files, settings and resources of one resolved run."""
-
-    @cached_property
-    def forecast(self) -> Forecast:
-        """Counted costs on the card that `runtime: counted` speaks of."""
-        return Forecast(self.run, Table.read(), REFERENCE)
-
-    def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """Minutes of a job by its counts."""
-        backbone, method, stage = (wildcards.get(key) for key in ("backbone", "method", "stage"))
-        minutes = (
-            self.forecast.minutes(rule, backbone, method, stage) if name == "runtime" else None
-        )
-        return super().counted(rule, name, wildcards) if minutes is None else minutes
 
     @property
     def results(self) -> str:
@@ -117,19 +101,36 @@ class Plan(Resources):
             for name, entry in self.run["backbones"].items()
         }
 
-    def base_model(self, backbone: str) -> str:
-        """What fine-tuning starts from: the last stage."""
+    def base_model(self, backbone: str, seed: int | str = 0) -> str:
+        """What fine-tuning starts from: the last stage, of this seed where each has its own."""
         source = self.weights_of[backbone]
-        return f"{self.results}/backbones/{source}/{self.stages(backbone)[-1]}.safetensors"
+        return self.stage_file(source, self.stages(backbone)[-1], seed)
+
+    def stage_file(self, backbone: str, stage: str, seed: int | str = 0) -> str:
+        own = int(seed) in self.more_bases(backbone)
+        folder = f"{backbone}/seed{seed}" if own else backbone
+        return f"{self.results}/backbones/{folder}/{stage}.safetensors"
+
+    def more_bases(self, backbone: str) -> list[int]:
+        """Seeds beside 0 that pre-train a model of their own."""
+        if self.run.get("bases", "shared") == "shared" or backbone in self.official:
+            return []
+        return sorted({seed for _, _, seed in self.cells} - {0})
+
+    def base_seeds(self, backbone: str) -> list[int]:
+        """Of the base models that are evaluated: those that are fine-tuned, where they are their own."""
+        if not self.more_bases(backbone):
+            return [0]
+        return sorted({seed for name, _, seed in self.cells if name == backbone}) or [0]
 
     def start_of_stage(self, wildcards: Wildcards) -> list[str]:
-        """What a stage starts from: the stage before it, or the teacher of a distilled backbone."""
-        order = self.stages(wildcards.backbone)
+        """What a stage starts from: the stage before it, or the teacher of a distilled backbone, of the same seed."""
+        order, seed = self.stages(wildcards.backbone), wildcards.get("seed", 0)
         place = order.index(wildcards.stage)
         if place:
-            return [f"{self.results}/backbones/{wildcards.backbone}/{order[place - 1]}.safetensors"]
+            return [self.stage_file(wildcards.backbone, order[place - 1], seed)]
         teacher = self.run["backbones"][wildcards.backbone].get("teacher")
-        return [self.base_model(teacher)] if teacher else []
+        return [self.base_model(teacher, seed)] if teacher else []
 
     def text_file(self, encoder: str) -> str:
         return f"{self.results}/text/{encoder}.safetensors"
@@ -203,6 +204,11 @@ class Plan(Resources):
         """The judged motions that a stage of the reward learns from."""
         return self.judged_data([wildcards.stage])
 
+    def tuned(self, wildcards: Wildcards) -> list[str]:
+        """The file with the learning rate of a cell, where rates are tuned."""
+        cell = f"{wildcards.backbone}/{wildcards.method}"
+        return [f"{self.results}/tune/{cell}.json"] if "tune" in self.run else []
+
     def judged_data(self, stages: Sequence[str]) -> list[str]:
         """The judged motions of those of the stages that have them."""
         judged = self.judged_stages
@@ -250,13 +256,13 @@ class Plan(Resources):
 
     def scored_model(self, wildcards: Wildcards) -> str:
         if wildcards.method == "base":
-            return self.base_model(wildcards.backbone)
+            return self.base_model(wildcards.backbone, wildcards.seed)
         folder = f"{wildcards.backbone}/{wildcards.method}/seed{wildcards.seed}"
         return f"{self.results}/finetune/{folder}/model.safetensors"
 
     def evaluations(self, *, backbone: str | None = None, method: str | None = None) -> list[str]:
         """Score files of base and fine-tuned models, all or those of one backbone or method."""
-        base = [(name, "base", 0) for name in self.backbones]
+        base = [(name, "base", seed) for name in self.backbones for seed in self.base_seeds(name)]
         return [
             f"{self.results}/evaluate/{b}/{m}/seed{s}/replications.parquet"
             for b, m, s in base + self.cells
@@ -309,12 +315,14 @@ class Plan(Resources):
             "text": len(self.encoders),
             "train_evaluator": 1,
             "pretrain": sum(len(self.stages(name)) for name in trained),
+            "pretrain_again": sum(len(self.stages(n)) * len(self.more_bases(n)) for n in trained),
             "train_reward": len(self.scored_stages),
             "sample": len(self.samples()) if judged else 0,
             "reward_data": judged,
             "evaluate_reward": 1,
             "train_reward_switched": len(self.switched_stages()),
             "evaluate_reward_switched": len(self.switched_scores()),
+            "tune": len(self.run["matrix"]) if "tune" in self.run else 0,
             "finetune": len(self.cells),
             "analyse": len(self.analyses()),
             "evaluate_real": 1,
@@ -377,9 +385,10 @@ class Plan(Resources):
         return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
 
     def presentation_settings(self) -> str:
-        """How the tables call methods, and which they set against the base model."""
+        """How the tables call methods, which they set against the base model, and which comparisons count."""
         methods = self.run["methods"].items()
-        return digest({name: [entry.get(k) for k in PRESENTATION] for name, entry in methods})
+        labels = {name: [entry.get(k) for k in PRESENTATION] for name, entry in methods}
+        return digest([labels, self.run["compare"]])
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]

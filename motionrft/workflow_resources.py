@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+from motionrft.counting.card import REFERENCE
+from motionrft.forecast.costs import Forecast
+from motionrft.forecast.table import Table
 
 LAYERS = ("backbones", "methods", "cells")
 COUNTED = "counted"  # in the table: a number that follows from the counts of the job
@@ -40,10 +45,16 @@ class Resources:
         value = next((layer[name] for layer in reversed(layers) if name in layer), None)
         return self.counted(rule, name, wildcards) if value == COUNTED else value
 
+    @cached_property
+    def forecast(self) -> Forecast:
+        """Counted costs on the card that `runtime: counted` speaks of."""
+        return Forecast(self.run, Table.read(), REFERENCE)
+
     def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """What stands for `counted` in the table."""
-        del rule, wildcards
-        return UNCOUNTED[name]
+        """Minutes of a job by its counts; of one that nobody counted, `UNCOUNTED`."""
+        job = (wildcards.get(key) for key in ("backbone", "method", "stage"))
+        minutes = self.forecast.minutes(rule, *job) if name == "runtime" else None
+        return UNCOUNTED[name] if minutes is None else minutes
 
     def threads(self, rule: str) -> Callable[[Wildcards], int]:
         return lambda wildcards: self.asked(rule, "threads", wildcards)

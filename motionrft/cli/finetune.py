@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, named
+from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, Several, named
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,7 @@ def finetune(
     out: Path,
     device: str = "auto",
     processes: Processes = Processes(),
+    tuned: Annotated[list[Path] | None, Several, Parameter(show_default=False)] = None,
 ) -> None:
     """Fine-tune a backbone with a reward.
 
@@ -60,8 +61,12 @@ def finetune(
         Folder for model.safetensors, record.parquet and cost.json.
     device
         Where to compute: auto, cpu or cuda.
+    tuned
+        File of `tune`, whose learning rate is taken.
     """
+    from motionrft.configuration import merge
     from motionrft.device import pick_device
+    from motionrft.files import read_json
     from motionrft.finetune.loop import Training
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
@@ -70,6 +75,9 @@ def finetune(
 
     resolved = run.load()
     entry = named(resolved, "backbones", cell.backbone, run.config)
+    for file in tuned or []:
+        rate = {"lr": read_json(file)["rate"]}
+        resolved = merge(resolved, {"methods": {cell.method: rate}})
     method = named(resolved, "methods", cell.method, run.config)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):

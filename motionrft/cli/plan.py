@@ -78,6 +78,7 @@ def plan(
     if forecast is not None:
         print("\n".join(summary_lines(forecast)))
     print("\n".join(disk_lines(planned, forecast)))
+    print("\n".join(power_lines(planned)))
     missing = missing_inputs(run)
     for entry in missing:
         print(f"missing: {entry}")
@@ -163,6 +164,7 @@ def gpu_columns(costs: list[JobCost | None], count: int) -> tuple[str, str]:
 def asked(plan: Plan, rule: str) -> str:
     """GPUs, memory and hours that the resources table asks for, its exceptions left out."""
     rows = {"train_evaluator": plan.evaluator_rule, "evaluate_real": "evaluate"}
+    rows["pretrain_again"] = "pretrain"
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""
@@ -178,7 +180,8 @@ def disk_lines(plan: Plan, forecast: Forecast | None) -> Iterator[str]:
     are adapters alone where a run tunes by LoRA."""
     whole = {}
     for name in plan.backbones:
-        trained = len(plan.stages(name)) * (plan.weights_of[name] == name)
+        bases = (plan.weights_of[name] == name) * (1 + len(plan.more_bases(name)))
+        trained = len(plan.stages(name)) * bases
         tuned = sum(backbone == name for backbone, _, _ in plan.cells)
         size, kept = model_bytes(plan.run, name, forecast)
         line = f"{trained} x {size / 1e9:.3f} GB + {tuned} x {kept / 1e9:.3f} GB"
@@ -187,6 +190,27 @@ def disk_lines(plan: Plan, forecast: Forecast | None) -> Iterator[str]:
     yield f"disk: {total / 1e9:.1f} GB of models, counted from their shapes: stages of training + fine-tunings"
     for name in sorted(whole, key=lambda name: -whole[name][0]):
         yield f"  {name:24}{whole[name][1]:36} ={whole[name][0] / 1e9:8.1f} GB"
+
+
+def power_lines(plan: Plan) -> Iterator[str]:
+    """Whether the gains that the run wants to show would show, in each score that it declares."""
+    from motionrft.reporting.expected import expected, told
+    from motionrft.reporting.family import declared
+
+    prompts = prompts_of_test(plan)
+    for entry in expected(plan.run, declared(plan.run)):
+        yield told(entry, prompts)
+
+
+def prompts_of_test(plan: Plan) -> int | None:
+    """Clips of the test split: those of the corpus that was made, or that a toy corpus will have; None if not known."""
+    from motionrft.files import read_table
+
+    clips = Path(plan.results, "features", "clips.parquet")
+    if clips.exists():
+        return int(read_table(clips)[0]["split"].eq("test").sum())
+    corpus = plan.run["corpus"]
+    return round(corpus["clips"] * corpus["splits"]["test"]) if corpus["kind"] == "toy" else None
 
 
 def model_bytes(run: dict[str, Any], name: str, forecast: Forecast | None) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from motionrft.configuration.selection import (
     check_resources,
     check_switches,
     chosen,
+    declared_comparisons,
     matrix_cells,
     narrow_generators,
 )
@@ -43,13 +44,17 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     _move_folders(run)
     validate(run, "run", where)
     override = run.pop("override", {})
+    _check_variants(run, where)
     for section in sections():
         if run["size"] in available(section):
             run[section] = merge(part(section, run["size"], where), run[section])
     _check_sections(run, where)
     names, methods = chosen(run, "backbones"), chosen(run, "methods")
-    run["backbones"] = _with_teachers(names, run["size"], override, where)
-    run["methods"] = {name: _method(name, override, where) for name in methods}
+    variants = run["variants"]
+    run["backbones"] = _with_teachers(names, run["size"], override, variants["backbones"], where)
+    run["methods"] = {
+        name: _method(name, override, where, variants["methods"].get(name)) for name in methods
+    }
     _check_unselected(run, override, where)
     _check_encoders(run, where)
     _check_semantic_stages(run, where)
@@ -60,6 +65,7 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
         run["analyse"]["backbones"] = among(
             analysed, run["backbones"], "backbones", where, "analyse.backbones"
         )
+    declared_comparisons(run, where)
     check_switches(run, where)
     check_resources(run, where)
     run["resolved"] = True
@@ -106,43 +112,91 @@ def _check_sections(run: dict[str, Any], where: str | Path) -> None:
         validate_kind(stage, "reward", name, where, f"reward.stages.{name}")
 
 
+def _check_variants(run: dict[str, Any], where: str | Path) -> None:
+    """A variant is of something that exists, and has a name of its own."""
+    for kind, variants in run["variants"].items():
+        for name, variant in variants.items():
+            part(kind, variant["of"], where)
+            if name in available(kind):
+                raise InputError(
+                    f"{name} is the name of config/{kind}/{name}.yaml",
+                    where=where,
+                    field=f"variants.{kind}.{name}",
+                    fix="give the variant a name of its own, or change that one under `override`",
+                )
+
+
 def _with_teachers(
-    names: Sequence[str], size: str, override: dict[str, Any], where: str | Path
+    names: Sequence[str],
+    size: str,
+    override: dict[str, Any],
+    variants: dict[str, Any],
+    where: str | Path,
 ) -> dict[str, Any]:
     """The backbones by name. The teacher that a distilled one starts from is trained too, compared or not."""
     backbones: dict[str, Any] = {}
     queue = list(names)
     while queue:
-        entry = _backbone(queue.pop(0), size, override, where)
+        name = queue.pop(0)
+        entry = _backbone(name, size, override, where, variants.get(name))
         backbones[entry["name"]] = entry
         if entry.get("teacher") and entry["teacher"] not in backbones:
             queue.append(entry["teacher"])
     return backbones
 
 
-def _backbone(name: str, size: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
-    entry = part("backbones", name, where)
-    file = f"config/backbones/{name}.yaml"
+def _backbone(
+    name: str,
+    size: str,
+    override: dict[str, Any],
+    where: str | Path,
+    variant: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A backbone with what the run changes in it; of a variant, in the one that it is of, and then in itself."""
+    of = name if variant is None else variant["of"]
+    entry = part("backbones", of, where)
+    file = f"config/backbones/{of}.yaml"
     if size not in entry.get("sizes", {}):
         raise InputError(
             f"no size {size!r}", where=file, field="sizes", fix="add it or choose another size"
         )
     flat = {key: value for key, value in entry.items() if key != "sizes"} | {"name": name}
     flat = _check_entry(merge(flat, entry["sizes"][size]), "backbone", file)
-    change = override.get("backbones", {}).get(name)
-    if not change:
-        return flat
-    return _check_entry(merge(flat, change), "backbone", where, f"override.backbones.{name}")
+    for place, change in _changes("backbones", [of], override, name, variant):
+        flat = _check_entry(merge(flat, change), "backbone", where, place)
+    return flat
 
 
-def _method(name: str, override: dict[str, Any], where: str | Path) -> dict[str, Any]:
-    entry = part("methods", name, where) | {"name": name}
-    entry = _check_entry(entry, "method", f"config/methods/{name}.yaml")
-    for key in ("all", name):
-        change = override.get("methods", {}).get(key)
-        if change:
-            entry = _check_entry(merge(entry, change), "method", where, f"override.methods.{key}")
+def _method(
+    name: str, override: dict[str, Any], where: str | Path, variant: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    of = name if variant is None else variant["of"]
+    entry = part("methods", of, where) | {"name": name}
+    entry = _check_entry(entry, "method", f"config/methods/{of}.yaml")
+    for place, change in _changes("methods", ["all", of], override, name, variant):
+        entry = _check_entry(merge(entry, change), "method", where, place)
     return entry
+
+
+def _changes(
+    kind: str,
+    keys: Sequence[str],
+    override: dict[str, Any],
+    name: str,
+    variant: dict[str, Any] | None,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place in the run file, changes) of an entry: the run's overrides of what it is of, what makes it a variant, and
+    the overrides of its own."""
+    for key in keys:
+        change = override.get(kind, {}).get(key)
+        if change:
+            yield f"override.{kind}.{key}", change
+    if variant is not None:
+        own = {"label": name} if kind == "methods" and "label" not in variant else {}
+        changes = {key: value for key, value in variant.items() if key != "of"}
+        yield f"variants.{kind}.{name}", own | changes
+        if override.get(kind, {}).get(name):
+            yield f"override.{kind}.{name}", override[kind][name]
 
 
 def _check_entry(

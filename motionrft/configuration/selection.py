@@ -16,18 +16,24 @@ from motionrft.errors import unknown_name
 
 
 def chosen(run: dict[str, Any], kind: str) -> list[str]:
-    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size."""
+    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size, and every variant."""
     names = run[kind]
     if names != "all":
         return list(dict.fromkeys(names))
-    return [name for name in available(kind) if kind == "methods" or has_size(name, run["size"])]
+    files = [name for name in available(kind) if kind == "methods" or has_size(name, run["size"])]
+    return [*files, *run["variants"][kind]]
 
 
 def among(
-    names: Iterable[str], selected: Collection[str], kind: str, where: str | Path, field: str
+    names: Iterable[str],
+    selected: Collection[str],
+    kind: str,
+    where: str | Path,
+    field: str,
+    variants: Iterable[str] = (),
 ) -> list[str]:
-    """Those of `names` that are `selected`. Raises on the first that config/<kind> does not know either."""
-    names, known = list(names), dict.fromkeys([*selected, *available(kind)])
+    """Those of `names` that are `selected`. Raises on the first that neither config/<kind> nor `variants` has."""
+    names, known = list(names), dict.fromkeys([*selected, *available(kind), *variants])
     for name in names:
         if name not in known:
             what, file = kind.removesuffix("s"), f"config/{kind}/{name}.yaml"
@@ -48,7 +54,8 @@ def matrix_cells(
         for kind, selected in (("backbones", backbones), ("methods", methods)):
             names = row.get(kind, "all")
             names = selected if names == "all" else names
-            picked[kind] = among(names, selected, kind, where, f"matrix.{number}.{kind}")
+            variants = run["variants"][kind]
+            picked[kind] = among(names, selected, kind, where, f"matrix.{number}.{kind}", variants)
             narrowed |= len(picked[kind]) < len(names)
         rows.append((picked["backbones"], picked["methods"], row.get("seeds", run["seeds"])))
     if narrowed and not any(first and second for first, second, _ in rows):
@@ -82,6 +89,16 @@ def narrow_generators(run: dict[str, Any], where: str | Path) -> None:
             held_out = among(held_out, backbones, "backbones", where, f"{place}.held_out")
             names = backbones if generators == "all" else generators
             data["held_out"] = [] if set(names) <= set(held_out) else held_out
+
+
+def declared_comparisons(run: dict[str, Any], where: str | Path) -> None:
+    """Narrows, in place, the comparisons that count to what the run has chosen."""
+    section = run["compare"]
+    for kind in ("backbones", "methods"):
+        if isinstance(section[kind], list):
+            variants = run["variants"][kind]
+            names = among(section[kind], run[kind], kind, where, f"compare.{kind}", variants)
+            section[kind] = list(dict.fromkeys(names))
 
 
 def check_switches(run: dict[str, Any], where: str | Path) -> None:

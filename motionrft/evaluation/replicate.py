@@ -40,7 +40,7 @@ def replicate(
     finish: Callable[[], dict[str, Any]] = dict,
 ) -> pd.DataFrame:
     """Writes replications.parquet (replication, metric, value), per_prompt.parquet (replication, clip,
-    caption, matching, rank, top1) and samples.safetensors (the first `keep_samples` prompts of
+    caption, matching, rank, top1, top2, top3, fid) and samples.safetensors (the first `keep_samples` prompts of
     replication 0) into the folder `out`.
 
     Finished replications are kept under `out/.partial` until the end; a second start with the same

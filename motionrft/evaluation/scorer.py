@@ -197,7 +197,10 @@ class Scorer:
         if compared is not None:
             same = source is None and compared is drawn
             reference = embedded if same else self.embed(self.real(compared), recorded, noise)
-        metrics, rows = score_embeddings(texts, embedded, reference, drawn, self.rules)
+        paired = compared is drawn and reference is not None and len(reference) == len(embedded)
+        metrics, rows = score_embeddings(
+            texts, embedded, reference, drawn, self.rules, paired=paired
+        )
         plan = self.rules.multimodality
         if source is not None and plan.texts and drawn.replication < plan.replications:
             metrics["MultiModality"] = self._repeats(drawn, captions, source, converter)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from motionrft.evaluation.protocol import Draw, Protocol
 from motionrft.metrics.distances import check_pairs, euclidean, hits, ranks
+from motionrft.metrics.fid_influence import fid_influence
 from motionrft.metrics.generation import diversity, fid, matching_distance, multimodality
 from motionrft.metrics.retrieval import TOP, recall
 
@@ -33,11 +34,19 @@ def group_ranks(
 
 
 def score_embeddings(
-    texts: Tensor, motions: Tensor, reference: Tensor | None, drawn: Draw, rules: Protocol
+    texts: Tensor,
+    motions: Tensor,
+    reference: Tensor | None,
+    drawn: Draw,
+    rules: Protocol,
+    *,
+    paired: bool = False,
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """Metrics by name, and per prompt (row): matching distance, expected rank, expected Top-1 hit.
+    """Metrics by name, and per prompt (row): matching distance, expected rank, expected hits among the first 1, 2
+    and 3, and FID's pseudo-value (FID and the prompt's influence on it: its mean over the prompts is FID).
 
-    texts, motions [N, E] are pairs; reference [M, E] real motions for FID (None: FID is 0 by definition).
+    texts, motions [N, E] are pairs; reference [M, E] real motions for FID (None: FID is 0 by definition); paired:
+    whether its rows are those of the same prompts.
     A motion without a finite embedding is counted in `non_finite`, misses in R-Precision and
     retrieval, and is left out of FID, MM-Dist and Diversity, which are NaN when nothing is left.
     """
@@ -63,15 +72,35 @@ def score_embeddings(
         full = recall(*pair, group=None, distance=euclidean)
         metrics |= {f"{name} {key} full": value for key, value in full.items()}
     metrics["non_finite"] = float((~finite).sum())
-    rank, top1 = torch.full_like(matching, NAN), torch.full_like(matching, NAN)
+    rank, top = torch.full_like(matching, NAN), torch.full((3, *matching.shape), NAN).to(matching)
     rank[rows] = (1 + closer + ties / 2).to(rank)
-    top1[rows] = hits(closer, ties, (1,))[:, 0]
-    return metrics, {"matching": matching, "rank": rank, "top1": top1}
+    top[:, rows] = hits(closer, ties, (1, 2, 3)).T.to(top)
+    by_prompt = {"matching": matching, "rank": rank, "top1": top[0], "top2": top[1], "top3": top[2]}
+    by_prompt["fid"] = metrics["FID"] + _influence(reference, motions, finite, rules, paired)
+    return metrics, by_prompt
 
 
 def _fid(reference: Tensor, motions: Tensor) -> float:
     usable = reference[reference.isfinite().all(dim=1)]
     return fid(usable, motions) if min(len(usable), len(motions)) > 1 else NAN
+
+
+def _influence(
+    reference: Tensor | None, motions: Tensor, finite: Tensor, rules: Protocol, paired: bool
+) -> Tensor:
+    """[N]: what each prompt's motions, generated and (if paired) recorded, contribute to FID."""
+    influence = torch.full(motions.shape[:1], NAN, dtype=torch.float64, device=motions.device)
+    if reference is None:
+        return torch.zeros_like(influence)
+    known = reference.isfinite().all(dim=1)
+    if min(int(known.sum()), int(finite.sum())) > 1:
+        recorded, generated = fid_influence(rules.scaled(reference[known]), motions[finite])
+        influence[finite] = generated
+        if paired:
+            both = torch.full_like(influence, NAN)
+            both[known] = recorded
+            influence += both
+    return influence
 
 
 def score_repeats(motions: Tensor, drawn: Draw, rules: Protocol) -> float:

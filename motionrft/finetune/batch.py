@@ -26,6 +26,7 @@ class PromptBatch:
     seeds       a noise seed for each prompt
     shape       shape of one sample's x
     positions   positions of the longest clip: noise is drawn for all of them and cropped to `shape`
+    clips       names of their clips
     """
 
     condition: Condition
@@ -35,6 +36,7 @@ class PromptBatch:
     seeds: Sequence[int]
     shape: tuple[int, ...]
     positions: int
+    clips: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -52,6 +54,7 @@ class PromptBatch:
             references=None if self.references is None else self.references[part],
             frames=self.frames[part],
             seeds=self.seeds[part],
+            clips=self.clips[part],
         )
 
     def noise(self, device: torch.device | None = None) -> SeededNoise:

@@ -26,6 +26,14 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
             cell_settings(run, backbone, method)
         except InputError as error:
             raise InputError(str(error), where=where, field=field) from None
+        entry = run["backbones"][backbone]
+        if run["methods"][method]["family"] == "pretraining" and entry.get("teacher"):
+            raise InputError(
+                "a distilled backbone has no loss of its own to go on with",
+                where=where,
+                field=field,
+                fix="leave the method out for it in `matrix`",
+            )
         _check_steps(run["backbones"][backbone], run["methods"][method], where, field)
 
 

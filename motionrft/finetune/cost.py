@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import torch
@@ -16,19 +16,30 @@ from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.table import StepTable
 from motionrft.training.loop import autocast
 
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
+
 
 @dataclass
 class Meter:
     """Cumulative counts. One forward or backward is one call of the guided network on one batch;
     one scoring is one decode + reward (forward and backward) of one batch. Of a slice each counts as its `share`
-    of the batch, so that counts do not depend on how a batch is cut."""
+    of the batch, so that counts do not depend on how a batch is cut.
 
+    clock: what `seconds` are. On a CPU those of the processor, of all threads, which do not depend on what else runs;
+    on a GPU those of the wall. Validations and checkpoints are in neither (`start`, `stop`).
+    """
+
+    clock: str = "processor"
     forwards: float = 0
     backwards: float = 0
     scorings: float = 0
     share: float = 1
-    elapsed: float = 0.0
-    since: float | None = None
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CLOCKS, 0.0))
+    since: dict[str, float] | None = None
+
+    @classmethod
+    def of(cls, device: torch.device) -> Meter:
+        return cls("processor" if device.type == "cpu" else "wall")
 
     @property
     def denoiser_calls(self) -> float:
@@ -36,14 +47,21 @@ class Meter:
 
     @property
     def wall_s(self) -> float:
-        """Seconds of training; validations and checkpoints are left out (`start`, `stop`)."""
-        return self.elapsed + (0.0 if self.since is None else time.monotonic() - self.since)
+        return self._elapsed("wall")
+
+    @property
+    def seconds(self) -> float:
+        return self._elapsed(self.clock)
+
+    def _elapsed(self, clock: str) -> float:
+        running = 0.0 if self.since is None else CLOCKS[clock]() - self.since[clock]
+        return self.spent[clock] + running
 
     def start(self) -> None:
-        self.since = time.monotonic()
+        self.since = {name: now() for name, now in CLOCKS.items()}
 
     def stop(self) -> None:
-        self.elapsed, self.since = self.wall_s, None
+        self.spent, self.since = {name: self._elapsed(name) for name in CLOCKS}, None
 
     def counts(self) -> dict[str, float]:
         return {
@@ -52,6 +70,7 @@ class Meter:
             "scorings": self.scorings,
             "denoiser_calls": self.denoiser_calls,
             "wall_s": self.wall_s,
+            "seconds": self.seconds,
         }
 
 

@@ -183,9 +183,15 @@ class Training:
         return last
 
     def _learn(self, sample: Sample, objective: Objective) -> Score:
-        """The score of one sample, its gradient added to the parameters'; whether it is finite, the update asks."""
-        score = objective.score(sample.z, sample.level, sample.weight)
-        self.meter.scorings += self.meter.share
+        """The score of one sample (or its own loss), its gradient added to the parameters'; whether it is finite, the
+        update asks."""
+        if sample.scored:
+            score = objective.score(sample.z, sample.level, sample.weight)
+            self.meter.scorings += self.meter.share
+        else:  # a call without its unconditional half
+            score = objective.itself(sample.z)
+            self.meter.forwards += self.meter.share / 2
+            self.meter.backwards += self.meter.share / 2
         assert score.gradient is not None
         sample.backward(score.gradient)
         return replace(score, gradient=None)
@@ -226,7 +232,7 @@ class Training:
     def _progress(self) -> float:
         meter = self.meter
         return self.tuning.settings.budget.spent(
-            self.updater.updates, self.trajectory, meter.denoiser_calls, meter.wall_s
+            self.updater.updates, self.trajectory, meter.denoiser_calls, meter.seconds
         )
 
     def _planned_trajectories(self) -> int:

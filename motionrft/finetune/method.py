@@ -20,12 +20,14 @@ class Method(ABC):
 
     chain   samples with the weights a trajectory began with, while a second set is updated
     counts  options that count denoising steps: a configuration may give them "of" the paper's 50
+    reads_motions  learns from the recorded motions of its prompts, as pre-training does
     """
 
     steps: int
 
     chain: ClassVar[bool] = False
     counts: ClassVar[tuple[str, ...]] = ()
+    reads_motions: ClassVar[bool] = False
 
     @abstractmethod
     def samples(self, walk: Walk) -> Iterator[Sample]:

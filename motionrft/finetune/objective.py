@@ -129,6 +129,13 @@ class Objective:
         finite = torch.isfinite(gradient).all() & ~sums["loss"].isnan()
         return Score(len(self.batch), {**sums, "unfinite": (~finite).double()}, gradient)
 
+    def itself(self, loss: Tensor) -> Score:
+        """Of a loss [] that is the mean over the batch's rows already: its share in the whole batch's mean."""
+        share = len(self.batch) / self.rows
+        value = share * loss.detach().double()
+        sums = {"loss": value, "unfinite": (~value.isfinite()).double()}
+        return Score(len(self.batch), sums, torch.full_like(loss, share))
+
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
         """Reward of each row [B] by dimension, without gradient."""

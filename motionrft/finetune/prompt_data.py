@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,11 @@ class PromptData:
             )
         return batches
 
+    def training_motions(self) -> Iterator[Batch]:
+        """Every motion of the training split once."""
+        for batch in self.training.epoch(64):
+            yield batch.to(self.device)
+
     def held_out_motions(self, count: int) -> tuple[Batch, PromptBatch]:
         """`count` motions of the validation split with their prompts."""
         batch = self.held_out.rows(self._spread(count)).to(self.device)
@@ -81,6 +86,7 @@ class PromptData:
             seeds=seeds,
             shape=backbone.sample_shape(batch.features.shape[1]),
             positions=backbone.width(backbone.max_frames),
+            clips=batch.clips,
         )
 
     def _spread(self, count: int) -> np.ndarray:

@@ -60,8 +60,9 @@ def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:
     return {
         "peak_mb": peak / 2**20,
         "extra_mb": (peak - plain + second) / 2**20,
-        "s_per_update": costs["per_update"]["wall_s_median"],
-        "s_per_trajectory": costs["per_trajectory"]["wall_s_median"],
+        "s_per_update": costs["per_update"]["seconds_median"],
+        "s_per_trajectory": costs["per_trajectory"]["seconds_median"],
+        "clock": tuning.sampler.meter.clock,
         "flags": flags(training, verdict),
         "method": asdict(tuning.method),
         "updates": updater.updates,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
+from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
@@ -105,7 +107,16 @@ class FineTuning:
             progress,
             self.settings.activations,
             kl,
+            None if batch.references is None else partial(self.pretraining_loss, batch),
         )
+
+    def pretraining_loss(self, batch: PromptBatch) -> Tensor:
+        """The loss of the backbone's last pre-training stage on the recorded motions of a batch."""
+        assert batch.references is not None
+        motions = Batch(batch.references, batch.lengths, [], list(batch.clips))
+        generator = torch.Generator(self.device).manual_seed(batch.seeds[0])
+        stage = self.backbone.stages[-1]
+        return self.backbone.pretrain_loss(motions, batch.condition, stage, generator)["loss"]
 
 
 def prepare(
@@ -133,6 +144,8 @@ def prepare(
     settings, sampler = tuning.settings, tuning.sampler
     tuning.hooks.reward_state(common)
     data = PromptData(backbone, files, device, references=settings.references)
+    if tuning.method.reads_motions:  # what pre-training encodes once, the control does too
+        backbone.start_stage(backbone.stages[-1], data.training_motions())
     validation = None
     if settings.validate_every:
         recorded, counted = None, validating(weights)
@@ -187,7 +200,9 @@ def assemble(
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
-    sampler = MeteredSampler(denoiser, table, guidance, Meter(), settings.precision)
+    sampler = MeteredSampler(
+        denoiser, table, guidance, Meter.of(trained[0].device), settings.precision
+    )
     return FineTuning(
         backbone,
         sampler,

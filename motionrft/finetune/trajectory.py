@@ -32,6 +32,7 @@ class Sample:
     level     the noise level the reward is told
     weight    factor on its loss
     update    whether the optimiser steps after it
+    scored    False: z is a loss itself, the mean over the batch's rows, and no reward is asked
     """
 
     z: Tensor
@@ -41,6 +42,7 @@ class Sample:
     level: Level = CLEAN
     weight: float = 1.0
     update: bool = True
+    scored: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Walk:
     progress     how far training is, 0 to 1 (curriculum)
     activations  plain: the graph is kept; checkpoint: each live step is computed again on the way
                  back; exact: nothing is kept but x_i, and the gradient is walked back by hand
+    pretraining  the backbone's own loss on the batch's recorded motions; None where it has none
     """
 
     sampler: Sampler
@@ -62,6 +65,7 @@ class Walk:
     progress: float = 0.0
     activations: str = "plain"
     kl: KLPenalty | None = None
+    pretraining: Callable[[], Tensor] | None = None
 
     def run(
         self,

@@ -123,7 +123,8 @@ class _DryWalk:
         self.sampler = SimpleNamespace(table=SimpleNamespace(signal=columns, noise=columns))
         self.levels, self.rng, self.progress = [CLEAN] * (steps + 1), random.Random(seed), 1.0
         self.noise = lambda i: nothing
-        self.forwards = self.live = 0
+        self.pretraining = lambda: nothing
+        self.forwards = self.live = 0.0
 
     def run(self, last: int, live: Any, *, start: int = 0, **_: Any) -> Sample:
         nothing = torch.zeros(())
@@ -134,10 +135,13 @@ class _DryWalk:
 
 def method_calls(method: Method) -> Calls:
     """Means over trajectories drawn late in training."""
-    forwards = live = scorings = 0
+    forwards = live = scorings = 0.0
     for seed in range(DRAWS):
         walk = _DryWalk(method.steps, seed)
-        scorings += sum(1 for _ in method.samples(walk))  # type: ignore[arg-type]
+        for sample in method.samples(walk):  # type: ignore[arg-type]
+            scorings += sample.scored
+            if not sample.scored:  # its own loss: a call without the unconditional half
+                walk.forwards, walk.live = walk.forwards + 0.5, walk.live + 0.5
         forwards, live = forwards + walk.forwards, live + walk.live
     means = (count / DRAWS for count in (forwards, live, scorings))
     return Calls(*means, method.updates_per_trajectory(), method.most_live())

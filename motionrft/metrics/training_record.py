@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 # the cumulative names that methods can be compared at equal amounts of
-VIEWS = {"updates": "update", "denoiser_calls": "denoiser_calls", "wall_s": "wall_s"}
+VIEWS = {
+    "updates": "update",
+    "denoiser_calls": "denoiser_calls",
+    "wall_s": "wall_s",
+    "seconds": "seconds",
+}
+SPENT = ("update", "seconds", "wall_s", "denoiser_calls", "flops")
+CLOCKS = ("seconds", "wall_s")
 
 
 def wide(record: pd.DataFrame) -> pd.DataFrame:
@@ -20,7 +27,7 @@ def wide(record: pd.DataFrame) -> pd.DataFrame:
 def at_equal(
     record: pd.DataFrame, by: str, amounts: Sequence[float], name: str
 ) -> list[float | None]:
-    """Values of `name` when the run had spent at most each amount of `by` (updates, denoiser_calls, wall_s);
+    """Values of `name` when the run had spent at most each amount of `by` (updates, denoiser_calls, wall_s, seconds);
     None before its first value."""
     table = wide(record)
     table = table[table[name].notna()]
@@ -33,9 +40,10 @@ def at_equal(
 
 
 def until_level(
-    record: pd.DataFrame, name: str, levels: Sequence[float]
+    record: pd.DataFrame, name: str, levels: Sequence[float], also: Sequence[str] = SPENT
 ) -> list[dict[str, float | None]]:
-    """Updates, wall time, denoiser calls and FLOPs spent when `name` first reached each level; None if never."""
+    """What stood in the record, by the names `also`, when `name` first reached each level: what had been spent, or what
+    other scores were; None if it never did."""
     table = wide(record)
     table = table[table[name].notna()] if name in table else table.iloc[:0]
     rows = []
@@ -43,8 +51,7 @@ def until_level(
         reached = table[table[name] >= level] if name in table else table
         first = reached.iloc[0] if len(reached) else None
         spent = {
-            key: None if first is None or key not in table else float(first[key])
-            for key in ("update", "wall_s", "denoiser_calls", "flops")
+            key: None if first is None or key not in table else float(first[key]) for key in also
         }
         rows.append({"level": float(level), **spent})
     return rows
@@ -54,14 +61,14 @@ def summary(record: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Medians an update and a trajectory of what was spent; peaks where memory was probed."""
     table = wide(record)
     table = table[table["update"] > 0]
-    spent = ["wall_s", "forwards", "backwards", "scorings", "flops"]
+    spent = ["seconds", "wall_s", "forwards", "backwards", "scorings", "flops"]
     steps = table[spent].diff().fillna(table[spent])
     per_update = {f"{name}_mean": float(steps[name].mean()) for name in spent}
-    per_update["wall_s_median"] = float(steps["wall_s"].median())
+    per_update |= {f"{name}_median": float(steps[name].median()) for name in CLOCKS}
     ends = table.groupby("trajectory")[spent].last()
     rounds = ends.diff().fillna(ends)
     per_trajectory = {f"{name}_mean": float(rounds[name].mean()) for name in spent}
-    per_trajectory["wall_s_median"] = float(rounds["wall_s"].median())
+    per_trajectory |= {f"{name}_median": float(rounds[name].median()) for name in CLOCKS}
     memory = table["peak_bytes"].dropna() if "peak_bytes" in table else pd.Series(dtype=float)
     peaks = (
         {"peak_bytes": float(memory.max()), "peak_bytes_mean": float(memory.mean())}

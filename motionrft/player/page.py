@@ -14,7 +14,7 @@ from motionrft.motion.skeleton import Skeleton
 from motionrft.player.stick_figure import pack, player_data
 
 ROOM = Path(__file__).parent
-SCRIPT = (ROOM / "player.js").read_text(encoding="utf-8")
+SCRIPT = "".join((ROOM / name).read_text(encoding="utf-8") for name in ("gif.js", "player.js"))
 STYLE = (ROOM / "player.css").read_text(encoding="utf-8")
 
 
@@ -32,14 +32,20 @@ def write_player(
     *,
     note: str = "",
 ) -> None:
-    """motions: by the name of their model, a motion [T, J, 3] a prompt; the second model stands beside the first."""
+    """motions: by the name of their model, a motion [T, J, 3] a prompt; three models at most are shown at once."""
     import jinja2  # the only one here that generating without a page does not need
 
     models = [
         {"model": name, "motions": [pack(joints, skeleton) for joints in clips]}
         for name, clips in motions.items()
     ]
-    entry = {"backbone": "", "prompts": list(prompts), "models": models, "beside": len(models) - 1}
+    entry = {
+        "backbone": "",
+        "prompts": list(prompts),
+        "models": models,
+        "show": list(range(min(len(models), 3))),
+        "first": True,
+    }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOM), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

@@ -2,50 +2,75 @@
 // Plays the motions of the element #players (motionrft/player/stick_figure.py says what is in it).
 const { fps, joints, chains, entries } = JSON.parse(document.getElementById("players").textContent);
 const pick = (id) => document.getElementById(id);
-const state = { moment: 0, playing: true, yaw: 0.6, pitch: 0.15, left: null, right: null };
+const state = { moment: 0, playing: true, yaw: 0.6, pitch: 0.15 };
 // right leg, left leg, spine, right arm, left arm
 const COLOURS = ["--orange", "--blue", "--ink", "--orange", "--blue"];
+const views = [...document.querySelectorAll(".view")].map((figure) => ({
+  figure, motion: null, canvas: figure.querySelector("canvas"), model: figure.querySelector("select"),
+  facts: figure.querySelector(".facts"), bvh: figure.querySelector(".bvh"),
+}));
+const shown = () => views.filter((view) => view.motion);
+const entry = () => entries[+pick("backbone").value];
+const framesOf = (motion) => motion.length / (3 * joints);
+const longest = () => Math.max(...shown().map((view) => framesOf(view.motion)));
 
 function decode(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  return new Int16Array(bytes.buffer);
+  return new Int16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 }
 function fill(select, names, chosen) {
   select.replaceChildren(...names.map((name, i) => new Option(name, i, false, i === chosen)));
-  select.parentElement.hidden = names.length < 2;
 }
 function choose() {
-  const entry = entries[+pick("backbone").value];
-  const single = entry.models.length === 1;
-  pick("view-right").parentElement.hidden = single;
-  for (const side of ["left", "right"]) {
-    const model = entry.models[+pick(side).value];
-    state[side] = side === "right" && single ? null : decode(model.motions[+pick("prompt").value]);
-    pick("name-" + side).textContent = model.model;
+  const prompt = +pick("prompt").value;
+  for (const view of views) {
+    if (view.figure.hidden) { view.motion = null; continue; }
+    const model = entry().models[+view.model.value];
+    view.motion = decode(model.motions[prompt]);
+    const facts = [model.facts?.[prompt], `${(framesOf(view.motion) / fps).toFixed(1)} s`];
+    view.facts.textContent = facts.filter(Boolean).join(" · ");
+    view.canvas.setAttribute("aria-label", `${model.model}: ${entry().prompts[prompt]}`);
+    view.bvh.hidden = !model.bvh;
   }
+  remember();
 }
 function chooseBackbone() {
-  const entry = entries[+pick("backbone").value];
-  fill(pick("prompt"), entry.prompts, 0);
-  pick("prompt").parentElement.hidden = false; // it says what is seen
-  fill(pick("left"), entry.models.map((m) => m.model), 0);
-  fill(pick("right"), entry.models.map((m) => m.model), entry.beside);
+  const { prompts, models, show } = entry();
+  fill(pick("prompt"), prompts, 0);
+  views.forEach((view, i) => {
+    view.figure.hidden = i >= show.length;
+    fill(view.model, models.map((m) => m.model), show[i]);
+  });
   choose();
 }
-const framesOf = (motion) => motion.length / (3 * joints);
-function draw(canvas, motion) {
-  const context = canvas.getContext("2d");
+// --- the address holds what is shown, so that a link brings it back
+function remember() {
+  const parts = [entry().backbone, pick("prompt").value, ...views.filter((v) => !v.figure.hidden).map((v) => v.model.value)];
+  history.replaceState(null, "", "#motion=" + parts.map(encodeURIComponent).join(","));
+}
+function recall() {
+  if (!location.hash.startsWith("#motion=")) return false;
+  const [backbone, prompt, ...models] = location.hash.slice(8).split(",").map(decodeURIComponent);
+  const place = entries.findIndex((each) => each.backbone === backbone);
+  if (place < 0) return false;
+  pick("backbone").value = place;
+  chooseBackbone();
+  if (entry().prompts[+prompt] !== undefined) pick("prompt").value = prompt;
+  models.forEach((model, i) => { if (views[i] && entry().models[+model]) views[i].model.value = model; });
+  choose();
+  return true;
+}
+// --- drawing
+function draw(context, motion, width, height) {
   const ink = getComputedStyle(document.documentElement);
-  context.clearRect(0, 0, canvas.width, canvas.height);
   const frames = framesOf(motion);
   const begin = 3 * joints * Math.min(Math.floor(state.moment * fps), frames - 1);
   const cx = Math.cos(state.yaw), sx = Math.sin(state.yaw), cp = Math.cos(state.pitch), sp = Math.sin(state.pitch);
   const ox = motion[begin] / 1000, oz = motion[begin + 2] / 1000;
-  const scale = canvas.height / 2.4;
+  const scale = height / 2.4;
   const project = (x, y, z) => {
     const a = x - ox, b = z - oz;
     const across = cx * a - sx * b, depth = sx * a + cx * b;
-    return [canvas.width / 2 + scale * across, canvas.height * 0.88 - scale * (cp * y - sp * depth)];
+    return [width / 2 + scale * across, height * 0.88 - scale * (cp * y - sp * depth)];
   };
   context.strokeStyle = ink.getPropertyValue("--line");
   context.lineWidth = 1;
@@ -57,7 +82,7 @@ function draw(canvas, motion) {
   }
   const joint = (j) => project(...[0, 1, 2].map((axis) => motion[begin + 3 * j + axis] / 1000));
   context.lineCap = context.lineJoin = "round";
-  context.lineWidth = 6;
+  context.lineWidth = height / 80;
   chains.forEach((chain, index) => {
     context.strokeStyle = ink.getPropertyValue(COLOURS[index]);
     context.beginPath();
@@ -67,40 +92,81 @@ function draw(canvas, motion) {
 }
 let before = performance.now();
 function tick(now) {
-  const shown = ["left", "right"].filter((side) => state[side]);
-  const frames = Math.max(...shown.map((side) => framesOf(state[side])));
   if (state.playing) state.moment += ((now - before) / 1000) * +pick("speed").value;
-  for (const side of shown) draw(pick("view-" + side), state[side]);
-  if (state.moment * fps >= frames) state.moment = 0;
-  pick("scrub").value = (state.moment * fps) / frames;
+  if (state.moment * fps >= longest()) state.moment = 0;
+  for (const { canvas, motion } of shown()) {
+    const context = canvas.getContext("2d");
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    draw(context, motion, canvas.width, canvas.height);
+  }
+  pick("scrub").value = (state.moment * fps) / longest();
   document.body.dataset.frame = Math.floor(state.moment * fps);
   before = now;
   requestAnimationFrame(tick);
 }
+function play(on) {
+  state.playing = on;
+  pick("play").textContent = on ? "Pause" : "Play";
+  pick("play").setAttribute("aria-pressed", on);
+}
+// --- files
+function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+async function saveBvh(view) {
+  const model = entry().models[+view.model.value];
+  const packed = Uint8Array.from(atob(model.bvh[+pick("prompt").value]), (c) => c.charCodeAt(0));
+  const text = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  save(await new Response(text).blob(), `${entry().backbone || "motion"}-${model.model}-${+pick("prompt").value + 1}.bvh`);
+}
+function film(width = 240, height = 220) { // pictures [h * n w] of every second frame, as RGBA
+  const canvas = Object.assign(document.createElement("canvas"), { width: width * shown().length, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const held = state.moment, pictures = [];
+  for (let frame = 0; frame < longest(); frame += 2) {
+    state.moment = frame / fps;
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--paper");
+    context.fillRect(0, 0, canvas.width, height);
+    shown().forEach(({ motion }, i) => {
+      context.save(); context.translate(i * width, 0); context.beginPath(); context.rect(0, 0, width, height); context.clip();
+      draw(context, motion, width, height); context.restore();
+    });
+    pictures.push(context.getImageData(0, 0, canvas.width, height).data);
+  }
+  state.moment = held;
+  return gif(pictures, canvas.width, height, Math.round(200 / fps));
+}
+// --- what a person does
 if (entries.length) {
-  fill(pick("backbone"), entries.map((entry) => entry.backbone), 0);
+  fill(pick("backbone"), entries.map((each) => each.backbone), entries.findIndex((each) => each.first));
+  pick("backbone").parentElement.hidden = entries.length < 2;
   pick("backbone").addEventListener("change", chooseBackbone);
-  for (const id of ["prompt", "left", "right"]) pick(id).addEventListener("change", choose);
-  pick("play").addEventListener("click", (event) => {
-    state.playing = !state.playing;
-    event.target.textContent = state.playing ? "Pause" : "Play";
-    event.target.setAttribute("aria-pressed", state.playing);
-  });
-  pick("scrub").addEventListener("input", (event) => {
-    state.playing = false; pick("play").textContent = "Play"; pick("play").setAttribute("aria-pressed", false);
-    const longest = Math.max(...["left", "right"].map((side) => (state[side] ? framesOf(state[side]) : 0)));
-    state.moment = (event.target.value * longest) / fps;
-  });
-  for (const id of ["view-left", "view-right"]) {
-    const canvas = pick(id);
-    canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
-    canvas.addEventListener("pointermove", (event) => {
+  pick("prompt").addEventListener("change", choose);
+  pick("play").addEventListener("click", () => play(!state.playing));
+  pick("gif").addEventListener("click", () => save(film(), `${entry().backbone || "motion"}-${+pick("prompt").value + 1}.gif`));
+  pick("scrub").addEventListener("input", (event) => { play(false); state.moment = (event.target.value * longest()) / fps; });
+  for (const view of views) {
+    view.model.addEventListener("change", choose);
+    view.bvh.addEventListener("click", () => saveBvh(view));
+    view.canvas.addEventListener("pointerdown", (event) => view.canvas.setPointerCapture(event.pointerId));
+    view.canvas.addEventListener("pointermove", (event) => {
       if (!event.buttons) return;
       state.yaw += event.movementX / 120;
       state.pitch = Math.max(-0.2, Math.min(1.4, state.pitch + event.movementY / 200));
     });
   }
-  chooseBackbone();
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("select, input, button, summary, a, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key], other = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (event.key === " ") play(!state.playing);
+    else if (step) { play(false); state.moment = (((Math.floor(state.moment * fps) + step + longest()) % longest()) + 0.01) / fps; }
+    else if (other) { const n = entry().prompts.length; pick("prompt").value = (+pick("prompt").value + other + n) % n; choose(); }
+    else return;
+    event.preventDefault();
+  });
+  if (!recall()) chooseBackbone();
   requestAnimationFrame(tick);
 } else {
   pick("motions").hidden = true;

@@ -26,8 +26,9 @@ def pack(joints: Tensor, skeleton: Skeleton) -> str:
 def player_data(
     skeleton: Skeleton, fps: float, entries: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What player.js reads. entries: {"backbone", "prompts", "models": [{"model", "motions": [packed]}], "beside"}:
-    a list to choose from; of an entry, each model has one motion a prompt, and `beside` stands at the right."""
+    """What player.js reads. entries: {"backbone", "prompts", "models", "show", "first"}, a list to choose from, opened at
+    the one that is `first`. A model is {"model": its name, "motions": [packed]}, one motion a prompt, and may have
+    "facts" (a text a prompt) and "bvh" (a file a prompt: deflated, base64); `show`: the models seen side by side."""
     return {
         "fps": fps,
         "joints": len(skeleton),

@@ -1,23 +1,25 @@
-"""Cells and rows from records, and the corrections of a whole table."""
+"""Cells and rows from records."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from motionrft.reporting.columns import GENERATION, Column
-from motionrft.reporting.compare import against_base, holm, summary
+from motionrft.reporting.compare import summary
+from motionrft.reporting.family import effect, verdicts
 from motionrft.reporting.published import Published
 from motionrft.reporting.records import Records
-from motionrft.reporting.table import Cell, Row, Table
+from motionrft.reporting.table import Cell, Row
 
 STARRED = (
-    "mean ± 95 % interval (Student's over seeds; over replications where there is one seed). In brackets the gain "
-    "over the base row; * = better than base after Holm's correction over the table, paired by replication and seed."
+    "mean ± 95 % interval (Student's over seeds; over replications where there is one seed). In brackets the gain over the "
+    "base row and its 95 % interval, paired over seeds and prompts, both taken as drawn at random (with one seed, over prompts "
+    "alone); * = better, † = worse than base after Holm's correction over the comparisons that the run declares (`compare`); "
+    "the others have no verdict."
 )
 EMPTY: Published = {}
 
@@ -52,7 +54,7 @@ def paper_cell(paper: Published, column: Column) -> dict[str, Any]:
 def score_cell(
     records: Records, backbone: str, method: str, column: Column, paper: Published
 ) -> Cell:
-    """One generation metric of one model, with its gain and uncorrected p value against its base."""
+    """One generation metric of one model, with its gain against its base, its interval and verdict."""
     beside_paper = paper_cell(paper, column)
     values = values_of(records, backbone, method, column.key)
     if values.empty:
@@ -62,14 +64,16 @@ def score_cell(
     if method == "base" or base.empty:
         return Cell(mean, half, count, **beside_paper)
     real = values_of(records, "real", "base", column.key)
-    before, reference = float(base["value"].mean()), None
-    if len(real):
-        reference = float(real["value"].mean())
-    gain = column.gain(before, mean, reference)
-    comparison = against_base(base, values, column.direction)
-    p = None if comparison is None else comparison.p
-    favourable = column.direction * (mean - before) > 0
-    return Cell(mean, half, count, gain, None, p, favourable, **beside_paper)
+    before = float(base["value"].mean())
+    gain = column.gain(before, mean, float(real["value"].mean()) if len(real) else None)
+    found = effect(records, backbone, method, column.key)
+    if found is None:
+        return Cell(mean, half, count, gain, **beside_paper)
+    ends = [column.gain(before, before + end) for end in (found.low, found.high)]
+    low, high = sorted(end for end in ends if end is not None) or (None, None)
+    judged = verdicts(records).get((backbone, method, column.key))
+    p, word = (found.p, "") if judged is None else (judged.p, judged.word)
+    return Cell(mean, half, count, gain, low, high, p, word, **beside_paper)
 
 
 def cost_cell(
@@ -101,14 +105,10 @@ def model_row(
     comparable: bool = True,
 ) -> Row:
     """Scores, and costs where the columns ask for them, of one backbone and method."""
-    seeds = next(
-        (
-            entry["seeds"]
-            for entry in records.run["matrix"]
-            if (entry["backbone"], entry["method"]) == (backbone, method)
-        ),
-        [0],
-    )
+    matrix = [entry for entry in records.run["matrix"] if entry["backbone"] == backbone]
+    seeds = next((entry["seeds"] for entry in matrix if entry["method"] == method), [0])
+    if method == "base" and backbone in records.run["backbones"] and records.own_bases(backbone):
+        seeds = sorted({seed for entry in matrix for seed in entry["seeds"]}) or [0]
     targets = [
         f"{records.folder}/evaluate/{backbone}/{method}/seed{seed}/replications.parquet"
         for seed in seeds
@@ -142,18 +142,3 @@ def real_row(
     return model_row(
         records, "real", "base", labels, columns, group=group, paper=paper, comparable=comparable
     )
-
-
-def correct(table: Table) -> Table:
-    """Holm's correction over all comparisons of the table; sets `better` (or leaves None where none was made)."""
-    places = [
-        (row, key, cell.p)
-        for row in table.rows
-        for key, cell in row.cells.items()
-        if cell.p is not None
-    ]
-    adjusted = holm([p for _, _, p in places])
-    for (row, key, _), p in zip(places, adjusted, strict=True):
-        cell = row.cells[key]
-        row.cells[key] = replace(cell, p=p, better=p < 0.05 and cell.favourable)
-    return table

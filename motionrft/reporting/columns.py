@@ -11,7 +11,7 @@ class Column:
     """key: name in the records; title: column head; direction: +1 larger is better, -1 smaller, 0 closer to Real.
 
     scale: factor from the record's unit to the column's; paper: column of the published table, whose
-    unit is `paper_scale` of this column's.
+    unit is `paper_scale` of this column's; meaning: what the number is, in a sentence.
     """
 
     key: str
@@ -21,6 +21,7 @@ class Column:
     paper: str = ""
     scale: float = 1.0
     paper_scale: float = 1.0
+    meaning: str = ""
 
     @property
     def arrow(self) -> str:
@@ -33,20 +34,62 @@ class Column:
         return 100.0 * self.direction * (value - base) / abs(base) if base else None
 
 
+RETRIEVED = "Share of motions whose own sentence is {} of 32"
 GENERATION = (
-    Column("R-Precision Top-1", "R@1", 1, 3, "R1"),
-    Column("R-Precision Top-2", "R@2", 1, 3, "R2"),
-    Column("R-Precision Top-3", "R@3", 1, 3, "R3"),
-    Column("FID", "FID", -1, 3, "FID"),
-    Column("MM-Dist", "MM-Dist", -1, 3, "MMDist"),
-    Column("Diversity", "Diversity", 0, 3, "Diversity"),
+    Column("R-Precision Top-1", "R@1", 1, 3, "R1", meaning=RETRIEVED.format("the nearest")),
+    Column(
+        "R-Precision Top-2", "R@2", 1, 3, "R2", meaning=RETRIEVED.format("among the two nearest")
+    ),
+    Column(
+        "R-Precision Top-3", "R@3", 1, 3, "R3", meaning=RETRIEVED.format("among the three nearest")
+    ),
+    Column(
+        "FID",
+        "FID",
+        -1,
+        3,
+        "FID",
+        meaning="Fréchet distance of generated and recorded motions' features; 0: alike",
+    ),
+    Column(
+        "MM-Dist",
+        "MM-Dist",
+        -1,
+        3,
+        "MMDist",
+        meaning="Mean distance of a motion's features from its sentence's",
+    ),
+    Column(
+        "Diversity",
+        "Diversity",
+        0,
+        3,
+        "Diversity",
+        meaning="Mean distance of the features of two motions drawn at random; best near that of recorded ones",
+    ),
 )
 # the paper's GB as MiB
 GIB = 1024.0
 COST = (
-    Column("peak_mb", "Peak (MiB)", -1, 1, "Memory_GB", paper_scale=GIB),
-    Column("extra_mb", "Extra (MiB)", -1, 1, "Memory_extra_GB", paper_scale=GIB),
-    Column("s_per_update", "s / update", -1, 3),
+    Column(
+        "peak_mb",
+        "Peak (MiB)",
+        -1,
+        1,
+        "Memory_GB",
+        paper_scale=GIB,
+        meaning="Most that an update holds at once",
+    ),
+    Column(
+        "extra_mb",
+        "Extra (MiB)",
+        -1,
+        1,
+        "Memory_extra_GB",
+        paper_scale=GIB,
+        meaning="That beyond plain sampling",
+    ),
+    Column("s_per_update", "s / update", -1, 3, meaning="Median seconds of an update"),
 )
 TOP = (1, 2, 3, 5, 10)
 RETRIEVAL = (

@@ -1,31 +1,13 @@
-"""Is a fine-tuned model better than its base? Seeds are the unit where there are several."""
+"""Means with intervals, differences of two models on the same prompts, and the correction of a family of tests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from motionrft.metrics.statistics import interval95
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Mean paired difference (model - base), two-sided p, and on how many seeds it lies beyond the
-    replications' interval on the good side and on the bad one."""
-
-    difference: float
-    p: float
-    seeds: int
-    seeds_better: int
-    seeds_worse: int
-
-    def leaning(self, direction: int) -> tuple[bool, int]:
-        """Whether the mean lies on the good side, and on how many seeds it lies beyond the interval on its side."""
-        good = direction * self.difference > 0
-        return good, self.seeds_better if good else self.seeds_worse
 
 
 def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
@@ -55,35 +37,23 @@ def proportion_half(percent: float, count: int) -> float:
     return float(196.0 * np.sqrt(share * (1 - share) / (count + 4)))
 
 
-def against_base(base: pd.DataFrame, other: pd.DataFrame, direction: int) -> Comparison | None:
-    """Paired by replication (the same prompts, crops and groups), then by seed.
+def differences(
+    base: pd.DataFrame, other: pd.DataFrame, score: str, *, own: bool = False
+) -> pd.DataFrame:
+    """other - base by seed (rows) and clip (columns), of the clips that both have under every seed.
 
-    p: Student's t over seed differences with three seeds or more, else over replication differences; the
-    sign test where all are equal, since a coarse metric's ties say nothing of its spread.
+    Columns seed, clip and the score. own: every seed has its own base model, which is subtracted from it alone; else there
+    is one for all.
     """
-    if base.empty or other.empty or direction == 0:
-        return None
-    reference = base.groupby("replication")["value"].mean()
-    differences, better, worse = [], 0, 0
-    for _, frame in other.groupby("seed"):
-        paired = frame.set_index("replication")["value"].sub(reference).dropna()
-        if paired.empty:
-            continue
-        differences.append(paired)
-        mean, half = interval95(paired)
-        better += bool(direction * mean > half)
-        worse += bool(-direction * mean > half)
-    if not differences:
-        return None
-    seed_means = np.array([float(paired.mean()) for paired in differences])
-    sample = seed_means if len(seed_means) >= 3 else pd.concat(differences).to_numpy()
-    if np.ptp(sample) <= 1e-9 * np.abs(sample).max():
-        p = float(0.5 ** (len(sample) - 1)) if sample[0] else 1.0
+    before, after = (
+        frame.pivot_table(index="seed", columns="clip", values=score) for frame in (base, other)
+    )
+    if not own and len(before) == 1:
+        difference = after - before.iloc[0]
     else:
-        from scipy import stats
-
-        p = float(stats.ttest_1samp(sample, 0.0).pvalue)
-    return Comparison(float(seed_means.mean()), p, len(seed_means), better, worse)
+        shared = after.index.intersection(before.index)
+        difference = after.loc[shared] - before.loc[shared]
+    return difference.dropna(axis="columns")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

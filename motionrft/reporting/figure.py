@@ -33,12 +33,15 @@ class FigureFile:
     """What `motionrft/reporting/figures/<name>.py` defines as `FIGURE`.
 
     draw: from the records to one drawing (a matplotlib figure or a `Film`), to one a backbone by its name, or to None where
-    the records say too little; source: the number of the figure in the paper, empty for the suite's own; order: its place
-    on the page, smallest first; needs: the records without which it is not drawn, as `Records.frame` names them.
+    the records say too little; question: which of the page's questions (`questions.QUESTIONS`) it answers; opening: whether
+    the page opens with it; source: the number of the figure in the paper, empty for the suite's own; order: its place on
+    the page, smallest first; needs: the records without which it is not drawn, as `Records.frame` names them.
     """
 
     caption: str
     draw: Callable[[Records], Any | Mapping[str, Any] | None]
+    question: str = "method"
+    opening: bool = False
     source: str = ""
     order: int = 1000
     needs: tuple[str, ...] = ()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from motionrft.reporting import published
-from motionrft.reporting.cells import correct
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Table
 
 
-def with_verdict(
+def beside_paper(
     records: Records, table: Table, corpus: str = "humanml3d", representation: str = "kinematic"
 ) -> Table:
-    """`table`, corrected for its comparisons, with whether it may be set against the paper's and why not."""
+    """`table` with whether it may be set against the paper's and why not."""
     table.comparable, table.why = published.comparable(
         records.run, records.evaluator, corpus, representation
     )
-    return correct(table)
+    return table
 
 
 def compared_models(records: Records, base: str) -> dict[str, str]:

@@ -3,8 +3,9 @@
 | property | file below results/<run>/ | columns |
 | --- | --- | --- |
 | evaluations | evaluate/<backbone>/<method>/seed<k>/replications.parquet | replication, metric, value |
-| prompts | …/per_prompt.parquet | replication, clip, caption, matching, rank, top1 |
+| prompts | …/per_prompt.parquet | replication, clip, caption, matching, rank, top1, top2, top3, fid |
 | finetuning | finetune/<backbone>/<method>/seed<k>/record.parquet | update, name, value |
+| tuning | tune/<backbone>/<method>.json | rate, chosen, score, update, seconds |
 | costs | …/cost.json, its numbers by dotted name | name, value |
 | reward | reward/scores.parquet | table, model, representation, setting, metric, value, count |
 | calibration | reward/scores.calibration.parquet | table, model, predicted, observed, count |
@@ -35,9 +36,10 @@ from motionrft.reporting.published import paper_order
 # what all rows of a table must share
 SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
 CELL = ["backbone", "method", "seed"]
+BY_PROMPT = ("matching", "top1", "top2", "top3", "fid")
 
 
-@dataclass
+@dataclass(eq=False)  # one object a run: what is computed of it is kept by it
 class Records:
     """The finished records below `results/<run>`; whatever has not been run is simply absent."""
 
@@ -57,6 +59,11 @@ class Records:
         """The run's methods that are no baselines: what its tables of backbones set against the base model."""
         methods = self.run["methods"].items()
         return [name for name, entry in methods if not entry.get("baseline", False)]
+
+    def own_bases(self, backbone: str) -> bool:
+        """Whether each seed fine-tunes a base model of its own."""
+        official = "checkpoint" in self.run["backbones"][backbone]
+        return self.run.get("bases") == "own" and not official
 
     def _cells(self, pattern: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Files at <…>/<backbone>/<method>/seed<k>/<name>, with that backbone, method and seed."""
@@ -99,10 +106,23 @@ class Records:
 
     @cached_property
     def prompts(self) -> pd.DataFrame:
-        """Columns backbone, method, seed, replication, clip, matching, top1: one row a prompt."""
-        return self._gather(
-            "evaluate/*/*/seed*/per_prompt.parquet", ["replication", "clip", "matching", "top1"]
-        )
+        """Columns backbone, method, seed, clip, matching, top1, top2, top3, fid: one row a clip, the mean of its
+        replications."""
+        frames = []
+        for path, cell in self._cells("evaluate/*/*/seed*/per_prompt.parquet"):
+            frame = read_table(path)[0]
+            missing = [name for name in BY_PROMPT if name not in frame]
+            if missing:
+                raise InputError(
+                    f"no column {missing[0]}: it was written by an older version",
+                    where=path,
+                    field=missing[0],
+                    fix="delete the evaluation's folder and run it again",
+                )
+            means = frame.groupby("clip")[list(BY_PROMPT)].mean().reset_index()
+            frames.append(means.assign(**cell))
+        every = [*CELL, "clip", *BY_PROMPT]
+        return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
 
     @cached_property
     def finetuning(self) -> pd.DataFrame:
@@ -115,6 +135,21 @@ class Records:
         return [
             (cell, read_json(path)) for path, cell in self._cells("finetune/*/*/seed*/cost.json")
         ]
+
+    @cached_property
+    def tuning(self) -> pd.DataFrame:
+        """Columns backbone, method, rate, chosen, score, update, seconds, and the validation's numbers as val/<name>: one row a
+        trial."""
+        rows = []
+        for path in sorted(self.folder.glob("tune/*/*.json")):
+            content = read_json(path)
+            for trial in content["trials"]:
+                cell = {"backbone": path.parts[-2], "method": path.stem}
+                row = {key: trial[key] for key in ("rate", "score", "update", "seconds")}
+                numbers = {f"val/{name}": value for name, value in trial["validation"].items()}
+                rows.append({**cell, **row, "chosen": trial["rate"] == content["rate"], **numbers})
+        columns = ["backbone", "method", "rate", "chosen", "score", "update", "seconds"]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
     @cached_property
     def costs(self) -> pd.DataFrame:

@@ -18,12 +18,20 @@ def number(cell: Cell, column: Column, plus_minus: str = "±") -> str:
     return text if cell.half is None else f"{text}{plus_minus}{cell.half:.{column.digits}f}"
 
 
+MARKS = {"better": "*", "worse": "†"}
+
+
 def gain(cell: Cell, column: Column) -> str:
-    """The signed relative gain, as the paper prints it; a star where it holds after Holm's correction."""
+    """The signed relative gain, as the paper prints it, its 95 % interval, and the mark of its verdict."""
+    mark = MARKS.get(cell.verdict, "")
     if cell.gain is None:
-        return "*" if cell.better else ""
-    text = f"{cell.gain:+.{column.digits}f}" if column.direction == 0 else f"{cell.gain:+.1f}%"
-    return text + ("*" if cell.better else "")
+        return mark
+    if column.direction == 0:
+        return f"{cell.gain:+.{column.digits}f}{mark}"
+    interval = ""
+    if cell.gain_low is not None and cell.gain_high is not None:
+        interval = f" [{cell.gain_low:+.1f}, {cell.gain_high:+.1f}]"
+    return f"{cell.gain:+.1f}%{interval}{mark}"
 
 
 def beside(cell: Cell, column: Column, comparable: bool) -> str:
@@ -43,7 +51,10 @@ def to_csv(table: Table) -> str:
     """Numbers unrounded: for each metric its mean, half-width, count, gain, p and verdict."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    fields = ("mean", "ci95", "n", "gain", "p", "better", "paper", "paper ci95", "difference")
+    fields = (
+        "mean", "ci95", "n", "gain", "gain low", "gain high", "p", "verdict",
+        "paper", "paper ci95", "difference",
+    )  # fmt: skip
     writer.writerow(
         [
             *table.label_heads,
@@ -61,8 +72,10 @@ def to_csv(table: Table) -> str:
                 cell.half,
                 cell.count or None,
                 cell.gain,
+                cell.gain_low,
+                cell.gain_high,
                 cell.p,
-                cell.better,
+                cell.verdict,
                 cell.paper,
                 cell.paper_half,
                 cell.difference if table.compares(row) else None,
@@ -125,6 +138,7 @@ TEX = str.maketrans(
         "↑": r"$\uparrow$",
         "↓": r"$\downarrow$",
         "±": r"$\pm$",
+        "†": r"$\dagger$",
         "×": r"$\times$",
         "−": "-",
         "Δ": r"$\Delta$",

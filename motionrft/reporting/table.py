@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Cell:
     """mean ± half (95 %) over `count` units.
 
-    gain: over the base row in percent; p, better: of the comparison with base, `better` after Holm's
-    correction (None where nothing was compared); favourable: whether the difference is on the good side;
+    gain, gain_low, gain_high: over the base row in percent, with its 95 % interval; p, verdict: of the comparison with base,
+    both after Holm's correction if it is one that the run declares (`better`, `worse`, `unclear`; else no verdict);
     paper, paper_half: the published value and its interval; absent: why a finished row has no number here;
     applies: False where the column says nothing about the row (the cost of recorded motions).
     """
@@ -27,9 +27,10 @@ class Cell:
     half: float | None = None
     count: int = 0
     gain: float | None = None
-    better: bool | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
     p: float | None = None
-    favourable: bool = False
+    verdict: str = ""
     paper: float | None = None
     paper_half: float | None = None
     absent: str = ""
@@ -38,6 +39,11 @@ class Cell:
     @property
     def filled(self) -> bool:
         return self.mean is not None
+
+    @property
+    def better(self) -> bool | None:
+        """None where no declared comparison was made."""
+        return self.verdict == "better" if self.verdict else None
 
     @property
     def difference(self) -> float | None:
@@ -122,12 +128,13 @@ class Table:
 class TableFile:
     """What `motionrft/reporting/tables/<name>.py` defines as `TABLE`.
 
-    source: where the papers print it, empty for the suite's own; order: its place on the page, smallest first; needs: the
-    properties of `Records` that it reads beside the configuration; build: from the records to the table.
+    question: which of the page's questions (`questions.QUESTIONS`) it answers; source: where the papers print it, empty for
+    the suite's own; order: its place on the page, smallest first; needs: the properties of `Records` that it reads beside the configuration; build: from the records to the table.
     """
 
     title: str
     build: Callable[[Records], Table]
+    question: str = "method"
     source: str = ""
     order: int = 1000
     needs: tuple[str, ...] = ()

@@ -26,26 +26,35 @@ def batch_reward(frame: pd.DataFrame) -> pd.DataFrame:
     return semantic if everywhere else whole
 
 
-def reward_panels(records: Records, frame: pd.DataFrame, x: str, label: str) -> Any | None:
-    """A panel a backbone, a curve a method over the column `x`: mean and range over seeds; None of an empty frame."""
-    if frame.empty:
-        return None
-    backbones = list(frame["backbone"].unique())
-    part = "semantic reward" if frame["name"].iloc[0] == "reward/semantic" else "reward"
-    figure, axes = panels(len(backbones))
-    for axis, backbone in zip(axes, backbones, strict=True):
-        rewards = frame[frame["backbone"].eq(backbone)]
+def over_seeds(values: Any) -> tuple[pd.Series, list[pd.Series]]:
+    """Of the values of every update (a grouped column): the mean over seeds, and how far the lowest and the highest are."""
+    of = values.agg(["mean", "min", "max"])
+    return of["mean"], [
+        (of["mean"] - of["min"]).clip(lower=0),
+        (of["max"] - of["mean"]).clip(lower=0),
+    ]
+
+
+def reward_curves(records: Records, frame: pd.DataFrame, x: str, label: str) -> dict[str, Any]:
+    """A figure a backbone, a curve a method over the column `x`: the mean over seeds, smoothed, in a band as wide as the
+    unsmoothed rewards around it are."""
+    figures = {}
+    part = "semantic reward" if frame["name"].eq("reward/semantic").all() else "reward"
+    for backbone, rewards in frame.groupby("backbone", sort=False):
+        figure, [axis] = panels(1, width=5.6, height=3.6)
         for index, method in records.in_order(rewards["method"]):
-            curves = smooth(
-                rewards[rewards["method"].eq(method)].pivot_table(
-                    index=x, columns="seed", values="value"
-                )
+            raw = rewards[rewards["method"].eq(method)].pivot_table(
+                index=x, columns="seed", values="value"
             )
+            mean = smooth(raw).mean(axis=1)
+            spread = (raw.sub(mean, axis=0) ** 2).mean(axis=1)
+            half = smooth(spread.to_frame())[0] ** 0.5
             style = look(index) | {"marker": None}
-            axis.plot(curves.index, curves.mean(axis=1), label=method, **style)
-            if curves.shape[1] > 1:
-                low, high = curves.min(axis=1), curves.max(axis=1)
-                axis.fill_between(curves.index, low, high, color=style["color"], alpha=0.08, lw=0)
-        axis.set(title=backbone, xlabel=label, ylabel=f"{part} of the batch")
-    legend(figure, axes)
-    return figure
+            axis.plot(mean.index, mean, label=method, **style)
+            axis.fill_between(
+                mean.index, mean - half, mean + half, color=style["color"], alpha=0.08, lw=0
+            )
+        axis.set(title=backbone, xlabel=label, ylabel=f"{part} of the batch, smoothed")
+        legend(figure, [axis])
+        figures[str(backbone)] = figure
+    return figures

@@ -65,3 +65,17 @@ def test_a_smaller_card_needs_other_forms(tmp_path, monkeypatch, capsys):
 def test_an_unknown_card_is_refused(capsys):
     assert main(["plan", PAPER, "--card", "Voodoo2"]) != 0
     assert "--card" in capsys.readouterr().err
+
+
+def test_whether_a_gain_would_show_is_said_before_anything_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    few = tmp_path / "few.yaml"
+    few.write_text(
+        "corpus: {clips: 1000, splits: {train: 0.8, val: 0.08, test: 0.12}}\nseeds: [0, 1, 2, 3, 4]\n"
+    )
+    assert main(["plan", str(ROOT / "config" / "toy.yaml"), str(few)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [top1] = [line for line in lines if line.startswith("R-Precision Top-1: a gain of 0.05 shows")]
+    assert "with 120 test prompts; 80 % takes" in top1
+    assert "(5 seeds, " in top1
+    assert any(line.startswith("FID: a gain of 20% of the base model's shows") for line in lines)

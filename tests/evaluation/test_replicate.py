@@ -37,12 +37,16 @@ def test_replications_are_tidy_resumable_and_equal(scorer, tmp_path):
     assert header["corpus_digest"] == scorer.corpus
     assert header["x"] == 1
     prompts, _ = read_table(tmp_path / "a" / "per_prompt.parquet")
-    assert list(prompts.columns) == ["replication", "clip", "caption", "matching", "rank", "top1"]
+    scores = ["matching", "rank", "top1", "top2", "top3", "fid"]
+    assert list(prompts.columns) == ["replication", "clip", "caption", *scores]
     assert len(prompts) == 3 * 40
     assert not (tmp_path / "a" / ".partial").exists()
     means = summary(frame).set_index("metric")["mean"]
     top1 = prompts.groupby("replication")["top1"].mean().mean()
     assert means["R-Precision Top-1"] == pytest.approx(top1)
+    of_prompts = prompts.groupby("replication")[["top3", "fid"]].mean().mean()
+    assert means["R-Precision Top-3"] == pytest.approx(of_prompts["top3"])
+    assert means["FID"] == pytest.approx(of_prompts["fid"])
 
 
 def test_other_settings_do_not_take_up_old_replications(scorer, tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
+from motionrft.finetune.cost import Meter
 from motionrft.finetune.loop import Training
 from motionrft.finetune.setup import Compiled
 from motionrft.metrics.training_record import at_equal, summary, until_level, wide
@@ -56,3 +59,21 @@ def test_three_views_and_levels_of_one_record(tmp_path):
     costs = summary(record)
     assert costs["per_trajectory"]["scorings_mean"] == pytest.approx(2.0)
     assert costs["memory"]["peak_bytes"] > 0
+
+
+def test_a_cpus_seconds_are_the_processors():
+    """Waiting is no work; work counts on both clocks."""
+    meter = Meter.of(torch.device("cpu"))
+    meter.start()
+    time.sleep(0.2)
+    meter.stop()
+    assert meter.wall_s >= 0.2
+    assert meter.seconds < 0.1
+    resting = meter.seconds
+    meter.start()
+    began = time.process_time()
+    while time.process_time() - began < 0.1:
+        pass
+    meter.stop()
+    assert meter.seconds - resting == pytest.approx(0.1, abs=0.05)
+    assert Meter.of(torch.device("cuda")).clock == "wall"

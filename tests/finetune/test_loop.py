@@ -130,7 +130,7 @@ def test_a_budget_ends_the_run_where_it_says(tmp_path):
     _, training, _ = trained(tmp_path / "b", "draft", updates=None, denoiser_calls=30)
     assert 30 <= training.meter.denoiser_calls <= 38
     _, training, _ = trained(tmp_path / "c", "draft", updates=None, seconds=0.05)
-    assert training.meter.wall_s >= 0.05
+    assert training.meter.seconds >= 0.05
     with pytest.raises(InputError, match="exactly one"):
         trained(tmp_path / "d", "draft", trajectories=3)
     with pytest.raises(InputError, match="exactly one"):

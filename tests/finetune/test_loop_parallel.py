@@ -31,6 +31,7 @@ with process_group(torch.device("cpu")) as (device, first):
 
 
 @pytest.mark.slow
+@pytest.mark.processes
 def test_two_processes(tmp_path):
     method = "easytune"
     environment = {

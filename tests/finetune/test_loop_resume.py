@@ -26,6 +26,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.processes
 def test_killed_three_times_equals_uninterrupted(tmp_path):
     method = "chain"  # it has the most to remember
     main(str(tmp_path / "a.pt"), str(tmp_path / "whole.pt"), method)

@@ -223,7 +223,7 @@ def main(checkpoint: str, out: str, method: str, delay: float = 0.0) -> None:
 
     run.batch = slowly
     record = Training(run, checkpoint).run()
-    values = record[~record["name"].isin(["wall_s", "peak_bytes"])]["value"]
+    values = record[~record["name"].isin(["wall_s", "seconds", "peak_bytes"])]["value"]
     torch.save([*[p.detach() for p in run.trained], torch.tensor(values.to_numpy())], out)
 
 

@@ -1,11 +1,11 @@
-"""Honest statistics: Holm by hand, Student's interval over seeds, the pairing that makes a comparison."""
+"""Holm by hand, Student's interval over seeds, the pairing that makes a comparison."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from motionrft.reporting.compare import against_base, holm, proportion_half, summary
+from motionrft.reporting.compare import differences, holm, proportion_half, summary
 
 
 def scores(values):
@@ -34,36 +34,34 @@ def test_several_seeds_are_the_unit():
     assert half == pytest.approx(stats.t.ppf(0.975, 2) * np.std([1, 2, 6], ddof=1) / np.sqrt(3))
 
 
-def test_pairing_removes_what_both_share():
-    rng = np.random.default_rng(0)
-    shared = rng.normal(0, 5, 20)
-    base = scores({0: shared})
-    better = scores({seed: shared + 0.5 + 0.1 * rng.normal(size=20) for seed in range(3)})
-    found = against_base(base, better, 1)
-    assert found.difference == pytest.approx(0.5, abs=0.1)
-    assert found.p < 0.05
-    assert (found.seeds, found.seeds_better, found.seeds_worse) == (3, 3, 0)
-    turned = against_base(base, better, -1)
-    assert (turned.seeds_better, turned.seeds_worse) == (0, 3)
+def prompts(values):
+    """{seed: {clip: value}} as tidy rows."""
+    rows = [(seed, clip, value) for seed, row in values.items() for clip, value in row.items()]
+    return pd.DataFrame(rows, columns=["seed", "clip", "top1"])
 
 
-def test_no_difference_is_not_called_one():
-    rng = np.random.default_rng(1)
-    base = scores({0: rng.normal(size=20)})
-    same = scores({seed: base["value"].to_numpy() for seed in range(3)})
-    assert against_base(base, same, 1).p == 1.0
-    assert against_base(base, same, 1).seeds_better == 0
-    assert against_base(base, same.iloc[:0], 1) is None
-    assert against_base(base, same, 0) is None
+def test_one_base_is_subtracted_from_every_seed():
+    base = prompts({0: {"a": 0.0, "b": 1.0, "c": 1.0}})
+    found = differences(base, prompts({3: {"a": 1.0, "b": 1.0}, 4: {"a": 0.0, "b": 0.0}}), "top1")
+    assert found.to_numpy().tolist() == [
+        [1.0, 0.0],
+        [0.0, -1.0],
+    ]  # c is left out: the others lack it
 
 
-def test_ties_of_a_coarse_metric_are_no_evidence_of_its_spread():
-    # R@1 of 96 clips on two replications: four more hits each time, to a rounding
-    base, other = scores({0: [4 / 96, 3 / 96]}), scores({0: [8 / 96, 7 / 96]})
-    assert against_base(base, other, 1).p == 0.5
-    assert against_base(base, scores({0: [4 / 96, 3 / 96]}), 1).p == 1.0
-    three = scores({seed: [8 / 96, 7 / 96] for seed in range(3)})
-    assert against_base(base, three, 1).p == 0.25  # all three seeds on one side: 2 of 8 outcomes
+def test_a_base_of_its_own_is_subtracted_from_each_seed():
+    base = prompts({0: {"a": 0.0, "b": 1.0}, 1: {"a": 1.0, "b": 0.0}})
+    other = prompts({0: {"a": 1.0, "b": 1.0}, 1: {"a": 1.0, "b": 1.0}, 2: {"a": 9.0, "b": 9.0}})
+    found = differences(base, other, "top1", own=True)
+    assert found.index.tolist() == [0, 1]
+    assert found.to_numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    one = base[base["seed"].eq(0)]  # the others' bases have not been evaluated yet
+    assert differences(one, other, "top1", own=True).index.tolist() == [0]
+
+
+def test_a_score_that_is_not_finite_leaves_its_clip_out_of_both():
+    base = prompts({0: {"a": 0.0, "b": np.nan}})
+    assert differences(base, prompts({0: {"a": 1.0, "b": 1.0}}), "top1").columns.tolist() == ["a"]
 
 
 def test_all_of_ten_is_not_certainty():

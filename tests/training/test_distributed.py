@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -65,6 +66,7 @@ def results() -> dict[str, torch.Tensor]:
     }
 
 
+@pytest.mark.processes
 def test_two_are_one(tmp_path):
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",

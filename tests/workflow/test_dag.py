@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from motionrft.configuration import ROOT
+from motionrft.configuration import ROOT, load_run
 from motionrft.reporting.page.dag import FEEDS
-from tests.workflow.snakemake_run import planned, pretend_finished, snakemake
+from tests.workflow.snakemake_run import CI, planned, pretend_finished, snakemake
 
 RUNS = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
 MOCAP = ("--config", "mocap_dir=/a folder/日本")
@@ -122,9 +122,21 @@ CHANGES = {
         },
     ),
     "a method's label": (("override={methods: {easytune: {label: E}}}",), {"tables": 1, "page": 1}),
+    "the comparisons that count": (("compare={metrics: [FID]}",), {"tables": 1, "page": 1}),
     "memory": (("resources={finetune: {mem_mb: 7000}}", "device=cpu"), {}),
     "one more seed": (("seeds=[0,1]",), {"finetune": 2, "evaluate": 2, **REPORTING}),
 }
+
+
+def test_own_bases_and_tuned_rates_are_jobs_of_their_own(tmp_path):
+    own = ("bases=own", "seeds=[0, 1]", "tune={rates: [1e-5, 1e-4]}")
+    jobs = planned(snakemake(tmp_path, "ci", "--dry-run", "--config", *own))
+    shared = planned(snakemake(tmp_path, "ci", "--dry-run", "--config", "seeds=[0, 1]"))
+    assert jobs["tune"] == 2  # a backbone with two methods
+    assert jobs["pretrain_again"] >= 1
+    assert jobs["finetune"] == shared["finetune"]
+    assert jobs["evaluate"] == shared["evaluate"] + len(load_run(CI)["backbones"])
+    assert "pretrain_again" not in shared
 
 
 @pytest.fixture(scope="module")

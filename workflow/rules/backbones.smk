@@ -25,10 +25,21 @@ rule pretrain:
         settings=PLAN.pretraining_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
+        seed=lambda wildcards: wildcards.get("seed", 0),
     shell:
         "python -m motionrft pretrain --config {params.config:q} --backbone {wildcards.backbone} "
         "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} --from {input.start:q} "
-        "--device {resources.device} --out {output.model:q} > {log:q} 2>&1"
+        "--seed {params.seed} --device {resources.device} --out {output.model:q} > {log:q} 2>&1"
+
+
+use rule pretrain as pretrain_again with:
+    output:
+        model="<results>/backbones/{backbone}/seed{seed}/{stage}.safetensors",
+        history="<results>/backbones/{backbone}/seed{seed}/{stage}.history.parquet",
+    log:
+        "<logs>/pretrain/{backbone}-{stage}-seed{seed}.log",
+    benchmark:
+        "<benchmarks>/pretrain/{backbone}-{stage}-seed{seed}.jsonl"
 
 
 rule import_backbone:

@@ -47,6 +47,7 @@ wildcard_constraints:
 # a cap on GPUs (--resources gpu=N) holds on this machine only: a cluster's scheduler counts its own
 resource_scopes:
     gpu="local",
+    machine_percent="local",
 
 
 # Jobs read the resolved run from this file. It is no input of theirs, so that a change to it runs nothing

@@ -1,8 +1,8 @@
-# Reward fine-tuning, one job a backbone, method and seed; what happens at a single denoising step.
+# Reward fine-tuning, one job a backbone, method and seed; rates tuned on validation; what happens at a single denoising step.
 
 
-rule finetune:
-    """One backbone, one method, one seed."""
+rule tune:
+    """The learning rate of one backbone and method, chosen on the validation split."""
     input:
         base=lambda wildcards: PLAN.base_model(wildcards.backbone),
         reward=PLAN.reward_files,
@@ -11,6 +11,42 @@ rule finetune:
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
         evaluator="<results>/evaluator/model.safetensors",
         evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+    output:
+        "<results>/tune/{backbone}/{method}.json",
+    log:
+        "<logs>/tune/{backbone}-{method}.log",
+    benchmark:
+        "<benchmarks>/tune/{backbone}-{method}.jsonl"
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("tune")
+    resources:
+        **PLAN.resources("tune"),
+    params:
+        settings=PLAN.finetuning_settings,
+        config=CONFIG,
+        features=subpath(input.features, parent=True),
+        rates=PLAN.run.get("tune", {}).get("rates", []),
+        seed=PLAN.run.get("tune", {}).get("seed", 0),
+    shell:
+        "python -m motionrft tune --config {params.config:q} --backbone {wildcards.backbone} "
+        "--method {wildcards.method} --seed {params.seed} --rates {params.rates} --base {input.base:q} "
+        "--reward {input.reward:q} --features {params.features:q} --text {input.text:q} "
+        "--reward-text {input.reward_text:q} --evaluator {input.evaluator:q} "
+        "--evaluator-text {input.evaluator_text:q} --device {resources.device} --out {output:q} > {log:q} 2>&1"
+
+
+rule finetune:
+    """One backbone, one method, one seed."""
+    input:
+        base=lambda wildcards: PLAN.base_model(wildcards.backbone, wildcards.seed),
+        reward=PLAN.reward_files,
+        features="<results>/features/stats.safetensors",
+        text=PLAN.text_of_backbone,
+        reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
+        evaluator="<results>/evaluator/model.safetensors",
+        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        tuned=PLAN.tuned,
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",
         record="<results>/finetune/{backbone}/{method}/seed{seed}/record.parquet",
@@ -33,7 +69,7 @@ rule finetune:
         "python -m motionrft finetune --config {params.config:q} --backbone {wildcards.backbone} "
         "--method {wildcards.method} --seed {wildcards.seed} --base {input.base:q} --reward {input.reward:q} "
         "--features {params.features:q} --text {input.text:q} --reward-text {input.reward_text:q} "
-        "--evaluator {input.evaluator:q} --evaluator-text {input.evaluator_text:q} "
+        "--evaluator {input.evaluator:q} --evaluator-text {input.evaluator_text:q} --tuned {input.tuned:q} "
         "--device {resources.device} --processes {resources.gpu} --out {params.out:q} > {log:q} 2>&1"
 
 

@@ -43,6 +43,7 @@ def authenticity_bars(records: Records) -> Any | None:
 
 
 FIGURE = FigureFile(
+    question="reward",
     caption="Recorded or generated: scores by representation",
     source="8",
     order=70,

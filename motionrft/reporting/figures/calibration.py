@@ -29,6 +29,7 @@ def calibration(records: Records) -> Any:
 
 
 FIGURE = FigureFile(
+    question="reward",
     caption="Calibration of the preference and authenticity scores",
     order=140,
     needs=("calibration",),

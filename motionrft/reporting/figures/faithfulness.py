@@ -50,6 +50,7 @@ def faithfulness_map(records: Records) -> Any | None:
 
 
 FIGURE = FigureFile(
+    question="reward",
     caption="What the reward sees of graded damage: rank correlation with its grade",
     order=150,
     needs=("faithfulness",),

@@ -12,24 +12,21 @@ from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels
 
 
-def fid_against_memory(records: Records) -> Any | None:
-    """FID against peak memory, a point a method (paper Fig. 1a)."""
+def fid_against_memory(records: Records) -> dict[str, Any]:
+    """FID against peak memory, a point a method, a figure a backbone that has several (paper Fig. 1a)."""
     costs = records.costs[records.costs["name"].eq("peak_mb")]
     fid = mean_scores(records, "FID")
-    if costs.empty or fid.empty:
-        return None
     memory = costs.groupby(["backbone", "method"])["value"].mean()
     both = memory.index.intersection(fid.index)
-    backbones = [name for name in records.run["backbones"] if name in both.get_level_values(0)]
-    if not backbones:
-        return None
-    figure, axes = panels(len(backbones))
-    for axis, backbone in zip(axes, backbones, strict=True):
+    figures = {}
+    for backbone in records.run["backbones"]:
+        methods = [name for name in records.run["methods"] if (backbone, name) in both]
+        if len(methods) < 2:
+            continue
+        figure, [axis] = panels(1, width=5.6, height=3.6)
         if (backbone, "base") in fid.index:
             axis.axhline(fid.loc[(backbone, "base"), "mean"], color="0.5", lw=1, label="base")
-        for index, method in enumerate(records.run["methods"]):
-            if (backbone, method) not in both:
-                continue
+        for index, method in records.in_order(methods):
             row = fid.loc[(backbone, method)]
             half = 0.0 if row["half"] is None or np.isnan(row["half"]) else row["half"]
             style = look(index) | {"linestyle": "none"}
@@ -37,11 +34,13 @@ def fid_against_memory(records: Records) -> Any | None:
             axis.errorbar(place, row["mean"], yerr=half, label=method, capsize=2, **style)
         axis.margins(x=0.25)
         axis.set(title=backbone, xlabel="peak memory of an update (MiB)", ylabel="FID ↓")
-    legend(figure, axes)
-    return figure
+        legend(figure, [axis])
+        figures[backbone] = figure
+    return figures
 
 
 FIGURE = FigureFile(
+    question="cost",
     caption="FID against peak memory of fine-tuning",
     source="1a",
     order=10,

@@ -42,6 +42,7 @@ def fid_against_mm_dist(records: Records) -> Any | None:
 
 
 FIGURE = FigureFile(
+    question="backbone",
     caption="FID against MM-Dist, before and after fine-tuning",
     source="1b",
     order=20,

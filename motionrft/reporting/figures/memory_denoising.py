@@ -16,6 +16,7 @@ def memory_denoising(records: Records) -> Any:
 
 
 FIGURE = FigureFile(
+    question="cost",
     caption="Memory held while denoising, before any backward pass",
     source="6",
     order=50,

@@ -16,6 +16,7 @@ def memory_optimisation(records: Records) -> Any:
 
 
 FIGURE = FigureFile(
+    question="cost",
     caption="Memory held over a whole optimisation",
     source="9",
     order=60,

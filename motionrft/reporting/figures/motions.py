@@ -26,6 +26,7 @@ def _pictures(pair: Pair) -> list[Any]:
 
 
 FIGURE = FigureFile(
+    question="backbone",
     caption="base above fine-tuned, the same prompt and noise in a column",
     source="12",
     order=170,

@@ -6,13 +6,14 @@ from typing import Any
 
 from motionrft.reporting.figure import FigureFile
 from motionrft.reporting.records import Records
-from motionrft.reporting.training_curves import batch_reward, reward_panels
+from motionrft.reporting.training_curves import batch_reward
+from motionrft.reporting.training_curves import reward_curves as curves
 
 
-def reward_curves(records: Records) -> Any | None:
+def reward_curves(records: Records) -> dict[str, Any]:
     """Reward of the training batches against optimiser updates: mean and range over seeds (paper Fig. 10)."""
     frame = batch_reward(records.finetuning)
-    return reward_panels(records, frame, "update", "optimiser updates")
+    return curves(records, frame, "update", "optimiser updates")
 
 
 FIGURE = FigureFile(

@@ -4,43 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from motionrft.reporting.figure import FigureFile
 from motionrft.reporting.records import Records
-from motionrft.reporting.training_curves import RUN, batch_reward, reward_panels
+from motionrft.reporting.style import legend, look, panels
+from motionrft.reporting.training_curves import RUN, over_seeds
 
-GRID = 120
+VALIDATED = "val/reward"
+SECONDS = "seconds"
 
 
-def reward_time(records: Records) -> Any | None:
-    """The same against seconds of training, on a common grid."""
+def reward_time(records: Records) -> dict[str, Any]:
+    """The reward on the prompts of the validation split, the same for all methods, against seconds of training: means
+    over seeds with their range, a figure a backbone."""
     frame = records.finetuning
     key = [*RUN, "update"]
-    reward = batch_reward(frame).set_index(key)[["name", "value"]]
-    seconds = frame[frame["name"].eq("wall_s")].set_index(key)["value"]
-    joined = reward.join(seconds.rename("seconds"), how="inner").reset_index()
-    rows = []
-    for (backbone, method), part in joined.groupby(["backbone", "method"], sort=False):
-        grid = np.linspace(0, part.groupby("seed")["seconds"].max().min(), GRID)
-        for seed, run in part.groupby("seed"):
-            # no value before the first update ended
-            values = np.interp(grid, run["seconds"], run["value"], left=np.nan)
-            rows.append(
-                pd.DataFrame({"seconds": grid, "value": values}).assign(
-                    backbone=backbone, method=method, seed=seed, name=run["name"].iloc[0]
-                )
-            )
-    return (
-        reward_panels(records, pd.concat(rows), "seconds", "seconds of training") if rows else None
-    )
+    reward = frame[frame["name"].eq(VALIDATED)].set_index(key)["value"]
+    seconds = frame[frame["name"].eq(SECONDS)].set_index(key)["value"]
+    joined = reward.rename("reward").to_frame().join(seconds.rename("seconds"), how="inner")
+    figures = {}
+    for backbone, part in joined.reset_index().groupby("backbone", sort=False):
+        figure, [axis] = panels(1, width=5.6, height=3.6)
+        for index, method in records.in_order(part["method"]):
+            by_update = part[part["method"].eq(method)].groupby("update")
+            mean, reach = over_seeds(by_update["reward"])
+            when = by_update["seconds"].mean()
+            axis.errorbar(when, mean, yerr=reach, label=method, capsize=2, **look(index))
+        axis.set(
+            title=backbone, xlabel="seconds of training", ylabel="reward on validation prompts"
+        )
+        legend(figure, [axis])
+        figures[str(backbone)] = figure
+    return figures
 
 
 FIGURE = FigureFile(
-    caption="Reward against seconds of training",
+    caption="Reward on validation prompts against seconds of training",
+    question="cost",
+    opening=True,
     source="10",
-    order=90,
+    order=5,
     needs=("finetuning",),
     draw=reward_time,
 )

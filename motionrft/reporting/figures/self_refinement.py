@@ -42,6 +42,7 @@ def self_refinement_bars(records: Records) -> Any | None:
 
 
 FIGURE = FigureFile(
+    question="reward",
     caption="Retrieval before and after self-refinement",
     order=130,
     needs=("reward",),

@@ -54,5 +54,9 @@ def _strip(pair: Pair) -> Any:
 
 
 FIGURE = FigureFile(
-    caption="eight moments of a motion, base above fine-tuned", source="12", order=160, draw=strips
+    question="backbone",
+    caption="eight moments of a motion, base above fine-tuned",
+    source="12",
+    order=160,
+    draw=strips,
 )

@@ -7,6 +7,7 @@ from typing import Any
 from motionrft.reporting.figure import FigureFile
 from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels
+from motionrft.reporting.training_curves import over_seeds
 
 VALIDATED = {
     "val/R-Precision Top-1": "R@1 (validation) ↑",
@@ -14,26 +15,24 @@ VALIDATED = {
 }
 
 
-def validation_curves(records: Records) -> Any | None:
-    """R-Precision Top-1 and FID on the validation split while fine-tuning."""
+def validation_curves(records: Records) -> dict[str, Any]:
+    """R-Precision Top-1 and FID on the validation split while fine-tuning: means over seeds with their range, a figure
+    a backbone."""
     frame = records.finetuning
-    frame = frame[frame["name"].isin(list(VALIDATED))]
-    if frame.empty:
-        return None
-    backbones = list(frame["backbone"].unique())
-    figure, axes = panels(len(VALIDATED) * len(backbones), height=2.6, columns=4)
-    for place, backbone in enumerate(backbones):
-        validated = frame[frame["backbone"].eq(backbone)]
-        for axis, (name, title) in zip(
-            axes[len(VALIDATED) * place :], VALIDATED.items(), strict=False
-        ):
+    figures = {}
+    for backbone, validated in frame[frame["name"].isin(list(VALIDATED))].groupby(
+        "backbone", sort=False
+    ):
+        figure, axes = panels(len(VALIDATED), height=3.4)
+        for axis, (name, title) in zip(axes, VALIDATED.items(), strict=True):
             for index, method in records.in_order(validated["method"]):
                 picked = validated[validated["method"].eq(method) & validated["name"].eq(name)]
-                curves = picked.groupby("update")["value"].mean()
-                axis.plot(curves.index, curves, label=method, **look(index))
+                mean, reach = over_seeds(picked.groupby("update")["value"])
+                axis.errorbar(mean.index, mean, yerr=reach, label=method, capsize=2, **look(index))
             axis.set(title=backbone, xlabel="optimiser updates", ylabel=title)
-    legend(figure, axes)
-    return figure
+        legend(figure, axes)
+        figures[str(backbone)] = figure
+    return figures
 
 
 FIGURE = FigureFile(

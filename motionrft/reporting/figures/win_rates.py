@@ -13,7 +13,7 @@ from motionrft.reporting.records import Records
 from motionrft.reporting.style import look, panels
 
 
-def win_rates(records: Records) -> Any | None:
+def win_rates(records: Records) -> dict[str, Any]:
     """Share of prompts on which a model's motion is nearer to its text than its rival's: against base, and a
     method `<name>-spl` against `<name>` (the effect of a self-refined reward)."""
     bars: dict[str, list[tuple[str, float, float]]] = {
@@ -32,13 +32,11 @@ def win_rates(records: Records) -> Any | None:
                 share = float((nearer > 0).mean() + 0.5 * (nearer == 0).mean())
                 half = proportion_half(100 * share, len(nearer))
                 bars[backbone].append((f"{method} / {rival}", 100 * share, half))
-    filled = [(backbone, rates) for backbone, rates in bars.items() if rates]
-    if not filled:
-        return None
-    most = [max(len(rates) for _, rates in filled[k : k + 2]) for k in range(0, len(filled), 2)]
-    heights = [0.8 + 0.28 * count for count in most]
-    figure, axes = panels(len(filled), width=5.0, columns=2, heights=heights)
-    for place, (axis, (backbone, rates)) in enumerate(zip(axes, filled, strict=True)):
+    figures = {}
+    for backbone, rates in bars.items():
+        if not rates:
+            continue
+        figure, [axis] = panels(1, width=5.6, height=0.8 + 0.28 * len(rates))
         names, shares, halves = zip(*rates, strict=True)
         rows = np.arange(len(rates))
         colors = [look(0 if name.endswith("/ base") else 1)["color"] for name in names]
@@ -50,10 +48,11 @@ def win_rates(records: Records) -> Any | None:
             axis.text(1.5, row, f"{share:.0f} %", color="white", va="center", fontsize=8)
         axis.set(
             title=backbone, yticks=rows, yticklabels=names, xlim=(0, 100),
-            ylim=(most[place // 2] - 0.4, -0.6), xlabel="prompts on which it is nearer (%)",
+            ylim=(len(rates) - 0.4, -0.6), xlabel="prompts on which it is nearer (%)",
         )  # fmt: skip
         axis.grid(visible=False)
-    return figure
+        figures[backbone] = figure
+    return figures
 
 
 FIGURE = FigureFile(

@@ -17,6 +17,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "text": ("corpus", "text_encoder"),
     "train_evaluator": ("features", "text"),
     "pretrain": ("features", "text"),
+    "pretrain_again": ("features", "text"),
     "train_reward": ("features", "text", "reward_data"),
     "sample": ("features", "text", "pretrain"),
     "reward_data": ("features", "sample"),
@@ -25,10 +26,15 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "evaluate_reward_switched": (
         "features", "text", "train_reward", "reward_data", "train_reward_switched",
     ),
-    "finetune": ("features", "text", "train_evaluator", "pretrain", "train_reward"),
+    "tune": ("features", "text", "train_evaluator", "pretrain", "train_reward"),
+    "finetune": (
+        "features", "text", "train_evaluator", "pretrain", "pretrain_again", "train_reward", "tune",
+    ),
     "analyse": ("features", "text", "pretrain", "train_reward"),
     "evaluate_real": ("features", "text", "train_evaluator"),
-    "evaluate": ("features", "text", "train_evaluator", "pretrain", "finetune"),
+    "evaluate": (
+        "features", "text", "train_evaluator", "pretrain", "pretrain_again", "finetune",
+    ),
     "tables": RECORDS,
     "figures": RECORDS,
     "page": ("tables", "figures", *RECORDS),

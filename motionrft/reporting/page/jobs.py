@@ -82,3 +82,27 @@ def unchecked(records: Records) -> list[str]:
         for cell, content in records.cost_files
         if not content.get("hacking", {}).get("judged")
     ]
+
+
+def worth_reading(
+    records: Records, finished: pd.DataFrame, slow: int = 3, lines: int = 40
+) -> list[dict[str, str]]:
+    """{job, why, text}: the last lines of the logs of jobs that left a log and no benchmark (they failed, or still run)
+    and of the slowest ones."""
+    folder = records.folder / "logs"
+    slowest = finished.nlargest(slow, "wall_s")
+    reasons = {
+        log: f"{wall:.0f} s" for log, wall in zip(slowest["log"], slowest["wall_s"], strict=True)
+    }
+    done = set(finished["log"])
+    for path in sorted(folder.glob("**/*.log")):
+        name = str(path.relative_to(records.folder))
+        if name not in done and path.stem != "page":
+            reasons[name] = "not finished"
+    texts = []
+    for name, why in sorted(reasons.items(), key=lambda pair: pair[1] != "not finished"):
+        path = records.folder / name
+        if name and path.exists():
+            tail = path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+            texts.append({"job": name, "why": why, "text": "\n".join(tail)})
+    return texts

@@ -1,38 +1,109 @@
-"""Motions for the page's player: the same prompt and noise before and after fine-tuning."""
+"""Motions for the page's player: the recorded one, and the same prompt and noise before and after fine-tuning."""
 
 from __future__ import annotations
 
+import base64
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from motionrft.corpus.samples import read_samples
+import torch
+from torch import Tensor
+
+from motionrft.corpus.samples import Samples, read_samples
+from motionrft.files import read_table
+from motionrft.inference.export import export_bvh
+from motionrft.inference.motion import Motion
 from motionrft.motion.skeleton import SMPL_22
 from motionrft.player.stick_figure import pack, player_data
 from motionrft.reporting.motions import method_beside_base, rows_to_show, sample_files
 from motionrft.reporting.records import Records
 
+RECORDED = "recorded"
 
-def players(records: Records, prompts: int = 6) -> dict[str, Any]:
-    """What player.js reads. For each backbone: prompts, and for each of its models (base first) one packed motion a prompt."""
-    result = []
+
+def players(records: Records, prompts: int = 4) -> dict[str, Any]:
+    """What player.js reads. For each backbone: sentences, and for each of its models one packed motion a sentence with
+    what the evaluator says of it. The first backbone and sentence are those on which fine-tuning changes most."""
+    entries, changes = [], []
     for backbone in records.run["backbones"]:
         files = sample_files(records, backbone)
         if "base" not in files:
             continue
-        base = read_samples(files["base"])
-        rows = rows_to_show(base, prompts)
         models = ["base", *(name for name in records.run["methods"] if name in files)]
-        clips = []
-        for name in models:
-            samples = base if name == "base" else read_samples(files[name])
-            clips.append(
-                {"model": name, "motions": [pack(samples.joints[row], SMPL_22) for row in rows]}
+        samples = {name: read_samples(files[name]) for name in models}
+        tuned = method_beside_base(records, models)
+        rows = rows_to_show(samples["base"], prompts)
+        change = [_apart(samples, row, tuned) for row in rows]
+        rows = [row for _, row in sorted(zip(change, rows, strict=True), key=lambda pair: -pair[0])]
+        clips = [
+            {
+                "model": name,
+                "motions": [pack(samples[name].joints[row], SMPL_22) for row in rows],
+                "facts": [_facts(records, backbone, name, samples[name], row) for row in rows],
+            }
+            | (
+                {"bvh": [_bvh(samples[name].joints[row]) for row in rows]}
+                if name in ("base", tuned)
+                else {}
             )
-        result.append(
+            for name in models
+        ]
+        show = [0] if tuned is None else [0, models.index(tuned)]
+        references = dict(_references(records))
+        clips_shown = [samples["base"].clips[row] for row in rows]
+        if all(clip in references for clip in clips_shown):
+            motions = [references[clip] for clip in clips_shown]
+            recorded = {"model": RECORDED, "motions": [pack(motion, SMPL_22) for motion in motions]}
+            clips, show = [recorded, *clips], [0, *(place + 1 for place in show)]
+        entries.append(
             {
                 "backbone": backbone,
-                "prompts": [base.captions[row] for row in rows],
+                "prompts": [samples["base"].captions[row] for row in rows],
                 "models": clips,
-                "beside": models.index(method_beside_base(records, models) or "base"),
+                "show": show,
             }
         )
-    return player_data(SMPL_22, SMPL_22.fps, result)
+        changes.append(max(change, default=0.0))
+    if entries:
+        entries[changes.index(max(changes))]["first"] = True
+    return player_data(SMPL_22, SMPL_22.fps, entries)
+
+
+def _references(records: Records) -> Iterator[tuple[str, Tensor]]:
+    """(clip, recorded motion [T, J, 3]) of the recorded motions that the run kept."""
+    path = records.folder / "evaluate/real/base/seed0/samples.safetensors"
+    if path.exists():
+        samples = read_samples(path)
+        yield from zip(samples.clips, samples.joints, strict=True)
+
+
+def _apart(samples: dict[str, Samples], row: int, tuned: str | None) -> float:
+    """Mean distance, in metres, of the joints of base and fine-tuned, both over their own root."""
+    if tuned is None:
+        return 0.0
+    one, other = (samples[name].joints[row] for name in ("base", tuned))
+    frames = min(len(one), len(other))
+    poses = [joints[:frames] - joints[:frames, :1] for joints in (one, other)]
+    return float(torch.linalg.vector_norm(poses[0] - poses[1], dim=-1).mean())
+
+
+def _facts(records: Records, backbone: str, method: str, samples: Samples, row: int) -> str:
+    """The evaluator's distance of motion and sentence, and the rank of the sentence among 32."""
+    for path in sorted(records.folder.glob(f"evaluate/{backbone}/{method}/seed*/per_prompt.parquet"))[:1]:  # fmt: skip
+        frame = read_table(path)[0]
+        own = frame[frame["clip"].eq(samples.clips[row]) & frame["replication"].eq(0)]
+        if len(own):
+            first = own.iloc[0]
+            return f"distance to the sentence {first['matching']:.2f}, rank {first['rank']:.0f}"
+    return ""
+
+
+def _bvh(joints: Tensor) -> str:
+    """The motion as a BVH file, deflated, in base64."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "motion.bvh"
+        export_bvh(path, Motion(joints, SMPL_22.fps))
+        return base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode()

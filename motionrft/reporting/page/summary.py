@@ -1,77 +1,82 @@
-"""What a run's numbers say, in plain words."""
+"""What a run's numbers say, in plain words: effect first, then interval, then verdict."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-from motionrft.reporting.columns import GENERATION, Column
-from motionrft.reporting.compare import Comparison, against_base, holm
+from motionrft.metrics.crossed import Effect
+from motionrft.reporting.columns import Column
+from motionrft.reporting.family import COLUMNS, declared, effect, verdicts
 from motionrft.reporting.records import Records
 
-VERDICTS = ("better", "worse", "no clear difference")
+WORDS = {"better": "better", "worse": "worse", "unclear": "no clear difference"}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The summary in plain words: counts over all fine-tunings; a line for each that differs clearly from its base
-    model; a line for each other."""
+    """The summary in plain words: counts over the declared comparisons; a line for each method on a backbone that differs
+    clearly from its base model; for each other of them; and, without a verdict, for those that were not declared."""
 
     counts: list[str]
     clear: list[str]
     unclear: list[str]
+    others: list[str]
 
 
 def summary(records: Records) -> Summary:
-    """What the numbers say; "better" is only written where it holds: beyond the interval on most seeds, and after
-    Holm's correction over all comparisons listed."""
-    frame = records.evaluations
-    compared: list[tuple[str, Column, float, Comparison]] = []
+    """What the numbers say; "better" is only written where it holds after Holm's correction over the comparisons that
+    the run declares."""
+    judged = verdicts(records)
+    counts: dict[str, Counter[str]] = {}
+    for (_, _, metric), verdict in judged.items():
+        counts.setdefault(metric, Counter())[verdict.word] += 1
+    lines: dict[str, list[str]] = {"clear": [], "unclear": [], "others": []}
+    for backbone, method in dict.fromkeys((m[0], m[1]) for m in declared(records.run)):
+        parts, words = [], set()
+        for metric in records.run["compare"]["metrics"]:
+            found = judged.get((backbone, method, metric))
+            if found is not None:
+                words.add(found.word)
+                told = f"{WORDS[found.word]} (p = {found.p:.2g})"
+                parts.append(
+                    sentence(records, backbone, COLUMNS[metric], found.effect) + f": {told}"
+                )
+        if parts:
+            kind = "unclear" if words == {"unclear"} else "clear"
+            lines[kind].append(f"{method} on {backbone}: {'; '.join(parts)}.")
     for entry in records.run["matrix"]:
         backbone, method = entry["backbone"], entry["method"]
-        for metric in (GENERATION[0], GENERATION[3]):
-            model, base = (
-                frame[
-                    frame["backbone"].eq(backbone)
-                    & frame["method"].eq(name)
-                    & frame["metric"].eq(metric.key)
-                ]
-                for name in (method, "base")
-            )
-            comparison = against_base(base, model, metric.direction)
-            if comparison is not None:
-                title = f"{method} on {backbone}"
-                compared.append((title, metric, float(base["value"].mean()), comparison))
-    adjusted = holm([comparison.p for *_, comparison in compared])
-    counts: dict[str, Counter[str]] = {}
-    lines: dict[str, list[str]] = {}
-    differing = set()
-    for (title, metric, before, comparison), p in zip(compared, adjusted, strict=True):
-        word = verdict(comparison, metric.direction, p)
-        counts.setdefault(metric.title, Counter())[word] += 1
-        if word != VERDICTS[-1]:
-            differing.add(title)
-        _, beyond = comparison.leaning(metric.direction)
-        lines.setdefault(title, []).append(
-            f"{metric.title} {before:.3f} → {before + comparison.difference:.3f}: {word} "
-            f"(beyond the interval on {beyond} of {comparison.seeds} seeds, p = {p:.2g})"
-        )
-    texts = {title: f"{title}: {'; '.join(parts)}." for title, parts in lines.items()}
-    return Summary(
-        [
-            f"{title} against the base model: "
-            + ", ".join(f"{word} in {count[word]}" for word in VERDICTS)
-            + f" of {sum(count.values())} cells."
-            for title, count in counts.items()
-        ],
-        [text for title, text in texts.items() if title in differing],
-        [text for title, text in texts.items() if title not in differing],
+        if (backbone, method, records.run["compare"]["metrics"][0]) in declared(records.run):
+            continue
+        effects = [
+            (metric, effect(records, backbone, method, metric))
+            for metric in records.run["compare"]["metrics"]
+        ]
+        parts = [
+            sentence(records, backbone, COLUMNS[metric], found)
+            for metric, found in effects
+            if found is not None
+        ]
+        if parts:
+            lines["others"].append(f"{method} on {backbone}: {'; '.join(parts)}.")
+    return Summary([_counted(COLUMNS[metric], count) for metric, count in counts.items()], **lines)
+
+
+def sentence(records: Records, backbone: str, column: Column, found: Effect) -> str:
+    """R@1 +0.046 [+0.021, +0.071] (0.512 → 0.558, 5 seeds, 320 prompts)"""
+    frame = records.evaluations
+    base = frame[
+        frame["backbone"].eq(backbone) & frame["method"].eq("base") & frame["metric"].eq(column.key)
+    ]
+    before = float(base["value"].mean())
+    seeds = f"{found.seeds} seeds" if found.seeds > 1 else "one seed"
+    return (
+        f"{column.title} {found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}] "
+        f"({before:.3f} → {before + found.difference:.3f}; {seeds}, {found.prompts} prompts)"
     )
 
 
-def verdict(comparison: Comparison, direction: int, p: float) -> str:
-    """One of VERDICTS, p being corrected for all comparisons."""
-    good, beyond = comparison.leaning(direction)
-    if p < 0.05 and beyond * 2 > comparison.seeds:
-        return VERDICTS[0] if good else VERDICTS[1]
-    return VERDICTS[2]
+def _counted(column: Column, count: Counter[str]) -> str:
+    words = ", ".join(f"{text} in {count[word]}" for word, text in WORDS.items())
+    return f"{column.title} against the base model: {words} of {sum(count.values())} declared comparisons."

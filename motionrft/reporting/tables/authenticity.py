@@ -62,6 +62,7 @@ def authenticity(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Recorded or generated",
+    question="reward",
     source="paper figure 8",
     order=100,
     needs=("reward", "reward_labels"),

@@ -43,7 +43,7 @@ def compute_overhead(records: Records) -> Table:
     names = [f"{level:.2f}" if paper_size else f"{share:.0%}" for level, share in zip(PAPER_LEVELS, SHARES, strict=True)]  # fmt: skip
     columns = (
         Column("update", "s / update", -1, 3, "update"),
-        *(Column(f"wall_s {i}", f"s to {name}", -1, 1, f"s{i}") for i, name in enumerate(names)),
+        *(Column(f"seconds {i}", f"s to {name}", -1, 1, f"s{i}") for i, name in enumerate(names)),
         *(
             Column(f"flops {i}", f"GFLOPs to {name}", -1, 1, f"flops{i}", 1e-9, 1e3)
             for i, name in enumerate(names)
@@ -80,7 +80,7 @@ def compute_overhead(records: Records) -> Table:
                 Row((backbone, method), cells, backbone, command=command(records, *targets))
             )
     notes.append(
-        "Seconds depend on the machine, FLOPs are counted by torch. Levels in percent are of the way from the first "
+        "Seconds are those of the processor on a CPU, of the wall on a GPU, and depend on the machine; FLOPs are counted by torch. Levels in percent are of the way from the first "
         "reward to the best any method reached; “not reached” where one seed did not."
     )
     return Table(
@@ -124,6 +124,7 @@ def _printed(method: str) -> dict[str, float]:
 
 TABLE = TableFile(
     title="Cost until a reward is reached",
+    question="cost",
     source="EasyTune table S9",
     order=60,
     needs=("finetuning", "costs"),

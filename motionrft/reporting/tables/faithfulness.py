@@ -68,6 +68,7 @@ def _correlation(row: dict[str, Any] | None) -> Cell:
 
 TABLE = TableFile(
     title="What the reward sees, and what it is blind to",
+    question="reward",
     order=120,
     needs=("faithfulness",),
     build=faithfulness,

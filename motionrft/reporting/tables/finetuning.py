@@ -5,7 +5,7 @@ from __future__ import annotations
 from motionrft.reporting import published
 from motionrft.reporting.cells import STARRED, model_row, real_row
 from motionrft.reporting.columns import COST, GENERATION
-from motionrft.reporting.generation_tables import with_verdict
+from motionrft.reporting.generation_tables import beside_paper
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Row, Table, TableFile
 
@@ -45,7 +45,7 @@ def finetuning(records: Records) -> Table:
             "rounding are not in it, so that it is not the paper's CUDA peak."
         )
     table = Table(("backbone", "method"), columns, rows, notes + _forms(records))
-    return with_verdict(records, table)
+    return beside_paper(records, table)
 
 
 def _forms(records: Records) -> list[str]:
@@ -77,6 +77,6 @@ TABLE = TableFile(
     title="Reward fine-tuning methods",
     source="paper table V",
     order=10,
-    needs=("evaluations", "evaluator", "costs", "cost_files"),
+    needs=("evaluations", "prompts", "evaluator", "costs", "cost_files"),
     build=finetuning,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from motionrft.reporting import published
 from motionrft.reporting.cells import STARRED, model_row
 from motionrft.reporting.columns import GENERATION
-from motionrft.reporting.generation_tables import compared_models, with_verdict
+from motionrft.reporting.generation_tables import beside_paper, compared_models
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Table, TableFile
 
@@ -31,7 +31,7 @@ def generalisation(records: Records) -> Table:
         for backbone in records.run["backbones"]
         for method, label in compared_models(records, "Base").items()
     ]
-    return with_verdict(
+    return beside_paper(
         records,
         Table(
             ("backbone", "method"),
@@ -44,8 +44,9 @@ def generalisation(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Generalisation over backbones",
+    question="backbone",
     source="paper table VI",
     order=20,
-    needs=("evaluations", "evaluator"),
+    needs=("evaluations", "prompts", "evaluator"),
     build=generalisation,
 )

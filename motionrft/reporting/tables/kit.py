@@ -5,7 +5,7 @@ from __future__ import annotations
 from motionrft.reporting import published
 from motionrft.reporting.cells import STARRED, model_row, real_row
 from motionrft.reporting.columns import GENERATION
-from motionrft.reporting.generation_tables import compared_models, with_verdict
+from motionrft.reporting.generation_tables import beside_paper, compared_models
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
@@ -26,7 +26,7 @@ def kit(records: Records) -> Table:
                     Row(("KIT-ML", f"{backbone} {label}"), cells, "KIT-ML", command=kit_run)
                 )
         notes = ["This run is not on KIT-ML."]
-        return with_verdict(records, Table(heads, GENERATION, rows, notes), "kit")
+        return beside_paper(records, Table(heads, GENERATION, rows, notes), "kit")
     real = published.row("sota_kit", method="Real")
     rows = [real_row(records, GENERATION, ("KIT-ML", "Real"), group="KIT-ML", paper=real)]
     for backbone in records.run["backbones"]:
@@ -43,13 +43,14 @@ def kit(records: Records) -> Table:
                     paper=printed,
                 )
             )
-    return with_verdict(records, Table(heads, GENERATION, rows, [STARRED]), "kit")
+    return beside_paper(records, Table(heads, GENERATION, rows, [STARRED]), "kit")
 
 
 TABLE = TableFile(
     title="Base and fine-tuned on KIT-ML",
+    question="backbone",
     source="EasyTune table S3",
     order=40,
-    needs=("evaluations", "evaluator"),
+    needs=("evaluations", "prompts", "evaluator"),
     build=kit,
 )

@@ -66,6 +66,7 @@ def preference(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Which of two motions is better",
+    question="reward",
     source="paper table II",
     order=90,
     needs=("reward", "reward_labels"),

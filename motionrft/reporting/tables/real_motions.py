@@ -45,5 +45,9 @@ def real_motions(records: Records) -> Table:
 
 
 TABLE = TableFile(
-    title="What recorded motions score", order=110, needs=("reward",), build=real_motions
+    title="What recorded motions score",
+    question="reward",
+    order=110,
+    needs=("reward",),
+    build=real_motions,
 )

@@ -52,6 +52,7 @@ def retrieval(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Text-motion retrieval of the reward",
+    question="reward",
     source="paper table I",
     order=70,
     needs=("reward",),

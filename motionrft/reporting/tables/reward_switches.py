@@ -148,6 +148,7 @@ def reward_switches(records: Records) -> Table:
 
 TABLE = TableFile(
     title="What the released code's ways change in the reward",
+    question="reward",
     order=130,
     needs=("reward",),
     build=reward_switches,

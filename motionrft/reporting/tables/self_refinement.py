@@ -66,6 +66,7 @@ def self_refinement(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Self-refinement preference learning",
+    question="reward",
     source="EasyTune table 4",
     order=80,
     needs=("reward",),

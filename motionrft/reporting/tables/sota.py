@@ -5,7 +5,7 @@ from __future__ import annotations
 from motionrft.reporting import published
 from motionrft.reporting.cells import STARRED, model_row, real_row
 from motionrft.reporting.columns import GENERATION
-from motionrft.reporting.generation_tables import compared_models, with_verdict
+from motionrft.reporting.generation_tables import beside_paper, compared_models
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Row, Table, TableFile
 
@@ -58,7 +58,7 @@ def sota(records: Records) -> Table:
         f"All representations are judged by one evaluator of {evaluated} motions, after conversion; the paper uses one "
         f"each, so that only its {evaluated} rows are comparable with these.",
     ]
-    return with_verdict(
+    return beside_paper(
         records,
         Table(
             ("representation", "model"),
@@ -72,8 +72,9 @@ def sota(records: Records) -> Table:
 
 TABLE = TableFile(
     title="Base and fine-tuned, by representation",
+    question="backbone",
     source="paper table III",
     order=30,
-    needs=("evaluations", "evaluator"),
+    needs=("evaluations", "prompts", "evaluator"),
     build=sota,
 )

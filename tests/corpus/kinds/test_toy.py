@@ -102,3 +102,53 @@ def test_store_round_trip(tmp_path):
 def test_a_bad_length_range_is_one_clear_error():
     with pytest.raises(InputError, match=r"corpus\.frames.*Fix"):
         next(iter(CORPUS(dict(SETTINGS, frames=[90, 300]), "config/toy.yaml", Report())))
+
+
+@pytest.fixture(scope="module")
+def divided():
+    settings = {
+        "kind": "toy",
+        "clips": 400,
+        "seed": 1,
+        "frames": [41, 45],
+        "split": "compositional",
+    }
+    settings["splits"] = {"train": 0.75, "val": 0.1, "test": 0.15}
+    report = Report()
+    return settings, list(CORPUS(settings, "test", report))
+
+
+def test_no_caption_of_a_compositional_test_split_is_in_training(divided):
+    _, clips = divided
+    captions = {name: set() for name in ("train", "val", "test")}
+    for clip in clips:
+        captions[clip.split] |= set(clip.captions)
+        assert clip.captions
+    assert not captions["test"] & (captions["train"] | captions["val"])
+    assert captions["val"] & captions["train"]  # validation is of the same kind as training
+
+
+def test_what_its_test_captions_are_made_of_is_in_training(divided):
+    _, clips = divided
+    trained = " ".join(
+        caption for clip in clips if clip.split == "train" for caption in clip.captions
+    )
+    tested = {
+        word for clip in clips if clip.split == "test" for c in clip.captions for word in c.split()
+    }
+    assert tested <= set(trained.split())
+
+
+def test_its_parts_are_about_those_asked_for(divided):
+    settings, clips = divided
+    counts = {name: sum(clip.split == name for clip in clips) for name in settings["splits"]}
+    # whole pairs: at least the part, at most one pair more
+    assert 0.15 <= counts["test"] / 400 < 0.25
+    rest = 400 - counts["test"]
+    assert counts["val"] == pytest.approx(rest * 0.1 / 0.85, abs=1)
+
+
+def test_motions_are_those_of_the_random_split(divided):
+    settings, clips = divided
+    for index in (0, 7):
+        np.testing.assert_array_equal(clips[index].joints, make_clip(index, settings)[0])

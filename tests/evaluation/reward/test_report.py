@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 import yaml
 
 from motionrft.cli import main
@@ -11,6 +12,7 @@ from motionrft.reward.motion_reward import MotionReward
 from tests.reward.tiny import section, write_labels
 
 
+@pytest.mark.processes
 def test_commands_end_to_end(corpus, tmp_path, capsys):
     """Every file of the chain is written, and a fine-tuner can load what the stages wrote."""
     value = section()

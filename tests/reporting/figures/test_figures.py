@@ -13,15 +13,20 @@ MOTIONS = ("strips", "motions")
 
 def test_every_figure_is_written(drawn):
     written = {path.name for path in drawn.iterdir()}
-    for name in set(figures.names()) - set(MOTIONS):
-        assert {f"{name}.png", f"{name}.pdf"} <= written
+    for name in (
+        set(figures.names()) - set(MOTIONS) - {"fid_memory"}
+    ):  # one method: nothing to compare
+        assert {f"{name}.png", f"{name}.pdf"} <= written or {
+            f"{name}_mdm.png",
+            f"{name}_mdm.pdf",
+        } <= written
     assert {"strips_mdm.png", "strips_mdm.pdf", "motions_mdm.gif"} <= written
 
 
 def test_they_stand_in_the_papers_order():
     order = figures.in_order()
     assert sorted(order) == figures.names()
-    assert order[:3] == ["fid_memory", "fid_mmdist", "gradient_norm"]
+    assert order[:4] == ["reward_time", "memory_steps", "fid_memory", "fid_mmdist"]
     assert tuple(order[-2:]) == MOTIONS
     assert len({figures.load(name).order for name in order}) == len(order)
 
@@ -41,7 +46,7 @@ def test_two_workers_draw_the_same_figures(records, drawn, tmp_path, monkeypatch
         raise AssertionError("drawing is no distributed job")
 
     monkeypatch.setattr(cli, "relaunch", launched)
-    names = ("win_rates", "calibration")
+    names = ("faithfulness", "calibration")
     words = [word for name in names for word in ("--name", name)]
     words = ["figures", "--results", str(records.folder), "--workers", "2", *words]
     assert cli.main([*words, "--out", str(tmp_path)]) == 0

@@ -11,7 +11,7 @@ def test_cost_until_quarters_of_the_way(records):
     table = build("compute_overhead", records)
     tuned = labelled_row(table, "mdm", "easytune")
     # validated every 12 updates of 0.5 s and 2 GFLOPs, from 0.3 to 0.54
-    assert [tuned.cells[f"wall_s {i}"].mean for i in range(4)] == [12.0, 18.0, 24.0, 30.0]
+    assert [tuned.cells[f"seconds {i}"].mean for i in range(4)] == [12.0, 18.0, 24.0, 30.0]
     assert tuned.cells["flops 3"].mean == pytest.approx(120.0)
     assert labelled_row(table, "mdm", "draft-10") in table.missing()
 
@@ -21,5 +21,5 @@ def test_a_level_one_seed_never_reached_is_not_averaged_over(tmp_path):
     low = records.finetuning["seed"].eq(1) & records.finetuning["name"].eq("val/reward")
     records.finetuning.loc[low, "value"] *= 0.8
     cells = labelled_row(build("compute_overhead", records), "mdm", "easytune").cells
-    assert cells["wall_s 3"].absent == "not reached"
-    assert cells["wall_s 3"].mean is None
+    assert cells["seconds 3"].absent == "not reached"
+    assert cells["seconds 3"].mean is None

@@ -17,7 +17,11 @@ def test_numbers_gains_and_verdicts(records):
     assert cell.mean == pytest.approx(0.36, abs=0.01)
     assert cell.gain == pytest.approx(100 * 0.06 / 0.30, rel=0.1)
     assert cell.better is True
+    assert cell.gain_low < cell.gain < cell.gain_high
     assert cell.count == 3
+    third = tuned.cells["R-Precision Top-3"]
+    assert third.p < 0.05
+    assert third.better is None  # the run does not declare it
     assert tuned.cells["FID"].gain == pytest.approx(
         25, rel=0.05
     )  # smaller is better, so a fall is a gain

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from .train_in_process import train_stages
@@ -14,6 +15,7 @@ from .train_in_process import train_stages
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.processes
 def test_two_processes_are_one(corpus, tmp_path):
     alone = train_stages(corpus, tmp_path)
     out = tmp_path / "two"

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from motionrft.corpus.kinds.toy.actions import ACTIONS, FPS, GESTURES
 from motionrft.corpus.kinds.toy.draw import Draw
 from motionrft.corpus.kinds.toy.puppet import Pose, joints, stand
+from motionrft.corpus.kinds.toy.split import compositional
 from motionrft.corpus.report import Report
 from motionrft.corpus.splits import ordered_splits
 from motionrft.corpus.store import Clip
@@ -74,8 +75,7 @@ def make_clip(index: int, settings: dict[str, Any]) -> tuple[np.ndarray, list[st
 
 
 def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Clip]:  # noqa: N802
-    """The clips of a `corpus:` section with keys clips, seed, frames [min, max], style_noise, compound, splits."""
-    del report  # nothing generated is ever left out
+    """The clips of a `corpus:` section with keys clips, seed, frames [min, max], style_noise, compound, splits, split."""
     total = int(settings["clips"])
     splits = settings.get("splits", {"train": 0.75, "val": 0.09, "test": 0.16})
     shortest, longest = settings.get("frames", [41, 121])
@@ -86,6 +86,17 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
             field="corpus.frames",
             fix="for example [41, 121]",
         )
-    for index, split in enumerate(ordered_splits(total, splits)):
+    clips = _clips(settings, ordered_splits(total, splits))
+    if settings.get("split", "random") == "random":
+        yield from clips  # nothing generated is ever left out
+        return
+    divided, held_out = compositional(list(clips), splits, int(settings.get("seed", 0)))
+    pairs = ", ".join(f"{action} + {modifier}" for action, modifier in held_out)
+    report.seen.append(("in the test split alone", pairs))
+    yield from divided
+
+
+def _clips(settings: dict[str, Any], splits: list[str]) -> Iterator[Clip]:
+    for index, split in enumerate(splits):
         points, captions, action = make_clip(index, settings)
         yield Clip(f"toy_{index:05d}", points, captions, split, source=f"toy:{action}")

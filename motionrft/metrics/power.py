@@ -1,0 +1,46 @@
+"""Would a gain show? Power of the comparison over seeds and prompts, computed before anything runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from motionrft.metrics.crossed import Spread
+
+LEAST, MOST = 32, 1_000_000  # prompts that are tried
+GRID = 4000  # quantiles of the estimated error
+
+
+def power(gain: float, spread: Spread, *, seeds: int, prompts: int, alpha: float = 0.05) -> float:
+    """Probability that `crossed_effect` finds a true gain at level alpha (two-sided): the noncentral t distribution
+    with the spread's standard error and Satterthwaite's degrees of freedom, exact where one of them is all.
+
+    Holm's correction over m comparisons asks alpha / m of the first it accepts.
+    """
+    from scipy.special import (
+        ndtr,
+        stdtrit,
+    )  # a tenth of a second to load: only where it is asked for
+    from scipy.stats import chi2
+
+    error, freedom = spread.error(seeds, prompts)
+    if error == 0:
+        return 1.0
+    shift = abs(gain) / error
+    # given the estimated error, t is normal; over the estimate's quantiles, since scipy's nct fails far from zero
+    quantiles = (np.arange(GRID) + 0.5) / GRID
+    critical = stdtrit(freedom, 1 - alpha / 2) * np.sqrt(chi2.ppf(quantiles, freedom) / freedom)
+    return float((ndtr(shift - critical) + ndtr(-shift - critical)).mean())
+
+
+def prompts_needed(
+    gain: float, spread: Spread, *, seeds: int, alpha: float = 0.05, wanted: float = 0.8
+) -> int | None:
+    """The least number of prompts with the wanted power; None if no number has it, because seeds differ too much."""
+    low, high = LEAST, MOST
+    if power(gain, spread, seeds=seeds, prompts=high, alpha=alpha) < wanted:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        enough = power(gain, spread, seeds=seeds, prompts=middle, alpha=alpha) >= wanted
+        low, high = (low, middle) if enough else (middle + 1, high)
+    return low

@@ -1,0 +1,82 @@
+"""The comparisons that a run declares, each with its effect, interval and verdict, and Holm's correction over them alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from motionrft.metrics.crossed import Effect, crossed_effect
+from motionrft.reporting.columns import GENERATION
+from motionrft.reporting.compare import differences, holm
+from motionrft.reporting.records import Records
+
+# the scores that have one number a prompt, whose mean they are
+OF_PROMPT = {
+    "R-Precision Top-1": "top1",
+    "R-Precision Top-2": "top2",
+    "R-Precision Top-3": "top3",
+    "FID": "fid",
+    "MM-Dist": "matching",
+}
+COLUMNS = {column.key: column for column in GENERATION}
+Member = tuple[str, str, str]  # backbone, method, metric
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An effect, p after Holm's correction, and better, worse or unclear."""
+
+    effect: Effect
+    p: float
+    word: str
+
+
+@lru_cache(maxsize=4096)
+def effect(
+    records: Records, backbone: str, method: str, metric: str, base: str = "base"
+) -> Effect | None:
+    """Of a method against the base model (or another), paired over seeds and prompts; None before both are evaluated."""
+    if metric not in OF_PROMPT:
+        return None
+    frame = records.prompts
+    frame = frame[frame["backbone"].eq(backbone)]
+    before, after = (frame[frame["method"].eq(name)] for name in (base, method))
+    if before.empty or after.empty:
+        return None
+    own = records.own_bases(backbone) or base != "base"
+    difference = differences(before, after, OF_PROMPT[metric], own=own)
+    return crossed_effect(difference) if difference.size else None
+
+
+def declared(run: dict[str, Any]) -> list[Member]:
+    """Every comparison that counts in a resolved run, finished or not."""
+    section = run["compare"]
+    methods = section["methods"]
+    if methods == "proposed":
+        methods = [name for name, entry in run["methods"].items() if not entry.get("baseline")]
+    return [
+        (cell["backbone"], cell["method"], metric)
+        for cell in run["matrix"]
+        if section["backbones"] == "all" or cell["backbone"] in section["backbones"]
+        if methods == "all" or cell["method"] in methods
+        for metric in section["metrics"]
+    ]
+
+
+@lru_cache(maxsize=8)
+def verdicts(records: Records) -> dict[Member, Verdict]:
+    """Of the declared comparisons that are finished. Those that are not count as tests that found nothing, so that no
+    verdict changes for the better when they are."""
+    members = declared(records.run)
+    effects = [effect(records, *member) for member in members]
+    adjusted = holm([1.0 if found is None else found.p for found in effects])
+    return {
+        member: Verdict(found, p, found.verdict(direction(member), p))
+        for member, found, p in zip(members, effects, adjusted, strict=True)
+        if found is not None
+    }
+
+
+def direction(member: Member) -> int:
+    return COLUMNS[member[2]].direction

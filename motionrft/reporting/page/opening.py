@@ -1,0 +1,117 @@
+"""What a reader sees first: what was run, what it found, and the one table that says by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from motionrft.metrics.crossed import Effect
+from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, Outcome
+from motionrft.reporting.columns import Column
+from motionrft.reporting.family import COLUMNS, effect, verdicts
+from motionrft.reporting.records import Records
+
+CORPORA = {
+    "toy": "a procedural corpus",
+    "puppet": "a procedural corpus",
+    "bvh": "motion capture of your own",
+    "amass": "AMASS",
+    "humanml3d": "HumanML3D",
+    "humanml3d-cmu": "the free part of HumanML3D",
+    "kit": "KIT-ML",
+}
+FOUND = ("Holds here", "Does not hold here", "Cannot be told from this run")
+WORDS = {"better": "better", "worse": "worse", "unclear": "no clear difference"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim of the papers as it came out: as a clause, source, how many comparisons are for it, and each of them."""
+
+    text: str
+    source: str
+    count: str
+    outcomes: list[Outcome]
+
+
+def several(count: int, noun: str) -> str:
+    return f"one {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def what_was_run(run: dict[str, Any]) -> str:
+    """One sentence: methods, models, corpus, size, seeds."""
+    corpus = CORPORA.get(run["corpus"]["kind"], run["corpus"]["kind"])
+    if "clips" in run["corpus"]:
+        corpus += f" of {run['corpus']['clips']:,} clips"
+    return (
+        f"{several(len(run['methods']), 'method')} of reward fine-tuning on {several(len(run['backbones']), 'text-to-motion model')}, "
+        f"on {corpus}, with networks of size “{run['size']}” and {several(len(run['seeds']), 'seed')}."
+    )
+
+
+def findings(records: Records) -> dict[str, list[Finding]]:
+    """The papers' claims that this run has records for, under one of `FOUND`: a claim holds where most comparisons are
+    clearly for it and none against, does not hold where some are against it and as many as are for it, else it is open."""
+    found: dict[str, list[Finding]] = {title: [] for title in FOUND}
+    for claim in CLAIMS:
+        outcomes = list(claim.outcomes(records))
+        if not outcomes:
+            continue
+        good, bad = (sum(o.word == word for o in outcomes) for word in (HOLDS, CONTRARY))
+        holds = 2 * good > len(outcomes) and not bad
+        title = FOUND[0] if holds else FOUND[1] if bad and bad >= good else FOUND[2]
+        count = f"{good} of {len(outcomes)} for it" + (f", {bad} against" if bad else "")
+        found[title].append(Finding(claim.short, claim.source, count, outcomes))
+    return found
+
+
+def why_open(records: Records) -> str:
+    """What keeps a claim open: how much was measured."""
+    prompts = records.prompts["clip"].nunique()
+    seeds = several(len(records.run["seeds"]), "seed")
+    return f"Differences lie within their intervals, or a cost was measured fewer than three times: {seeds}, {prompts} test prompts."
+
+
+def main_rows(records: Records) -> Iterator[dict[str, Any]]:
+    """A row a backbone: its base model and the method that stands for the paper, R@1 and FID, effect before verdict."""
+    judged = verdicts(records)
+    for backbone in records.run["backbones"]:
+        methods = [
+            entry["method"] for entry in records.run["matrix"] if entry["backbone"] == backbone
+        ]
+        method = next((name for name in records.against_base() if name in methods), None)
+        if method is None:
+            continue
+        cells = []
+        for metric in ("R-Precision Top-1", "FID"):
+            found = effect(records, backbone, method, metric)
+            if found is None:
+                break
+            verdict = judged.get((backbone, method, metric))
+            word = verdict.word if verdict is not None else ""
+            cells.append(_cell(records, backbone, COLUMNS[metric], found) | {"word": word, "verdict": WORDS.get(word, "")})  # fmt: skip
+        else:
+            yield {"backbone": backbone, "method": records.label(method), "cells": cells}
+
+
+def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dict[str, str]:
+    frame = records.evaluations
+    base = frame[
+        frame["backbone"].eq(backbone) & frame["method"].eq("base") & frame["metric"].eq(column.key)
+    ]
+    before = float(base["value"].mean())
+    return {
+        "before": f"{before:.3f}",
+        "after": f"{before + found.difference:.3f}",
+        "effect": f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
+    }
+
+
+def recorded(records: Records) -> str:
+    """What recorded motions score, as the scale of the main table."""
+    frame = records.evaluations
+    real = frame[frame["backbone"].eq("real")].groupby("metric")["value"].mean()
+    if "FID" not in real:
+        return ""
+    return f"Recorded motions: R@1 {real['R-Precision Top-1']:.3f}, FID {real['FID']:.3f}; chance in groups of 32: .031."

@@ -1,0 +1,85 @@
+"""Methods compared by what they spend: the fine-tuning records of one backbone, by method and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from motionrft.reporting.cells import command
+from motionrft.reporting.compare import summary
+from motionrft.reporting.records import Records
+from motionrft.reporting.table import Cell, Row
+
+REWARD, TOP1, FID = "val/reward", "val/R-Precision Top-1", "val/FID"
+CLOCK = "Seconds of training are those of the processor on a CPU and of the wall on a GPU, without validations."
+SHARES = (0.5, 0.9)  # of the way from the base model's reward to the best that any method reached
+
+Runs = dict[int, pd.DataFrame]  # record by seed
+
+
+def runs_of(records: Records, backbone: str) -> dict[str, Runs]:
+    """The backbone's validated runs by method and seed, methods in the run's order."""
+    frame = records.finetuning
+    frame = frame[frame["backbone"].eq(backbone)]
+    by_method: dict[str, Runs] = {}
+    for method, seed in methods_and_seeds(records, backbone):
+        record = frame[frame["method"].eq(method) & frame["seed"].eq(seed)]
+        if record["name"].eq(REWARD).any():
+            by_method.setdefault(method, {})[seed] = record
+    return by_method
+
+
+def methods_and_seeds(records: Records, backbone: str) -> Iterator[tuple[str, int]]:
+    for cell in records.run["matrix"]:
+        if cell["backbone"] == backbone:
+            yield from ((cell["method"], seed) for seed in cell["seeds"])
+
+
+def row(
+    records: Records, backbone: str, method: str, cells: Mapping[str, Cell], keys: Iterable[str]
+) -> Row:
+    """The row of a method, with the command that fills it."""
+    targets = [
+        f"{records.folder}/finetune/{backbone}/{method}/seed{seed}/record.parquet"
+        for name, seed in methods_and_seeds(records, backbone)
+        if name == method
+    ]
+    filled = {key: cells.get(key, Cell()) for key in keys}
+    return Row((backbone, method), filled, backbone, command=command(records, *targets))
+
+
+def over_seeds(
+    values: Mapping[int, float | None], scale: float = 1.0, absent: str = "never"
+) -> Cell:
+    """Mean and Student's 95 % half-width over seeds; where some have no value, how many do."""
+    known = {seed: value for seed, value in values.items() if value is not None and value == value}
+    if len(known) < len(values):
+        return Cell(absent=absent if not known else f"{len(known)} of {len(values)} seeds")
+    frame = pd.DataFrame({"seed": list(known), "replication": 0, "value": list(known.values())})
+    mean, half, count = summary(frame)
+    return Cell(mean * scale, None if half is None else half * scale, count)
+
+
+def memory(records: Records, backbone: str, method: str, seeds: Sequence[int]) -> Cell:
+    """MiB beyond plain sampling."""
+    costs = records.costs
+    chosen = (
+        costs["backbone"].eq(backbone) & costs["method"].eq(method) & costs["name"].eq("extra_mb")
+    )
+    values = costs[chosen & costs["seed"].isin(seeds)].set_index("seed")["value"]
+    return over_seeds(values.to_dict()) if len(values) else Cell()
+
+
+def reward_levels(methods: dict[str, Runs]) -> dict[float, float]:
+    """By share, the level of the reward; empty where no method gained."""
+    curves = [
+        record[record["name"].eq(REWARD)].sort_values("update")["value"]
+        for runs in methods.values()
+        for record in runs.values()
+    ]
+    if not curves:
+        return {}
+    first = sum(float(curve.iloc[0]) for curve in curves) / len(curves)
+    best = max(float(curve.max()) for curve in curves)
+    return {share: first + share * (best - first) for share in SHARES} if best > first else {}
