@@ -158,7 +158,7 @@ def gpu_columns(costs: list[JobCost | None], count: int) -> tuple[str, str]:
     if not known or len(known) < len(costs):
         return "-", "-"
     hours = sum(cost.seconds for cost in known) / 3600 / len(known) * count
-    return f"{hours:.0f}", f"{max(cost.memory for cost in known) / 1e9:.0f}"
+    return f"{hours:.{0 if hours >= 10 else 1}f}", f"{max(cost.memory for cost in known) / 1e9:.0f}"
 
 
 def asked(plan: Plan, rule: str) -> str:
@@ -171,7 +171,7 @@ def asked(plan: Plan, rule: str) -> str:
     exceptions = {"backbones", "methods", "cells"} & set(plan.run["resources"].get(row, {}))
     more = f" (others by {' and '.join(sorted(exceptions))})" if exceptions else ""
     counted = plan.run["resources"].get(row, {}).get("runtime") == COUNTED
-    time = "h as counted" if counted else f"{minutes / 60:g} h"
+    time = "as counted" if counted else f"{minutes / 60:g} h"
     return f"{card}{memory / 1000:g} GB, {time}{more}"
 
 
