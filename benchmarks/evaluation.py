@@ -30,7 +30,8 @@ from motionrft.evaluation.scorer import Scorer
 from motionrft.evaluation.settings import protocol
 from motionrft.files import write_table, write_tensors
 from motionrft.motion.representation import representation
-from motionrft.text.features import TextBatch, TextCache, write_cache
+from motionrft.text.cache_writer import write_cache
+from motionrft.text.features import TextBatch, TextCache
 
 DISTINCT = 64  # motions in the store; the clips share them, so that the disk does not fill
 STAGES = {

@@ -80,8 +80,7 @@ def prompts(backbone: Backbone, rows: int, frames: int) -> PromptBatch:
     condition = Condition.of(text, text.select(slice(0, 1)), lengths)
     references = torch.randn(rows, frames, 263, generator=generator)
     return PromptBatch(
-        condition, text, references, [frames] * rows, noise_seeds(0, 0, rows), backbone.sample_shape(frames),
-        backbone.width(backbone.max_frames),
+        condition, text, references, [frames] * rows, noise_seeds(0, 0, rows), backbone.sample_shape(frames)
     )  # fmt: skip
 
 
@@ -107,7 +106,7 @@ def prepared(
     table = step_table(entry["sampler"], backbone.prediction)
     levels = hooks.levels(table, reward.alphas, reward.max_t, in_motion_space(backbone))
     sampler = MeteredSampler(
-        backbone, table, entry["sampler"]["guidance"], Meter(), settings.precision
+        backbone, table, entry["sampler"]["guidance"], Meter(), settings.denoiser_precision
     )
     batch = prompts(backbone, rows, frames)
     method = read_method(section, len(table), entry["reward_form"])
@@ -163,7 +162,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("config/humanml3d.yaml"))
     parser.add_argument("--rows", nargs="+", help="rows of config/methods (default: all)")
     parser.add_argument("--frames", type=int, default=196)
-    parser.add_argument("--bf16", action="store_true", help="autocast the denoiser")
+    parser.add_argument("--bf16", action="store_true", help="decoder and reward under autocast")
     arguments = parser.parse_args()
     run = load_run(arguments.config, ["backbones=[mld]", "methods=all"])
     rows = arguments.rows or list(run["methods"])

@@ -89,6 +89,12 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def file_digest(path: str | Path) -> str:
+    """Twelve hex digits that name a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
 @cache
 def code_version() -> str:
     """The package version, with the commit and a `+dirty` mark when run from a checkout."""

@@ -18,8 +18,9 @@ EVERY_S = 15.0
 class _Lines(Iterable[T]):
     """tqdm's two calls that the suite uses, printed as a line every quarter of a minute."""
 
-    def __init__(self, items: Iterable[T], total: int, initial: int, label: str):
-        self.items, self.total, self.initial, self.label = items, total, initial, label
+    def __init__(self, items: Iterable[T], total: int, initial: int, label: str, unit: str):
+        self.items, self.total, self.initial = items, total, initial
+        self.label, self.unit = label, unit
         self.postfix = ""
 
     def set_postfix(self, **values: Any) -> None:
@@ -36,17 +37,21 @@ class _Lines(Iterable[T]):
                 rate = count / max(now - began, 1e-9)
                 left = (self.total - done) / rate
                 LOG.info(
-                    "%s %d/%d  %.1f/s  %.0f s left  %s",
+                    "%s %d of %d %s  %.1f/s  %.0f s left  %s",
                     self.label,
                     done,
                     self.total,
+                    self.unit,
                     rate,
                     left,
                     self.postfix,
                 )
 
 
-def progress(items: Iterable[T], *, total: int, label: str, initial: int = 0) -> Any:
+def progress(items: Iterable[T], *, total: int, label: str, unit: str, initial: int = 0) -> Any:
+    """`items`, told as they come. unit: what is counted, in the plural ("steps")."""
     if sys.stderr.isatty():
-        return tqdm(items, total=total, initial=initial, desc=label, dynamic_ncols=True)
-    return _Lines(items, total, initial, label)
+        return tqdm(
+            items, total=total, initial=initial, desc=label, unit=f" {unit}", dynamic_ncols=True
+        )
+    return _Lines(items, total, initial, label, unit)

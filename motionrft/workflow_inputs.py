@@ -26,7 +26,7 @@ class MissingInput:
 def missing_inputs(run: dict[str, Any]) -> list[MissingInput]:
     """One for each file or folder that the run names and that is not there, and for each official checkpoint that
     it could have named: without a name the run trains instead."""
-    return [*_of_corpus(run), *_of_evaluator(run), *_of_backbones(run)]
+    return [*_of_corpus(run), *_of_evaluator(run), *_of_reward(run), *_of_backbones(run)]
 
 
 def _of_corpus(run: dict[str, Any]) -> Iterator[MissingInput]:
@@ -56,6 +56,29 @@ def _of_evaluator(run: dict[str, Any]) -> Iterator[MissingInput]:
         yield MissingInput(
             "evaluator.checkpoint", f"{problem}, and no score compares with a published one", remedy
         )
+
+
+def _of_reward(run: dict[str, Any]) -> Iterator[MissingInput]:
+    given = "the authors of MotionRFT (arXiv 2603.27185; the licence of their repository, and of its data)"
+    stages = run["reward"]["stages"]
+    for name, stage in stages.items():
+        for key, path in outside_paths(stage, f"reward-{name}"):
+            if not path.exists():
+                made = key.startswith("pairs") and path.suffix in (".csv", ".parquet")
+                remedy = "Correct the path" if made else f"Released files are given by {given}"
+                yield MissingInput(f"reward.stages.{name}.{key}", f"{path} is not there", remedy)
+    if run["size"] != "paper":
+        return
+    if "checkpoint" not in stages["semantic"]:
+        steps = sum(stage["train"]["steps"] for stage in stages.values())
+        problem = f"no released MotionReward is named: the run trains its own in {steps:,} steps"
+        remedy = f"stage1_retrieval_backbone.pth (and LoRA and head of the other stages) are given by {given}"
+        yield MissingInput("reward.stages.semantic.checkpoint", problem, remedy)
+    preference = stages.get("preference", {})
+    if preference and not {"checkpoint", "pairs"} & set(preference):
+        problem = "no pairs of people are named: the stage learns from damaged copies of real clips"
+        remedy = f"critic_<split>_<263|22x3|135>.pth are given by {given}; a table of your own choices works too"
+        yield MissingInput("reward.stages.preference.pairs", problem, remedy)
 
 
 def _of_backbones(run: dict[str, Any]) -> Iterator[MissingInput]:

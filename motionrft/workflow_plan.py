@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from motionrft import drop_ins
-from motionrft.configuration.outside import State, read_from_outside
+from motionrft.configuration.encoders import family_facts
+from motionrft.configuration.outside import (
+    State,
+    read_beside,
+    read_from_outside,
+)
 from motionrft.configuration.schema import has_schema
-from motionrft.configuration.switches import switches
+from motionrft.counting.card import REFERENCE
 from motionrft.files import digest
-from motionrft.workflow_resources import Resources, Wildcards
+from motionrft.forecast.costs import Forecast
+from motionrft.forecast.table import Table
+from motionrft.workflow_resources import Wildcards
+from motionrft.workflow_reward import RewardFiles
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = (
@@ -52,16 +59,19 @@ def analyses() -> list[str]:
 
 
 @dataclass(frozen=True)
-class Plan(Resources):
+class Plan(RewardFiles):
     """Files, settings and resources of one resolved run."""
 
-    @property
-    def results(self) -> str:
-        return f"results/{self.run['name']}"
+    @cached_property
+    def forecast(self) -> Forecast:
+        """Counted costs on the card that `runtime: counted` speaks of."""
+        return Forecast(self.run, Table.read(), REFERENCE)
 
-    @property
-    def backbones(self) -> list[str]:
-        return list(self.run["backbones"])
+    def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """Minutes of a job by its counts."""
+        job = (wildcards.get(key) for key in ("backbone", "method", "stage"))
+        minutes = self.forecast.minutes(rule, *job) if name == "runtime" else None
+        return super().counted(rule, name, wildcards) if minutes is None else minutes
 
     @property
     def official(self) -> list[str]:
@@ -77,6 +87,13 @@ class Plan(Resources):
     def cells(self) -> list[tuple[str, str, int]]:
         """Every fine-tuning: (backbone, method, seed)."""
         return [(c["backbone"], c["method"], s) for c in self.run["matrix"] for s in c["seeds"]]
+
+    def methods_of_backbones(self) -> dict[str, list[str]]:
+        """The methods that fine-tune each backbone, the base model among them."""
+        methods: dict[str, list[str]] = {}
+        for cell in self.run["matrix"]:
+            methods.setdefault(cell["backbone"], ["base"]).append(cell["method"])
+        return methods | {name: ["base"] for name in self.backbones if name not in methods}
 
     # files
 
@@ -132,127 +149,18 @@ class Plan(Resources):
         teacher = self.run["backbones"][wildcards.backbone].get("teacher")
         return [self.base_model(teacher, seed)] if teacher else []
 
-    def text_file(self, encoder: str) -> str:
-        return f"{self.results}/text/{encoder}.safetensors"
-
-    @property
-    def encoders(self) -> list[str]:
-        """The text encoders that something of the run reads."""
-        read = [self.run["reward"]["text"], self.run["evaluator"]["text"]]
-        return sorted({*read, *(entry["text"] for entry in self.run["backbones"].values())})
-
-    def text_of_backbone(self, wildcards: Wildcards) -> str:
-        return self.text_file(self.run["backbones"][wildcards.backbone]["text"])
-
-    def synthetic_encoder(self, wildcards: Wildcards) -> list[str]:
-        """The directory of an encoder that the run makes; one with a source elsewhere has none."""
-        entry = self.run["text"][wildcards.encoder]
-        elsewhere = {"source", "sources"} & set(entry)
-        return [] if elsewhere else [f"{self.results}/text/{wildcards.encoder}"]
-
-    @property
-    def reward_stages(self) -> list[str]:
-        """The reward's stages, the semantic one among them."""
-        return list(self.run["reward"]["stages"])
-
-    @property
-    def judged_stages(self) -> list[str]:
-        """Those that learn from judged motions."""
-        return [name for name in self.reward_stages if "data" in self.run["reward"]["stages"][name]]
-
-    @property
-    def refined_stages(self) -> list[str]:
-        """Those that train the semantic network further: scored beside it, and what a method's `semantic_stage` reads."""
-        return [
-            name for name in self.reward_stages if name not in ("semantic", *self.judged_stages)
-        ]
-
-    @property
-    def weighed_stages(self) -> list[str]:
-        """The semantic stage, and those whose score the run or one of its methods gives a weight."""
-        weights = [self.run["reward"]["weights"]]
-        weights += [method.get("reward_weights", {}) for method in self.run["methods"].values()]
-        return [
-            "semantic",
-            *(name for name in self.judged_stages if any(name in self._weighs(w) for w in weights)),
-        ]
-
-    def reward_file(self, stage: str) -> str:
-        return f"{self.results}/reward/{stage}.safetensors"
-
-    def reward_files(self, wildcards: Wildcards) -> list[str]:
-        """What fine-tuning reads: the stages that the method's own weights count, and its network. Where the run
-        weighs nothing else, what validates every method (`finetune.method_reward.validating`) is the judged stages."""
-        method, common = self.run["methods"][wildcards.method], self.run["reward"]["weights"]
-        counted = self._weighs(method.get("reward_weights", common))
-        if set(self._weighs(common)) <= set(self.judged_stages):
-            counted += self._weighs(common)
-        judged = [name for name in self.judged_stages if name in counted]
-        network = method.get("semantic_stage", "semantic")
-        return [self.reward_file(name) for name in dict.fromkeys(["semantic", *judged, network])]
-
-    @staticmethod
-    def _weighs(weights: dict[str, float]) -> list[str]:
-        """The terms that count; that of a stage bears the stage's name."""
-        return [name for name, weight in weights.items() if weight > 0]
-
-    def start_of_reward_stage(self, wildcards: Wildcards) -> list[str]:
-        """What a stage of the reward is trained from: the semantic stage, unless it is that."""
-        return [] if wildcards.stage == "semantic" else [self.reward_file("semantic")]
-
-    def data_of_reward_stage(self, wildcards: Wildcards) -> list[str]:
-        """The judged motions that a stage of the reward learns from."""
-        return self.judged_data([wildcards.stage])
+    def base_of_scored(self, wildcards: Wildcards) -> list[str]:
+        """The base model that a fine-tuned one may be adapters of; it is read with them."""
+        return (
+            []
+            if wildcards.method == "base"
+            else [self.base_model(wildcards.backbone, wildcards.seed)]
+        )
 
     def tuned(self, wildcards: Wildcards) -> list[str]:
         """The file with the learning rate of a cell, where rates are tuned."""
         cell = f"{wildcards.backbone}/{wildcards.method}"
         return [f"{self.results}/tune/{cell}.json"] if "tune" in self.run else []
-
-    def judged_data(self, stages: Sequence[str]) -> list[str]:
-        """The judged motions of those of the stages that have them."""
-        judged = self.judged_stages
-        return [f"{self.results}/reward/data/{stage}" for stage in stages if stage in judged]
-
-    @property
-    def scored_stages(self) -> list[str]:
-        """What `evaluate-reward` scores."""
-        return self.weighed_stages + self.refined_stages
-
-    def switched_stages(self) -> list[tuple[str, str]]:
-        """(switch, stage) of every stage that is trained once more with one switch as released."""
-        asked, scored = self.run["analyse"]["switches"], self.scored_stages
-        return [
-            (name, stage)
-            for name, switch in switches().items()
-            for stage in switch.stages
-            if (asked == "all" or name in asked) and stage in scored
-        ]
-
-    def switched_scores(self) -> list[str]:
-        return [
-            f"{self.results}/reward/switches/{name}/{stage}.{reading}.parquet"
-            for name, stage in self.switched_stages()
-            for reading in switches()[name].readings
-        ]
-
-    @property
-    def _judged_sections(self) -> list[dict[str, Any]]:
-        """What the judged stages say of the motions they learn from."""
-        return [self.run["reward"]["stages"][name]["data"] for name in self.judged_stages]
-
-    def samples(self) -> list[str]:
-        """Samples of the pre-trained backbones that the judged stages learn from, all if none are named."""
-        named = [data["generators"] for data in self._judged_sections if "generators" in data]
-        chosen = [self.backbones if names == "all" else names for names in named or ["all"]]
-        together = dict.fromkeys(name for names in chosen for name in names)
-        return [f"{self.results}/backbones/{name}/samples.safetensors" for name in together]
-
-    def prompts(self) -> int:
-        """How many prompts each backbone is sampled for."""
-        return max(
-            (data["prompts"] for data in self._judged_sections if "prompts" in data), default=256
-        )
 
     def scored_model(self, wildcards: Wildcards) -> str:
         if wildcards.method == "base":
@@ -271,9 +179,8 @@ class Plan(Resources):
 
     def analyses(self) -> list[str]:
         """Records of single denoising steps: of a backbone's first method, or (`every_method`) of all of them."""
-        cells: dict[str, list[str]] = {}
-        for cell in self.run["matrix"]:
-            cells.setdefault(cell["backbone"], []).append(cell["method"])
+        every = self.methods_of_backbones().items()
+        cells = {name: methods[1:] for name, methods in every if methods[1:]}
         asked = self.run["analyse"]
         return [
             f"{self.results}/analyse/{what}/{backbone}-{method}.parquet"
@@ -316,7 +223,9 @@ class Plan(Resources):
             "train_evaluator": 1,
             "pretrain": sum(len(self.stages(name)) for name in trained),
             "pretrain_again": sum(len(self.stages(n)) * len(self.more_bases(n)) for n in trained),
-            "train_reward": len(self.scored_stages),
+            "train_reward": len(
+                [name for name in self.scored_stages if name in self.trained_stages]
+            ),
             "sample": len(self.samples()) if judged else 0,
             "reward_data": judged,
             "evaluate_reward": 1,
@@ -365,16 +274,9 @@ class Plan(Resources):
 
     def import_settings(self, wildcards: Wildcards) -> str:
         entry = self.run["backbones"][wildcards.backbone]
-        return digest([entry["family"], entry["network"], entry["sampler"]])
-
-    def reward_settings(self, stage: str) -> str:
-        """All of the reward but the other stages and the weights, which only fine-tuning reads."""
-        reward = self.run["reward"]
-        shared = {k: v for k, v in reward.items() if k not in ("stages", "weights")}
-        return digest([shared, reward["stages"][stage]])
-
-    def reward_data_settings(self, stage: str) -> str:
-        return digest(self.run["reward"]["stages"][stage]["data"])
+        beside = family_facts(entry).get("reads_beside", [])
+        read = read_beside(entry["checkpoint"], beside)
+        return digest([entry["family"], entry["network"], entry["sampler"], read])
 
     def finetuning_settings(self, wildcards: Wildcards) -> str:
         backbone = self.run["backbones"][wildcards.backbone]
@@ -382,7 +284,9 @@ class Plan(Resources):
         backbone |= {"pretrain": None, "source": None}
         method = self.run["methods"][wildcards.method]
         method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
-        return digest([backbone, method, self.run["finetune"], self.run["reward"]["weights"]])
+        read = [backbone, method, self.run["finetune"], self.run["reward"]["weights"]]
+        cell = self.run["cells"].get(f"{wildcards.backbone}/{wildcards.method}")
+        return digest([*read, cell] if cell else read)
 
     def presentation_settings(self) -> str:
         """How the tables call methods, which they set against the base model, and which comparisons count."""

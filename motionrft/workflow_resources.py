@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from motionrft.counting.card import REFERENCE
-from motionrft.forecast.costs import Forecast
-from motionrft.forecast.table import Table
-
-LAYERS = ("backbones", "methods", "cells")
+LAYERS = ("encoders", "backbones", "methods", "cells")
 COUNTED = "counted"  # in the table: a number that follows from the counts of the job
 UNCOUNTED = {"runtime": 1440, "mem_mb": 32000}  # of jobs whose settings nobody counted
 
@@ -31,13 +26,14 @@ class Resources:
         return "import_evaluator" if imported else "train_evaluator"
 
     def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, backbone, method, cell; the last that has it. An entry
-        `counted` is what the job was counted to need."""
+        """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it. An
+        entry `counted` is what the job was counted to need."""
         row = self.run["resources"].get(rule, {})
         backbone, method = wildcards.get("backbone"), wildcards.get("method")
         layers = (
             self.run["resources"]["default"],
             row,
+            row.get("encoders", {}).get(wildcards.get("encoder"), {}),
             row.get("backbones", {}).get(backbone, {}),
             row.get("methods", {}).get(method, {}),
             row.get("cells", {}).get(f"{backbone}/{method}", {}),
@@ -45,16 +41,10 @@ class Resources:
         value = next((layer[name] for layer in reversed(layers) if name in layer), None)
         return self.counted(rule, name, wildcards) if value == COUNTED else value
 
-    @cached_property
-    def forecast(self) -> Forecast:
-        """Counted costs on the card that `runtime: counted` speaks of."""
-        return Forecast(self.run, Table.read(), REFERENCE)
-
     def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """Minutes of a job by its counts; of one that nobody counted, `UNCOUNTED`."""
-        job = (wildcards.get(key) for key in ("backbone", "method", "stage"))
-        minutes = self.forecast.minutes(rule, *job) if name == "runtime" else None
-        return UNCOUNTED[name] if minutes is None else minutes
+        """What stands for `counted` in the table."""
+        del rule, wildcards
+        return UNCOUNTED[name]
 
     def threads(self, rule: str) -> Callable[[Wildcards], int]:
         return lambda wildcards: self.asked(rule, "threads", wildcards)

@@ -145,7 +145,6 @@ class RecordedModel:
             [1] * len(cond),
             range(len(cond)),
             tuple(case.input("in/x_init").shape[1:]),
-            1,
         )
         noises = [case.input("in/noise")]
         if "in/lv_noise" in case.tensors:

@@ -95,10 +95,12 @@ def timed(case: Case, denoiser: LatentDenoiser, t: Tensor) -> dict[str, float]:
     within = rounding(denoiser)
     half = denoiser.time_width // 2
     moved = float(phase_tolerance(t, half, half).max())
-    if "io/den/w_embedding" in case.tensors and denoiser.guidance_width is not None:
+    guidance = denoiser.time_embedding.cond_proj
+    if "io/den/w_embedding" in case.tensors and guidance is not None:
+        assert denoiser.guidance_width is not None
         ours = guidance_sinusoid(case.input("io/den/w"), denoiser.guidance_width)
         apart = (case.input("io/den/w_embedding") - ours).abs()
-        moved += float((apart @ denoiser.time_embedding.cond_proj.weight.abs().T).max())
+        moved += float((apart @ guidance.weight.abs().T).max())
     return within | {"atol": within["atol"] + moved}
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.browser import browser as browser
+
 
 @pytest.fixture
 def float64():

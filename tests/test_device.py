@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motionrft.device import pick_device
+from motionrft.device import moved, pick_device
 from motionrft.errors import InputError
 
 
@@ -18,3 +18,20 @@ def test_names(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert pick_device("auto") == torch.device("cuda")
     assert pick_device("cuda:1") == torch.device("cuda", 1)
+
+
+def test_float32_products_of_a_gpu_are_tf32(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for part in (torch.backends.cuda.matmul, torch.backends.cudnn):
+        monkeypatch.setattr(part, "allow_tf32", False)
+    pick_device("cpu")
+    assert not torch.backends.cuda.matmul.allow_tf32
+    pick_device("auto")
+    assert torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+
+
+def test_what_is_moved_is_the_same():
+    values = torch.arange(3)
+    assert moved(values, "cpu") is values
+    assert moved(values, "meta").device.type == "meta"

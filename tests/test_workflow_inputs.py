@@ -24,7 +24,12 @@ def test_a_run_of_this_projects_own_making_lacks_nothing():
 
 def test_what_is_not_named_is_said_with_what_follows(tmp_path):
     found = missing(tmp_path)
-    assert list(found) == ["evaluator.checkpoint", "backbones.mdm.checkpoint"]
+    assert list(found) == [
+        "evaluator.checkpoint",
+        "reward.stages.semantic.checkpoint",
+        "reward.stages.preference.pairs",
+        "backbones.mdm.checkpoint",
+    ]
     line = str(found["backbones.mdm.checkpoint"])
     assert "pre-trains it in 600,000 steps" in line
     for words in ("model000750000.pt", "0.072 GB", "github.com/GuyTevet", "MIT", "override: "):
@@ -45,6 +50,25 @@ def test_a_corpus_that_is_not_there_is_said(tmp_path):
     found = missing(tmp_path, corpus=corpus)
     assert "--config kit_dir=" in str(found["corpus.kit_dir"])
     assert "No public one for kit" in str(found["backbones.mdm.checkpoint"])
+
+
+def test_files_of_the_reward_that_are_not_there_are_said(tmp_path):
+    stages = {
+        "semantic": {"checkpoint": str(tmp_path / "stage1.pth")},
+        "preference": {"pairs": [str(tmp_path / "pairs.csv"), str(tmp_path / "critic.pth")]},
+    }
+    found = missing(tmp_path, reward={"stages": stages})
+    names = [key for key in found if key.startswith("reward.")]
+    assert names == [
+        "reward.stages.semantic.checkpoint",
+        "reward.stages.preference.pairs.0",
+        "reward.stages.preference.pairs.1",
+    ]
+    assert "stage1.pth is not there" in str(found[names[0]])
+    assert "given by the authors" not in str(found[names[1]])
+    assert "authors of MotionRFT" in str(found[names[2]])
+    (tmp_path / "pairs.csv").touch()
+    assert names[1] not in missing(tmp_path, reward={"stages": stages})
 
 
 def test_an_evaluator_file_that_is_not_there_is_said(tmp_path):

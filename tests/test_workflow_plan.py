@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from motionrft.configuration import resolve
+from motionrft.configuration.outside import state
 from motionrft.configuration.switches import switches
 from motionrft.workflow_plan import Plan
 
@@ -131,6 +132,57 @@ def test_reading_an_official_file_asks_for_no_gpu():
     assert full["gpu"](Wildcards(backbone="hymotion")) == 0
 
 
+def test_a_text_job_asks_for_the_memory_of_its_encoder():
+    asked = plan(size="paper", backbones=["hymotion", "mdm"]).resources("text")["mem_mb"]
+    assert asked(Wildcards(encoder="hymotion"), attempt=1) > 16_400
+    assert asked(Wildcards(encoder="clip-b32-cut20"), attempt=1) < 8_000
+
+
+RELEASED = {
+    "semantic": {"checkpoint": "stage1_retrieval_backbone.pth"},
+    "preference": {"checkpoint": ["lora.pth", "head.pth"]},
+}
+
+
+def test_released_stages_of_the_reward_are_read_and_the_others_trained():
+    p = plan(reward={"stages": RELEASED}, methods=["motionrft"])
+    assert p.imported_stages == ["semantic", "preference"]
+    assert p.trained_stages == ["authenticity", "spl"]
+    files = {stage: p.reward_checkpoint(Wildcards(stage=stage)) for stage in p.imported_stages}
+    assert files == {
+        "semantic": ["stage1_retrieval_backbone.pth"],
+        "preference": ["lora.pth", "head.pth"],
+    }
+    assert p.start_of_reward_stage(Wildcards(stage="preference")) == [
+        "results/t/reward/semantic.safetensors"
+    ]
+    assert p.job_counts()["train_reward"] == 2
+    switched = plan(reward={"stages": RELEASED}, methods=["motionrft"], analyse={"switches": "all"})
+    assert {stage for _, stage in switched.switched_stages()} == {"authenticity", "spl"}
+
+
+def test_data_of_others_wait_for_no_sample_and_are_watched(tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text("caption\n")
+
+    def planned(**stages):
+        state.cache_clear()
+        return plan(backbones=["mdm", "mld"], reward={"stages": stages})
+
+    pairs = planned(preference={"pairs": str(table)})
+    assert pairs.given_data("preference") == [str(table)]
+    assert pairs.samples_of_data(Wildcards(stage="preference")) == []
+    assert pairs.samples_of_data(Wildcards(stage="authenticity")) == pairs.samples()
+    assert len(pairs.samples()) == 2
+    before = pairs.reward_data_settings("preference")
+    table.write_text("caption,winner_file\n")
+    after = planned(preference={"pairs": str(table)}).reward_data_settings("preference")
+    assert before != after != planned().reward_data_settings("preference")
+    both = planned(preference={"pairs": str(table)}, authenticity={"generated": ["ai_train.pth"]})
+    assert both.samples() == []
+    assert both.given_data("authenticity") == ["ai_train.pth"]
+
+
 def settings(p: Plan) -> dict[str, str]:
     cell = Wildcards(backbone="mdm", method="easytune", stage="denoiser", seed="0", encoder="toy")
     return {
@@ -155,6 +207,8 @@ CHANGES = {
         {"override": {"methods": {"easytune": {"label": "E"}}}},
         {"tables"},
     ),
+    "a cell": ({"override": {"cells": {"mdm/easytune": {"lr": 0.1}}}}, {"finetune"}),
+    "another cell": ({"override": {"cells": {"mdm/draft-10": {"lr": 0.1}}}}, set()),
     "a baseline": ({"override": {"methods": {"easytune": {"baseline": True}}}}, {"tables"}),
     "another stage of the reward": (
         {"reward": {"stages": {"preference": {"train": {"steps": 3}}}}},
@@ -182,6 +236,96 @@ def test_a_change_reaches_just_the_jobs_that_read_it(name):
     change, reached = CHANGES[name]
     before, after = settings(plan()), settings(plan(**change))
     assert {key for key in before if before[key] != after[key]} == reached
+
+
+OFFICIAL = {"mdm": {"checkpoint": "official/model.pt"}}
+
+
+def test_an_import_waits_for_no_text_where_the_widths_are_said():
+    paper = plan(size="paper", override={"backbones": OFFICIAL})
+    assert paper.text_of_import(Wildcards(backbone="mdm")) == []
+    own = {"mine": {"kind": "clip", "source": "/clip"}}
+    change = {"mdm": {"checkpoint": "official/model.pt", "text": "mine"}}
+    unknown = plan(size="paper", text=own, override={"backbones": change})
+    assert unknown.text_of_import(Wildcards(backbone="mdm")) == ["results/t/text/mine.safetensors"]
+
+
+def test_a_stage_of_motions_alone_waits_for_no_text():
+    p = plan(backbones=["mld", "acmdm", "mdm"])
+    waits = {
+        (name, stage): p.text_of_stage(Wildcards(backbone=name, stage=stage))
+        for name in p.backbones
+        for stage in p.stages(name)
+    }
+    text = ["results/t/text/toy.safetensors"]
+    assert waits == {
+        ("mld", "vae"): [],
+        ("mld", "denoiser"): text,
+        ("acmdm", "autoencoder"): [],
+        ("acmdm", "denoiser"): text,
+        ("mdm", "denoiser"): text,
+    }
+
+
+def test_an_option_is_quoted_or_left_out():
+    assert Plan.option("--text", ["a b.safetensors"]) == "--text 'a b.safetensors'"
+    assert Plan.option("--text", "a.safetensors") == "--text a.safetensors"
+    assert Plan.option("--text", []) == ""
+
+
+def test_an_evaluator_with_words_of_its_own_makes_no_text_features():
+    files = {"checkpoint": "finest.tar", "mean": "m.npy", "std": "s.npy", "glove": "glove"}
+    trained = plan(size="paper")
+    assert trained.text_of_evaluator() == ["results/t/text/clip-b32.safetensors"]
+    official = plan(size="paper", evaluator=files)
+    assert official.text_of_evaluator() == []
+    assert "clip-b32" in trained.encoders
+    assert "clip-b32" not in official.encoders
+    spm = plan(size="paper", evaluator={**files, "network": "spm", "text": "t5"})
+    assert spm.text_of_evaluator() == ["results/t/text/t5.safetensors"]
+
+
+def test_a_fine_tuned_model_is_read_with_its_base():
+    p = plan()
+    cell = Wildcards(backbone="mdm", method="easytune", seed="0")
+    assert p.base_of_scored(cell) == [p.base_model("mdm")]
+    assert p.base_of_scored(Wildcards(backbone="mdm", method="base", seed="0")) == []
+
+
+BESIDE = {
+    "mdm": ["args.json", "mean.npy", "../meta/std.npy", "meta/mean.npy"],
+    "motiondiffuse": ["../meta/mean.npy", "std.npy"],
+    "acmdm": [
+        "../../Mean_22x3.npy",
+        "../../AE_2D_Causal/AE_2D_Causal_Post_Std.npy",
+        "../../AE_2D_Causal/model/latest.tar",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_read_beside_a_checkpoint_is_an_input_of_its_import(name, tmp_path):
+    file = tmp_path / "t2m" / "run" / "model" / "latest.tar"
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    def settings():
+        state.cache_clear()
+        change = {name: {"checkpoint": str(file)}}
+        return plan(backbones=[name], override={"backbones": change}).import_settings(
+            Wildcards(backbone=name)
+        )
+
+    seen = [settings()]
+    assert settings() == seen[0]
+    for beside in BESIDE[name]:
+        (file.parent / beside).parent.mkdir(parents=True, exist_ok=True)
+        for content in ("1", "other"):
+            (file.parent / beside).write_text(content)
+            seen.append(settings())
+    (file.parent / "notes.txt").write_text("nobody reads this")
+    assert settings() == seen[-1]
+    assert len(set(seen)) == len(seen)
 
 
 def test_every_table_is_a_target():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from motionrft.backbones.io import build_backbone, save_backbone
 from motionrft.configuration import resolve
+from motionrft.configuration.encoders import text_widths
 from motionrft.files import write_json, write_table, write_tensors
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.cost import Meter
@@ -33,7 +35,8 @@ from motionrft.metrics.training_record import wide
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.files import save_network
 from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.text.features import TextBatch, write_cache
+from motionrft.text.cache_writer import write_cache
+from motionrft.text.features import TextBatch
 from motionrft.training.loop import autocast
 
 __all__ = [
@@ -47,10 +50,6 @@ __all__ = [
 ]
 
 DIMENSIONS = {"kinematic": 263, "joint": 66, "rotation": 135}
-# pooled and token widths of what config/text/paper.yaml and small.yaml name
-WIDTHS = {
-    "t5": (768, 1024), "clip-b32": (512, 512), "clip-b32-cut20": (512, 512), "hymotion": (768, 4096), "toy": (64, 64),
-}  # fmt: skip
 TOKENS = 16  # of a caption
 SEED = 0
 
@@ -107,22 +106,28 @@ class Files:
         for name in {self.run["reward"]["text"], *(entry["text"] for entry in entries)}:
             self._write_text(name, ["", *captions], generator)
         settings = NetworkSettings.read(
-            self.run["reward"]["network"], DIMENSIONS, WIDTHS[self.run["reward"]["text"]][1]
+            self.run["reward"]["network"],
+            DIMENSIONS,
+            self._widths(self.run["reward"]["text"])["tokens"],
         )
         torch.manual_seed(SEED)
         about = {"noise": self.run["reward"]["noise"], "official": {"no_clean_token": False}}
         save_network(self.folder / "semantic.safetensors", RewardNetwork(settings), about)
 
     def _write_text(self, name: str, captions: list[str], generator: torch.Generator) -> None:
-        pooled, tokens = WIDTHS[name]
-        count = len(captions)
+        widths, count = self._widths(name), len(captions)
         batch = TextBatch(
-            torch.randn(count, pooled, generator=generator),
-            torch.randn(count, TOKENS, tokens, generator=generator),
+            torch.randn(count, widths["pooled"], generator=generator),
+            torch.randn(count, TOKENS, widths["tokens"], generator=generator),
             torch.ones(count, TOKENS, dtype=torch.bool),
             torch.full((count,), TOKENS - 1),
         )
         write_cache(self._text(name), captions, [batch], {})
+
+    def _widths(self, name: str) -> dict[str, int]:
+        widths = text_widths(self.run["text"][name])
+        assert widths is not None
+        return widths
 
     def _text(self, name: str) -> Path:
         return self.folder / f"text-{name}.safetensors"
@@ -132,8 +137,7 @@ class Files:
         entry = self.run["backbones"][backbone]
         base = self.folder / f"{backbone}.safetensors"
         if not base.exists():
-            pooled, tokens = WIDTHS[entry["text"]]
-            dim, text = DIMENSIONS[entry["representation"]], {"pooled": pooled, "tokens": tokens}
+            dim, text = DIMENSIONS[entry["representation"]], self._widths(entry["text"])
             torch.manual_seed(SEED)
             network = build_backbone(
                 entry, dim=dim, text=text, normaliser=Normaliser(torch.zeros(dim), torch.ones(dim))
@@ -154,6 +158,28 @@ def matrix_products(precision: str) -> None:
     allowed = precision != "fp32"
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextlib.contextmanager
+def counted_waits(device: torch.device) -> Iterator[list[str]]:
+    """What made the program wait for a GPU inside the block, a line each; on a CPU nothing does."""
+    if device.type != "cuda":
+        yield []
+        return
+    found: list[str] = []
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield found
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
+            found += [
+                f"{entry.filename}:{entry.lineno}"
+                for entry in caught
+                if "synchroniz" in str(entry.message)
+            ]
 
 
 class Update:
@@ -198,7 +224,7 @@ class Update:
     ) -> dict[str, Any]:
         """Trains `trajectories` trajectories; what the last one cost (seconds: the median).
 
-        precision: fp32, tf32 (all float32 products), or bf16 (the denoiser under autocast, the rest TF32).
+        precision: fp32, tf32 (all float32 products), or bf16 (decoder and reward under autocast, the rest TF32).
         Raises `OutOfTimeError` after `deadline`, and torch's own error when memory is short.
         """
         settings = replace(
@@ -208,7 +234,7 @@ class Update:
             budget=Budget("trajectories", trajectories),
         )
         matrix_products(precision)
-        self.sampler.meter, self.sampler.precision = Meter(), settings.precision
+        self.sampler.meter, self.sampler.precision = Meter(), settings.denoiser_precision
         before = 0
 
         def batches(k: int) -> PromptBatch:
@@ -218,7 +244,7 @@ class Update:
             return drawn
 
         tuning = replace(self.tuning, settings=settings, batch=batches)
-        with self._until(deadline):
+        with self._until(deadline), counted_waits(self.device) as waits:
             record = wide(Training(tuning, self.folder / "checkpoint").run())
         if torch.backends.cuda.matmul.allow_tf32 == (precision == "fp32"):
             raise RuntimeError(
@@ -231,7 +257,7 @@ class Update:
         peak = int(last["peak_bytes"].max())
         return {
             "batch": batch, "trajectories": trajectories, "seconds": float(spent["wall_s"].median()),
-            "updates": len(last), "refused": int(record["skipped"].max()), "peak_bytes": peak,
+            "waits": len(waits) / max(len(record), 1), "updates": len(last), "refused": int(record["skipped"].max()), "peak_bytes": peak,
             "total_bytes": before + peak, "reserved_bytes": self._reserved(),
             **{name: float(spent[name].iloc[-1]) for name in names[1:]},
         }  # fmt: skip
@@ -250,7 +276,7 @@ class Update:
     def call(self, batch: int, precision: str) -> Callable[[], Tensor]:
         """One guided call of the denoiser, its graph kept."""
         matrix_products(precision)
-        self.sampler.precision = "bf16" if precision == "bf16" else "fp32"
+        self.sampler.precision = "fp32"
         prompts = self.batch(batch)
         x = prompts.noise().start
         return lambda: self._network(0, x, prompts.condition)

@@ -98,6 +98,10 @@ class Backbone(nn.Module, ABC):
     max_frames: int = 196
     # x is frames, each decoded alone, so that those after a sample's length can be seen
     emits_padding: bool = False
+    # whether the network reads token states; others read pooled vectors alone (schema `reads_tokens`)
+    reads_tokens: bool = True
+    # stages that learn from motions alone (schema `textless`)
+    textless: tuple[str, ...] = ()
     # regular expression over module names that LoRA adapts; empty: every linear layer of `trainable()`
     lora_targets: str = ""
     # what official adapter files leave off the front of a layer's name

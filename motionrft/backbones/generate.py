@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.execution import Autocast, Compiled
 from motionrft.diffusion.flow import flow_sampler
-from motionrft.diffusion.sampler import Sampler, SeededNoise
+from motionrft.diffusion.sampler import Denoiser, Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.progress import progress
 from motionrft.text.features import CaptionFeatures
@@ -19,9 +20,12 @@ from motionrft.text.features import CaptionFeatures
 def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
     """The sampler that a resolved `sampler:` section describes for this backbone."""
     table = step_table(settings, backbone.prediction)
+    denoiser: Denoiser = Compiled(backbone) if settings.get("compile") else backbone
+    if settings.get("precision", "fp32") == "bf16":
+        denoiser = Autocast(denoiser)
     if settings["kind"] == "flow":
-        return flow_sampler(backbone, table, settings)
-    return Sampler(backbone, table, float(settings.get("guidance", 1.0)))
+        return flow_sampler(denoiser, table, settings)
+    return Sampler(denoiser, table, float(settings.get("guidance", 1.0)))
 
 
 @torch.no_grad()
@@ -47,17 +51,15 @@ def generate(
     order = torch.argsort(lengths, descending=True, stable=True)
     results: list[Tensor | None] = [None] * len(captions)
     starts = range(0, len(order), batch_size)
-    for begin in progress(starts, total=len(starts), label="sample"):
+    for begin in progress(starts, total=len(starts), label="sample", unit="batches"):
         rows = order[begin : begin + batch_size].tolist()
         batch_lengths = lengths[rows].to(device)
         caption_features = text([captions[row] for row in rows]).to(device)
         condition = Condition.of(caption_features, empty, batch_lengths)
         frames = min(int(batch_lengths.max()) + beyond, backbone.max_frames)
         shape = backbone.sample_shape(frames)
-        full = backbone.width(backbone.max_frames)
-        x = sampler.sample(
-            condition, SeededNoise([seeds[row] for row in rows], shape, full, device)
-        )
+        noise = SeededNoise([seeds[row] for row in rows], shape, device)
+        x = sampler.sample(condition, noise)
         decoded = torch.full_like(batch_lengths, frames) if beyond else batch_lengths
         features = backbone.normaliser.denormalise(backbone.to_features(x, decoded)).cpu()
         for index, row in enumerate(rows):

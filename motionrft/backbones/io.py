@@ -52,10 +52,18 @@ def save_backbone(path: str | Path, backbone: Backbone, about: dict[str, Any]) -
 
 
 def load_backbone(
-    path: str | Path, device: torch.device | str = "cpu"
+    path: str | Path, device: torch.device | str = "cpu", *, family: str = ""
 ) -> tuple[Backbone, dict[str, Any]]:
-    """The backbone in eval mode, and the file's `about`. A file of adapters that names its base is merged into it."""
+    """The backbone in eval mode, and the file's `about`. A file of adapters that names its base is merged into it.
+    family: refuse a file of another, whose networks a sampler of this one would run all the same."""
     tensors, about = read_tensors(path)
+    own = about.get("backbone", {}).get("family")
+    if family and own and own != family:
+        raise InputError(
+            f"a model of the family {own}, the configuration names {family}",
+            where=path,
+            fix="name the backbone that the file was trained as, or its own file",
+        )
     if "base" in about:
         backbone = _adapted(Path(path), about.pop("base"))
         del about["lora"]  # merged, it is a backbone as any other

@@ -13,7 +13,7 @@ from motionrft.corpus.dataset import Batch
 from motionrft.counting.generator import MetaGenerator
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
-from motionrft.text.shapes import text_shapes, text_widths
+from motionrft.text.shapes import text_shapes, widths_of
 
 
 def feature_width(run: dict[str, Any], name: str) -> int:
@@ -28,7 +28,7 @@ def backbone_shapes(run: dict[str, Any], name: str) -> Backbone:
     dim = feature_width(run, settings["representation"])
     with torch.device("meta"):
         normaliser = Normaliser(torch.zeros(dim), torch.ones(dim))
-        widths = text_widths(run["text"][settings["text"]])
+        widths = widths_of(run["text"][settings["text"]])
         return build_backbone(settings, dim=dim, text=widths, normaliser=normaliser).eval()
 
 

@@ -27,14 +27,14 @@ class EvaluationFiles:
     features: Path
     """Feature store folder."""
 
-    text: Path
-    """Text feature file of the backbone."""
+    text: Path | None = None
+    """Text feature file of the backbone (recorded motions need none)."""
 
     evaluator: Path
     """Evaluator file."""
 
     evaluator_text: Path | None = None
-    """Text feature file of the evaluator (default: the one of its encoder's name beside --text)."""
+    """Text feature file of the evaluator, if it reads one (default: the one of its encoder's name beside --text)."""
 
 
 @Parameter(name="*")
@@ -93,10 +93,10 @@ def evaluate(
     from motionrft.backbones.io import load_backbone
     from motionrft.device import pick_device
     from motionrft.errors import InputError
-    from motionrft.evaluation.replicate import file_digest, replicate, summary
+    from motionrft.evaluation.replicate import replicate, summary
     from motionrft.evaluation.scorer import REAL, Scorer
     from motionrft.evaluation.settings import EvaluateSettings
-    from motionrft.files import provenance
+    from motionrft.files import file_digest, provenance
     from motionrft.options import read_options
     from motionrft.text.features import TextCache
 
@@ -116,15 +116,18 @@ def evaluate(
             field="--model",
             fix="give both, or neither for the recorded motions",
         )
-    sampler: dict[str, Any] = {}
+    entry: dict[str, Any] = {}
     if files.model is not None:
-        sampler = named(resolved, "backbones", backbone, run.config)["sampler"]
+        entry = named(resolved, "backbones", backbone, run.config)
+    if files.model is not None and files.text is None:
+        raise InputError(
+            "missing", where="evaluate", field="--text", fix="name the backbone's text feature file"
+        )
     chosen = pick_device(device)
-    text = TextCache(files.text)
     scorer = Scorer(
         files.features,
         files.evaluator,
-        _evaluator_text(files, text),
+        evaluator_text(files.evaluator, files.evaluator_text, files.text),
         settings.rules(),
         split=draws.split,
         seed=draws.seed,
@@ -147,8 +150,10 @@ def evaluate(
     if files.model is None:
         one = scorer.score_real
     else:
-        network, _ = load_backbone(files.model, chosen)
-        about["sampler"] = sampler
+        assert files.text is not None
+        network, _ = load_backbone(files.model, chosen, family=entry["family"])
+        text = TextCache(files.text, tokens=network.reads_tokens)
+        about["sampler"] = sampler = entry["sampler"]
 
         def one(replication: int) -> Result:
             return scorer.score_backbone(
@@ -171,14 +176,17 @@ def evaluate(
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
 
 
-def _evaluator_text(files: EvaluationFiles, text: TextCache) -> TextCache:
-    """The text cache the evaluator reads: as given, or the file of its encoder's name beside --text."""
+def evaluator_text(evaluator: Path, given: Path | None, backbones: Path | None) -> TextCache | None:
+    """The text cache that an evaluator file reads: as given, or the file of its encoder's name beside the backbone's;
+    None of one that holds words of its own."""
     from motionrft.files import read_tensors
     from motionrft.text.features import TextCache
 
-    if files.evaluator_text is not None:
-        return TextCache(files.evaluator_text)
-    name = read_tensors(files.evaluator)[1].get("text", {}).get("name")
-    if name is None or name == text.about.get("name"):
-        return text
-    return TextCache(files.text.with_name(f"{name}.safetensors"))
+    tensors, about = read_tensors(evaluator)
+    if "words.text" in tensors:
+        return None
+    if given is None and backbones is not None:
+        name = about.get("text", {}).get("name")
+        own = name is None or name == read_tensors(backbones)[1].get("name")
+        given = backbones if own else backbones.with_name(f"{name}.safetensors")
+    return None if given is None else TextCache(given)

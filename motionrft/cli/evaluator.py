@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile
+from motionrft.cli.options import RunFile, tracking
 
 
 @app.command
@@ -47,7 +47,8 @@ def train_evaluator(
     from motionrft.files import provenance, write_table
     from motionrft.text.features import TextCache
 
-    settings = run.load()["evaluator"]
+    resolved = run.load()
+    settings = resolved["evaluator"]
     chosen = pick_device(device)
     kind = evaluators.load(settings.get("network", evaluators.DEFAULT))
     if settings.get("checkpoint"):
@@ -64,9 +65,10 @@ def train_evaluator(
             fix="name the file",
         )
     checkpoint = out.with_suffix(".checkpoint")
-    evaluator, about, history = kind.train(
-        settings, features, TextCache(text), checkpoint, chosen, seed
-    )
+    with tracking(resolved, out):
+        evaluator, about, history = kind.train(
+            settings, features, TextCache(text), checkpoint, chosen, seed
+        )
     about["provenance"] = provenance(settings, seed=seed, device=str(chosen))
     write_table(out.with_name("history.parquet"), history, about)
     save_evaluator(out, evaluator, about)

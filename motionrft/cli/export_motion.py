@@ -2,51 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import Parameter
 
 from motionrft.cli.app import app
+
+if TYPE_CHECKING:
+    from motionrft.inference.motion import Motion
+
+ENDINGS = {"bvh": ".bvh", "amass": "_poses.npz", "joints": ".npy"}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Whose body moves."""
+
+    skeleton: Path | None = None
+    """A BVH file of your own skeleton (--to bvh): its joints, bones, axes, unit and frame rate."""
+
+    joint_map: str = "auto"
+    """Which of its joints each SMPL joint is: a name of config/skeletons, or a file like those."""
+
+    body_models: Path | None = None
+    """Folder of the SMPL+H models that will read the poses (--to amass)."""
+
+    gender: Literal["neutral", "male", "female"] = "neutral"
+    """Which of them."""
 
 
 @app.command
 def export_motion(
-    *motions: Path, to: Literal["bvh", "joints"] = "bvh", out: Path | None = None
+    *motions: Path,
+    to: Literal["bvh", "amass", "joints"] = "bvh",
+    target: Target = Target(),
+    out: Path | None = None,
 ) -> None:
-    """Write motions as BVH files or plain joints.
+    """Write motions as BVH files, AMASS poses or plain joints, and say what is lost.
 
-    Says how far joints are off. A BVH file has constant bones, in centimetres, Y up. Motions of the rotation representation keep their
-    rotations; others are fitted: every bone is aimed at its joint by the smallest turn.
+    A BVH file has constant bones, in centimetres, Y up. Motions of the rotation representation keep their
+    rotations; others are fitted: every bone is aimed at its joint by the smallest turn. With --skeleton the
+    motion moves your own skeleton instead, turned from the pose of its file's first frame.
 
     For example:
         python -m motionrft export-motion wave.npz --to bvh
-    writes wave.bvh.
+        python -m motionrft export-motion wave.npz --to amass
+        python -m motionrft export-motion wave.npz --to bvh --skeleton mine.bvh --joint-map mixamo
+    writes wave.bvh, wave_poses.npz.
 
     Parameters
     ----------
     motions
         Files: .npz of `generate`, .npy of joints or features, or .bvh.
     to
-        What to write: bvh, or joints (an .npy of [T, 22, 3], metres).
+        What to write: bvh; amass (SMPL+H poses, Z up; without --body-models they turn the rest pose that
+        is in the file, which a SMPL+H body only resembles); or joints (an .npy of [T, 22, 3], metres).
     out
         Folder to write to (default: beside each motion).
     """
     from motionrft.errors import InputError
-    from motionrft.inference.export import KINDS
     from motionrft.inference.motion import read_motion
 
     if not motions:
         raise InputError("no motion", where="export-motion", fix="name a file")
-    write, ending = KINDS[to]
     targets = [
-        (out or path.parent) / f"{path.name.removesuffix(path.suffix)}{ending}" for path in motions
+        (out or path.parent) / f"{path.name.removesuffix(path.suffix)}{ENDINGS[to]}"
+        for path in motions
     ]
-    for path, target in zip(motions, targets, strict=True):
-        if target.resolve() in {other.resolve() for other in motions} or targets.count(target) > 1:
+    taken = {path.resolve() for path in (*motions, *filter(None, [target.skeleton]))}
+    for path, written in zip(motions, targets, strict=True):
+        if written.resolve() in taken or targets.count(written) > 1:
             raise InputError(
-                f"would be written to {target} over another motion", where=path,
+                f"would be written to {written} over another motion", where=path,
                 fix="name another folder with --out",
             )  # fmt: skip
+    write = writer(to, target)
     read = [read_motion(path) for path in motions]
-    for motion, target in zip(read, targets, strict=True):
-        error = write(target, motion)
-        print(f"wrote {target} ({len(motion)} frames, joints {error:.2f} mm off on average)")
+    for motion, written in zip(read, targets, strict=True):
+        lost = write(written, motion)
+        print(f"wrote {written} ({len(motion)} frames, {lost})")
+
+
+def writer(to: str, target: Target) -> Callable[[Path, Motion], str]:
+    """What writes a motion to a path and says what is lost; an option that `to` does not read is an error."""
+    from functools import partial
+
+    from motionrft.errors import InputError
+    from motionrft.inference.export import export_bvh, export_joints
+
+    others = {"bvh": target.body_models, "amass": target.skeleton}
+    if others.get(to) or (to == "joints" and any(others.values())):
+        raise InputError(
+            f"is not read with --to {to}",
+            where="export-motion",
+            field="--body-models" if target.body_models else "--skeleton",
+            fix="leave it out, or write --to bvh with --skeleton, --to amass with --body-models",
+        )
+    if to == "amass":
+        from motionrft.inference.amass import export_amass, rest_joints
+
+        folder = target.body_models
+        rest = None if folder is None else rest_joints(folder, target.gender)
+        return partial(export_amass, rest=rest, gender=target.gender)
+    if target.skeleton is not None:
+        from motionrft.inference.retarget import OwnSkeleton
+
+        return OwnSkeleton.read(target.skeleton, target.joint_map).export
+    return export_joints if to == "joints" else export_bvh

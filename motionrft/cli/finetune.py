@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Cell, CellFiles, Processes, RunFile, Several, named
+from motionrft.cli.options import (
+    Cell,
+    CellFiles,
+    Processes,
+    RunFile,
+    Several,
+    named,
+    tracking,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +35,7 @@ class JudgeFiles:
     """Evaluator file: an independent judge on the validation split."""
 
     evaluator_text: Path | None = None
-    """The evaluator's text feature file (default: that of --text)."""
+    """The evaluator's text feature file, if it reads one (default: as `evaluate`)."""
 
 
 @app.command
@@ -77,7 +85,8 @@ def finetune(
     entry = named(resolved, "backbones", cell.backbone, run.config)
     for file in tuned or []:
         rate = {"lr": read_json(file)["rate"]}
-        resolved = merge(resolved, {"methods": {cell.method: rate}})
+        own = {f"{cell.backbone}/{cell.method}": rate}  # over a rate that the cell itself names
+        resolved = merge(resolved, {"methods": {cell.method: rate}, "cells": own})
     method = named(resolved, "methods", cell.method, run.config)
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
@@ -87,7 +96,8 @@ def finetune(
         )
         checkpoint = out / "checkpoint.pt"
         training = Training(tuning, checkpoint)
-        record = training.run()
+        with tracking(resolved, out):
+            record = training.run()
         if writes:
             write_results(out, training, record, method)
             checkpoint.unlink(missing_ok=True)
@@ -102,21 +112,23 @@ def judge_factory(
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
     """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
     None without an evaluator."""
+    from motionrft.cli.evaluate import evaluator_text
     from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
     from motionrft.evaluation.scorer import Scorer
     from motionrft.text.features import TextCache
 
     if judge.evaluator is None:
         return None
-    text = TextCache(files.text)
-    evaluator_text = TextCache(judge.evaluator_text) if judge.evaluator_text else text
-    rules = Protocol(multimodality=MultiModalityPlan(texts=0))
-    scorer = Scorer(
-        files.features, judge.evaluator, evaluator_text, rules, split="val", device=device
-    )
-    real = scorer.score_real(0).metrics["Diversity"]
+    evaluator = judge.evaluator
 
     def of(backbone: Backbone) -> Callable[[], dict[str, float]]:
+        # here, not above: a run without validations embeds no caption and scores no motion
+        captions = evaluator_text(evaluator, judge.evaluator_text, files.text)
+        rules = Protocol(multimodality=MultiModalityPlan(texts=0))
+        scorer = Scorer(files.features, evaluator, captions, rules, split="val", device=device)
+        text = TextCache(files.text, tokens=backbone.reads_tokens)
+        real = scorer.score_real(0).metrics["Diversity"]
+
         def metrics() -> dict[str, float]:
             scores = scorer.score_backbone(backbone, sampler, text, name).metrics
             return {**scores, "Diversity gap": abs(scores["Diversity"] - real)}

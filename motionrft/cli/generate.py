@@ -94,7 +94,8 @@ def generate(
         find_ffmpeg()
     said = list(sentences)
     if source.text is not None:
-        lines = read_text(source.text, "sentences", "write a sentence a line").splitlines()
+        # not splitlines(), which also breaks at characters inside a sentence (U+2028, form feeds)
+        lines = read_text(source.text, "sentences", "write a sentence a line").split("\n")
         said += [line for line in lines if line.strip()]
     chosen = pick_device(device)
     models = [load_model(model, encoder=source.encoder, device=chosen)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several, named
+from motionrft.cli.options import RunFile, Several, named, required_widths
 
 
 @app.command
@@ -17,8 +19,6 @@ def import_(
     checkpoint: Path,
     features: Path,
     text: Path | None = None,
-    pooled: int = 0,
-    tokens: int = 0,
     out: Path,
 ) -> None:
     """Read an official checkpoint into the suite's own file, and say what was read.
@@ -26,7 +26,7 @@ def import_(
     For example:
         python -m motionrft import --config config/humanml3d.yaml \\
             --backbone mld --checkpoint mld_humanml_v1.ckpt \\
-            --features results/humanml3d/features --pooled 768 \\
+            --features results/humanml3d/features \\
             --out results/humanml3d/backbones/mld/denoiser.safetensors
 
     Parameters
@@ -38,35 +38,24 @@ def import_(
     features
         Feature store folder whose statistics apply.
     text
-        Text feature file, read for the two widths.
-    pooled
-        Width of the text vector, where --text is not given.
-    tokens
-        Width of the token states, where --text is not given.
+        Text feature file, read for its two widths where the run does not say them (`text.<name>.widths`).
     out
         File to write.
     """
     from motionrft.backbones.header import corpus_facts, text_facts
     from motionrft.backbones.io import build_backbone, load_official, save_backbone
     from motionrft.corpus.store import FeatureStore
-    from motionrft.errors import InputError
     from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
     resolved = run.load()
     settings = named(resolved, "backbones", backbone, run.config)
-    widths, cache = {"pooled": pooled, "tokens": tokens}, None
-    if text is not None:
-        cache = TextCache(text)
-        widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
-    if not any(widths.values()):
-        raise InputError(
-            "the text widths are unknown",
-            where="import",
-            field="--text",
-            fix="name a text feature file, or --pooled and --tokens",
-        )
     store, encoder = FeatureStore(features), resolved["text"][settings["text"]]
+    cache = None if text is None else TextCache(text, tokens=False)
+    if cache is None:
+        widths = required_widths(settings["text"], encoder, "import")
+    else:
+        widths = {"pooled": cache.pooled_dim, "tokens": cache.token_dim}
     normaliser = store.normaliser(settings["representation"])
     dim = len(normaliser.mean)
     network = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
@@ -91,9 +80,11 @@ def import_(
 def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     """Write weights back in the official file layout.
 
-    Refused are networks whose output the official code reads otherwise: those
-    with `network.clean` (HY-Motion and ACMDM at the small size) and MotionDiffuse
-    with a `network.prediction` other than epsilon.
+    Refused are networks that the official code reads otherwise, at the small size
+    HY-Motion and ACMDM (`network.clean`), MotionDiffuse (`network.prediction`),
+    MLD, MLD++ and MotionLCM (`network.prediction`, `network.principal`); and MDM
+    with other than four heads or another noise schedule than the cosine. MDM's
+    args.json is written beside its weights.
 
     For example:
         python -m motionrft export \\
@@ -144,50 +135,66 @@ def import_text(*, checkpoint: Path, tokenizer: str, out: Path) -> None:
 @app.command
 def import_reward(
     *,
-    backbone: Path,
-    critic: Annotated[list[Path] | None, Several] = None,
-    authenticity: Annotated[list[Path] | None, Several] = None,
+    run: RunFile = RunFile(),
+    stage: Literal["semantic", "preference", "authenticity"],
+    checkpoint: Annotated[list[Path], Several],
+    start: Annotated[list[Path] | None, Several, Parameter(name="--from")] = None,
     out: Path,
 ) -> None:
-    """Read the released MotionReward checkpoints into this suite's files.
+    """Read one stage of the released MotionReward into this suite's file.
 
     For example:
-        python -m motionrft import-reward \\
-            --backbone stage1_retrieval_backbone.pth \\
-            --critic stage2_critic_lora.pth stage2_critic_head.pth \\
-            --authenticity stage3_ai_detection_lora.pth stage3_ai_detection_head.pth \\
-            --out results/official
+        python -m motionrft import-reward --stage semantic \\
+            --checkpoint stage1_retrieval_backbone.pth --out official/semantic.safetensors
+        python -m motionrft import-reward --stage preference \\
+            --checkpoint stage2_critic_lora.pth stage2_critic_head.pth \\
+            --from official/semantic.safetensors --out official/preference.safetensors
 
     Parameters
     ----------
-    backbone
-        File of stage 1, stage1_retrieval_backbone.pth.
-    critic
-        LoRA file and head file of stage 2.
-    authenticity
-        LoRA file and head file of stage 3.
+    stage
+        Which stage the files are of.
+    checkpoint
+        Its released file; of preference and authenticity the LoRA file and the head file.
+    start
+        The imported semantic stage, which LoRA and head stand on (not for that stage itself).
     out
-        Folder to write.
+        File to write.
     """
-    from motionrft.reward.files import save_branch, save_network
-    from motionrft.reward.official import load_official_branch, load_official_network
+    from motionrft.errors import InputError
+    from motionrft.files import provenance
+    from motionrft.reward.files import load_network, save_branch, save_network
+    from motionrft.reward.official import RELEASED, load_official_branch, load_official_network
 
-    network, report = load_official_network(backbone)
-    reports = [report]
-    # the released weights score clean motions without a time token, and were trained on this law
+    section = run.load()["reward"]
     about = {
         "stage": "official",
-        "text": "t5",
-        "noise": {"probability": 0.1, "max_t": 500, "low_steps": 50, "low_share": 0.8},
-        "official": {"noise": True, "no_clean_token": True},
+        "imported_from": [path.name for path in checkpoint],
+        "settings": section,
+        "text": section["text"],
+        **RELEASED,
+        "provenance": provenance(section),
     }
-    save_network(out / "semantic.safetensors", network, about)
-    for task, paths in (("preference", critic), ("authenticity", authenticity)):
-        if paths:
-            head = paths[1] if len(paths) > 1 else None
-            branch, branch_reports = load_official_branch(paths[0], head, network, task)
-            reports += branch_reports
-            save_branch(out / f"{task}.safetensors", branch, about)
+    if stage == "semantic":
+        network, report = load_official_network(checkpoint[0])
+        save_network(out, network, about)
+        print(report)
+        return
+    if not start:
+        raise InputError(
+            "missing", where="import-reward", field="--from", fix="name the imported semantic stage"
+        )
+    network, facts = load_network(start[0])
+    if facts.get("stage") != "official":
+        raise InputError(
+            "trained here: released LoRA and head stand on the released network alone",
+            where=start[0],
+            field="--from",
+            fix="import stage1_retrieval_backbone.pth too (reward.stages.semantic.checkpoint)",
+        )
+    head = checkpoint[1] if len(checkpoint) > 1 else None
+    branch, reports = load_official_branch(checkpoint[0], head, network, stage)
+    save_branch(out, branch, about)
     for entry in reports:
         print(entry)
 

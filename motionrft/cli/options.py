@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,6 +49,30 @@ def named(run: dict[str, Any], section: str, name: str, where: Path) -> dict[str
         raise unknown_name(what, name, run[section], where=where, field=section)
     entry: dict[str, Any] = run[section][name]
     return entry
+
+
+def tracking(run: dict[str, Any], out: Path) -> AbstractContextManager[None]:
+    """Where a training's numbers go as they come (`track` of the run): the folder track/ beside what it writes."""
+    from motionrft.training.tracking import NONE, tracked
+
+    folder = out.parent / "track" / out.stem if out.suffix else out / "track"
+    return tracked(run.get("track", NONE), folder, str(out.with_suffix("")))
+
+
+def required_widths(name: str, encoder: dict[str, Any], where: str) -> dict[str, int]:
+    """{"pooled", "tokens"} of an encoder's section, for a command that was given no text feature file."""
+    from motionrft.configuration.encoders import text_widths
+    from motionrft.errors import InputError
+
+    widths = text_widths(encoder)
+    if widths is None:
+        raise InputError(
+            f"the widths of text encoder {name} are unknown",
+            where=where,
+            field="--text",
+            fix=f"name a text feature file, or give text.{name} its `widths`",
+        )
+    return widths
 
 
 @Parameter(name="*")

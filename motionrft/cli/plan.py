@@ -168,7 +168,9 @@ def asked(plan: Plan, rule: str) -> str:
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""
-    exceptions = {"backbones", "methods", "cells"} & set(plan.run["resources"].get(row, {}))
+    exceptions = {"encoders", "backbones", "methods", "cells"} & set(
+        plan.run["resources"].get(row, {})
+    )
     more = f" (others by {' and '.join(sorted(exceptions))})" if exceptions else ""
     counted = plan.run["resources"].get(row, {}).get("runtime") == COUNTED
     time = "as counted" if counted else f"{minutes / 60:g} h"

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, Several
+from motionrft.cli.options import RunFile, Several, named, required_widths, tracking
 
 
 @Parameter(name="*")
@@ -20,8 +20,8 @@ class PretrainingFiles:
     features: Path
     """Feature store folder."""
 
-    text: Path
-    """Text feature file."""
+    text: Path | None = None
+    """Text feature file (a stage that learns from motions alone needs none, where the run says the encoder's widths)."""
 
     start: Annotated[list[Path], Several, Parameter(name="--from", show_default=False)] = field(
         default_factory=list
@@ -67,21 +67,31 @@ def pretrain(
     from motionrft.backbones.io import save_backbone
     from motionrft.device import pick_device
     from motionrft.files import provenance, write_table
-    from motionrft.text.features import TextCache
+    from motionrft.text.features import TextCache, UnreadText
 
-    settings = run.entry("backbones", backbone)
+    resolved = run.load()
+    settings = named(resolved, "backbones", backbone, run.config)
+    text: TextCache | UnreadText
+    if files.text is None:
+        encoder = resolved["text"][settings["text"]]
+        text = UnreadText(
+            required_widths(settings["text"], encoder, "pretrain"), {"encoder": encoder}
+        )
+    else:
+        text = TextCache(files.text, tokens=False)
     chosen = pick_device(device)
     checkpoint = out.with_suffix(".checkpoint")
-    network, about, history = training.pretrain(
-        settings,
-        stage,
-        files.features,
-        TextCache(files.text),
-        files.start,
-        checkpoint,
-        chosen,
-        seed,
-    )
+    with tracking(resolved, out):
+        network, about, history = training.pretrain(
+            settings,
+            stage,
+            files.features,
+            text,
+            files.start,
+            checkpoint,
+            chosen,
+            seed,
+        )
     about["provenance"] = provenance(settings, seed=seed, device=str(chosen))
     write_table(out.with_name(f"{stage}.history.parquet"), history, about)
     save_backbone(out, network, about)

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import Processes, RunFile, Several, named
+from motionrft.cli.options import Processes, RunFile, Several, named, tracking
 
 
 @Parameter(name="*")
@@ -83,7 +83,8 @@ def train_reward(
     from motionrft.reward.stage import Training
     from motionrft.training.distributed import process_group
 
-    section = run.load()["reward"]
+    resolved = run.load()
+    section = resolved["reward"]
     named(section, "stages", stage, run.config)
     settings = RewardSettings.read(section, str(run.config))
     chosen = stages.load(stage)
@@ -101,7 +102,8 @@ def train_reward(
             device=own_device,
             seed=seed,
         )
-        trained, history = chosen.train(training)
+        with tracking(resolved, out):
+            trained, history = chosen.train(training)
         if not writes:
             return
         about = {

@@ -17,7 +17,7 @@ def reward_data(
     features: Path,
     samples: Annotated[list[Path] | None, Several] = None,
     held_out: Annotated[list[str] | None, Several] = None,
-    official: Annotated[list[Path] | None, Several] = None,
+    given: Annotated[list[Path] | None, Several] = None,
     seed: int = 0,
     out: Path,
 ) -> None:
@@ -33,7 +33,10 @@ def reward_data(
             --out results/toy/reward/data/authenticity
         python -m motionrft reward-data --kind preference \\
             --features results/toy/features \\
-            --official critic_train.pth critic_val.pth \\
+            --given critic_train_263.pth critic_val_263.pth \\
+            --out results/toy/reward/data/preference
+        python -m motionrft reward-data --kind preference \\
+            --features results/toy/features --given pairs.csv \\
             --out results/toy/reward/data/preference
 
     Parameters
@@ -46,8 +49,8 @@ def reward_data(
         Generated samples, one file a generator.
     held_out
         Generators that training never sees (default: the configuration's).
-    official
-        Released .pth files to convert instead.
+    given
+        What others have judged, in place of motions made here: released .pth files, or a table of pairs (.csv, .parquet).
     seed
         Seed of all draws.
     out
@@ -67,11 +70,10 @@ def reward_data(
     data = dict((settings.stages.get(kind) or {}).get("data", {}))
     hidden = list(data.get("held_out", []) if held_out is None else held_out)
     store = FeatureStore(features)
-    if official:
-        items, about = stage.released_data(store, official, hidden)
-    else:
-        generated = [read_samples(path) for path in samples or []]
+    generated = [read_samples(path) for path in samples or []]
+    if not given:
         hidden = [name for name in hidden if name in {entry.generator for entry in generated}]
-        items, about = stage.made_data(DataSources(store, generated, data, hidden, seed))
+    sources = DataSources(store, generated, data, hidden, seed)
+    items, about = stage.given_data(sources, given) if given else stage.made_data(sources)
     about["provenance"] = provenance(section, seed=seed)
     write_labelled(out, items, kind, about)

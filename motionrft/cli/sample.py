@@ -71,12 +71,12 @@ def sample(
     from motionrft.files import provenance
     from motionrft.text.features import TextCache
 
-    sampler = run.entry("backbones", backbone)["sampler"]
+    entry = run.entry("backbones", backbone)
+    sampler = entry["sampler"]
     chosen = pick_device(device)
-    network, _ = load_backbone(files.model, chosen)
-    samples = sample_splits(
-        network, sampler, files.features, TextCache(files.text), backbone, prompts, seed
-    )
+    network, _ = load_backbone(files.model, chosen, family=entry["family"])
+    text = TextCache(files.text, tokens=network.reads_tokens)
+    samples = sample_splits(network, sampler, files.features, text, backbone, prompts, seed)
     about = {
         "sampler": sampler,
         "provenance": provenance(sampler, seed=seed, device=str(chosen)),

@@ -52,6 +52,8 @@ def text(
 ) -> None:
     """Encode every caption of a corpus once, into one file.
 
+    A command that was killed goes on after the last batch it has written.
+
     For example:
         python -m motionrft text --corpus results/toy/corpus --name toy \\
             --source results/toy/text/toy --out results/toy/text/toy.safetensors
@@ -69,20 +71,39 @@ def text(
     device
         Where to compute: auto, cpu or cuda.
     """
+    from motionrft.configuration.encoders import text_widths
     from motionrft.corpus.store import Corpus
     from motionrft.device import pick_device
+    from motionrft.errors import InputError
     from motionrft.files import provenance
+    from motionrft.text.cache_writer import CacheWriter
     from motionrft.text.encoder import encode_all
-    from motionrft.text.features import write_cache
     from motionrft.text.kinds import open_encoder
 
     section = run.entry("text", name)
     chosen = pick_device(device)
     captions = Corpus(corpus).captions()
     encoder = open_encoder(section, source).to(chosen)
-    about = {
-        "encoder": section,
-        "name": name,
-        "provenance": provenance(section, device=str(chosen)),
-    }
-    write_cache(out, captions, encode_all(encoder, captions), about)
+    about = {"encoder": section, "name": name}
+    writer = CacheWriter(
+        out,
+        captions,
+        about,
+        tokens=section.get("keep", "tokens") == "tokens",
+        stored=section.get("stored", "float32"),
+    )
+    if writer.done:
+        print(f"going on after {writer.done} of {len(captions)} captions")
+    said = text_widths(section)
+    for batch in encode_all(encoder, captions[writer.done :]):
+        widths = {"pooled": batch.pooled.shape[1], "tokens": batch.tokens.shape[2]}
+        if said not in (None, widths):
+            raise InputError(
+                f"its features are {widths}, the run says {said}",
+                where=run.config,
+                field=f"text.{name}.widths",
+                fix="correct them: what was imported with them is wrong too",
+            )
+        writer.add(batch)
+    about["provenance"] = provenance(section, device=str(chosen))
+    writer.finish()

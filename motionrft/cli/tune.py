@@ -60,7 +60,8 @@ def tune(
     judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], chosen)
 
     def prepared(rate: float) -> FineTuning:
-        changed = merge(resolved, {"methods": {cell.method: {"lr": rate}}})
+        own = {f"{cell.backbone}/{cell.method}": {"lr": rate}}
+        changed = merge(resolved, {"methods": {cell.method: {"lr": rate}}, "cells": own})
         return prepare(changed, cell.backbone, cell.method, cell.seed, sources, chosen, judge_of)
 
     result = tune_rate(prepared, rates, out.with_suffix(".checkpoints"))

@@ -6,7 +6,7 @@ A job's outputs are stale when one of them changes, as when the section itself d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,23 @@ def _paths(rule: dict[str, Any], value: Any, key: str = "") -> Iterator[tuple[st
     if isinstance(value, str) and "reads" in rule and value != AUTO:
         named = ROOT / f"{rule['reads']}/{value}.yaml"
         yield key, named if named.is_file() else Path(value).expanduser()
+    if isinstance(value, list) and "reads" in rule:
+        for number, entry in enumerate(value):
+            yield from _paths(rule, entry, f"{key}.{number}")
     if isinstance(value, dict):
         others = rule.get("additionalProperties")
         for name, entry in value.items():
             inner = rule.get("properties", {}).get(name, others)
             if isinstance(inner, dict):
                 yield from _paths(inner, entry, f"{key}.{name}" if key else name)
+
+
+def read_beside(checkpoint: str, patterns: Sequence[str]) -> State:
+    """Of a checkpoint (a file, or a folder with all below it) and of the files that `patterns`, which count from its
+    folder, find with it."""
+    path = Path(checkpoint).expanduser()
+    beside = {found for pattern in patterns for found in path.parent.glob(pattern)}
+    return [*state(path), *(_one(found, str(found)) for found in sorted(beside))]
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from motionrft.configuration.encoders import check_encoders
 from motionrft.configuration.files import available, has_size, numbers, part, read_yaml
 from motionrft.configuration.layers import apply_set, merge
 from motionrft.configuration.schema import has_schema, read_schema, validate, validate_kind
@@ -22,7 +23,7 @@ from motionrft.configuration.selection import (
     matrix_cells,
     narrow_generators,
 )
-from motionrft.errors import InputError, unknown_name
+from motionrft.errors import InputError
 
 
 def sections() -> list[str]:
@@ -55,8 +56,10 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     run["methods"] = {
         name: _method(name, override, where, variants["methods"].get(name)) for name in methods
     }
+    run["cells"] = _cells(override.get("cells", {}), run, where)
     _check_unselected(run, override, where)
-    _check_encoders(run, where)
+    check_encoders(run, where)
+    _check_reward_files(run["reward"]["stages"], where)
     _check_semantic_stages(run, where)
     narrow_generators(run, where)
     run["matrix"] = matrix_cells(run, names, methods, where)
@@ -84,6 +87,7 @@ def load_run(path: str | Path, assignments: Sequence[str] = ()) -> dict[str, Any
         for kind in ("backbones", "methods"):
             for name, entry in run[kind].items():
                 _check_entry(entry, kind.removesuffix("s"), path, f"{kind}.{name}")
+        run["cells"] = _cells(run.get("cells", {}), run, path)
     return resolve(run, path)
 
 
@@ -178,6 +182,22 @@ def _method(
     return entry
 
 
+def _cells(
+    changes: dict[str, dict[str, Any]], run: dict[str, Any], where: str | Path
+) -> dict[str, dict[str, Any]]:
+    """Keys of `finetune` for single cells, `<backbone>/<method>`, of those whose two names the run has chosen."""
+    kept = {}
+    for cell, change in changes.items():
+        field = f"override.cells.{cell}"
+        validate(change, "finetune", where, field)
+        backbone, _, method = cell.partition("/")
+        if among([backbone], run["backbones"], "backbones", where, field) and among(
+            [method], run["methods"], "methods", where, field
+        ):
+            kept[cell] = change
+    return kept
+
+
 def _changes(
     kind: str,
     keys: Sequence[str],
@@ -222,16 +242,21 @@ def _check_unselected(run: dict[str, Any], override: dict[str, Any], where: str 
         _method(name, override, where)
 
 
-def _check_encoders(run: dict[str, Any], where: str | Path) -> None:
-    """Every text encoder that is read has an entry."""
-    readers = {"evaluator": run["evaluator"], "reward": run["reward"]}
-    readers |= {f"backbones.{name}": entry for name, entry in run["backbones"].items()}
-    for place, entry in readers.items():
-        encoder = entry.get("text")
-        if encoder and encoder not in run["text"]:
-            field, known = f"{place}.text", run["text"]
-            raise unknown_name(
-                "text encoder", encoder, known, where=where, field=field, add="it to `text`"
+def _check_reward_files(stages: dict[str, Any], where: str | Path) -> None:
+    """Released files of a stage: one of the semantic stage, LoRA and head of the others, on the released semantic one."""
+    for name, stage in stages.items():
+        files = stage.get("checkpoint", [])
+        count = 1 if isinstance(files, str) else len(files)
+        most, field = (1 if name == "semantic" else 2), f"reward.stages.{name}.checkpoint"
+        if count > most:
+            fix = "name one file" if most == 1 else "name the LoRA file and the head file"
+            raise InputError(f"{count} files", where=where, field=field, fix=fix)
+        if count and "checkpoint" not in stages["semantic"]:
+            raise InputError(
+                "released LoRA and head stand on the released semantic network alone",
+                where=where,
+                field=field,
+                fix="name reward.stages.semantic.checkpoint too (stage1_retrieval_backbone.pth)",
             )
 
 

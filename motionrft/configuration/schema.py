@@ -94,7 +94,7 @@ def _described(error: ValidationError, schema: dict[str, Any]) -> str:
     nearest: str = ""
     place: Any = schema
     for step in error.absolute_schema_path:
-        if step == "$ref":
+        if step == "$ref" or (isinstance(place, dict) and step not in place):  # in another schema
             break
         place = place[step]
         if isinstance(place, dict) and isinstance(place.get("description"), str):

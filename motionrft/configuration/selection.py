@@ -110,8 +110,12 @@ def check_switches(run: dict[str, Any], where: str | Path) -> None:
 
 
 def check_resources(run: dict[str, Any], where: str | Path) -> None:
-    """Names in the `resources` table are backbones and methods that exist."""
+    """Names in the `resources` table are text encoders, backbones and methods that exist."""
     for rule, row in run["resources"].items():
+        for name in row.get("encoders", {}):
+            if name not in run["text"]:
+                field = f"resources.{rule}.encoders"
+                raise unknown_name("text encoder", name, run["text"], where=where, field=field)
         for kind in ("backbones", "methods"):
             among(row.get(kind, {}), run[kind], kind, where, f"resources.{rule}.{kind}")
         for cell in row.get("cells", {}):

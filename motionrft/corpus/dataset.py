@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from motionrft.corpus.store import FeatureStore
+from motionrft.device import moved
 from motionrft.errors import InputError
 
 UNIT = 4  # frames a token of the field's evaluators
@@ -36,7 +37,8 @@ class Batch:
         return len(self.clips)
 
     def to(self, device: torch.device | str) -> Batch:
-        return Batch(self.features.to(device), self.lengths.to(device), self.captions, self.clips)
+        features, lengths = moved(self.features, device), moved(self.lengths, device)
+        return Batch(features, lengths, self.captions, self.clips)
 
 
 class MotionDataset:
@@ -103,21 +105,22 @@ class MotionDataset:
 
     def _collate(self, rows: np.ndarray, rng: Draws) -> Batch:
         draws = rng if isinstance(rng, Sequence) else [rng] * len(rows)
-        items = [self._item(int(row), draw) for row, draw in zip(rows, draws, strict=True)]
-        lengths = torch.tensor([len(motion) for motion, _ in items])
-        features = torch.zeros(len(items), int(lengths.max()), self.array.shape[1])
-        for index, (motion, _) in enumerate(items):
-            features[index, : len(motion)] = self.normaliser.normalise(
-                torch.from_numpy(np.array(motion))
-            )
+        places = [self._place(int(row), draw) for row, draw in zip(rows, draws, strict=True)]
+        begins, counts = (np.array([place[which] for place in places]) for which in (0, 1))
+        longest = int(counts.max())
+        within = np.arange(longest)[None] < counts[:, None]
+        # one gather of all frames; what lies beyond a length is read from its last frame and cleared
+        index = begins[:, None] + np.minimum(np.arange(longest)[None], counts[:, None] - 1)
+        frames = torch.from_numpy(np.asarray(self.array[index], dtype=np.float32))
         return Batch(
-            features,
-            lengths,
-            [caption for _, caption in items],
+            self.normaliser.normalise(frames) * torch.from_numpy(within)[..., None],
+            torch.from_numpy(counts),
+            [caption for _, _, caption in places],
             [self._places[int(row)][0] for row in rows],
         )
 
-    def _item(self, row: int, rng: np.random.Generator | None) -> tuple[np.ndarray, str]:
+    def _place(self, row: int, rng: np.random.Generator | None) -> tuple[int, int, str]:
+        """First frame in the array, frames, caption."""
         _, begin, frames, captions = self._places[row]
         length = min(frames, self.max_frames) // UNIT * UNIT
         caption = captions[0]
@@ -126,4 +129,4 @@ class MotionDataset:
                 length -= UNIT
             begin += int(rng.integers(frames - length + 1))
             caption = captions[int(rng.integers(len(captions)))]
-        return self.array[begin : begin + length], caption
+        return begin, length, caption

@@ -226,7 +226,7 @@ def write_features(
             outcomes = stack.enter_context(pool).map(work, jobs)
         sums: dict[str, Sums] = {}
         broken: list[str] = []
-        for outcome in progress(outcomes, total=len(jobs), label="features"):
+        for outcome in progress(outcomes, total=len(jobs), label="features", unit="batches"):
             broken += outcome.broken
             for name, (count, total, squares) in outcome.sums.items():
                 before = sums.get(name, (0, 0, 0))

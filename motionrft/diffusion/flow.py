@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from motionrft.diffusion.dopri5 import integrate_each
 from motionrft.diffusion.sampler import Denoiser, Noise, Sampler
-from motionrft.diffusion.schedules import diffusers_scheduler
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
 
@@ -52,7 +52,10 @@ def diffusers_euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
     Needs explicit sigmas 1, 1 - 1/steps, …, 1/steps: its default grid ends at 0.001 and wastes a step. Its
     time is 1000 (1 - t) and its velocity noise - data, hence both conversions.
     """
-    scheduler = diffusers_scheduler("FlowMatchEulerDiscreteScheduler", shift=1.0)
+    # it loads the compiler: nothing but the comparison with it needs it
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0)  # type: ignore[no-untyped-call]
     scheduler.set_timesteps(sigmas=(1 - torch.arange(steps) / steps).tolist())
     x = start
     for timestep in scheduler.timesteps:
@@ -73,25 +76,27 @@ class HeunSampler(Sampler):
 class AdaptiveSampler(Sampler):
     """dopri5 for generation (`sample`); `walk`, which a fine-tuning method takes, stays on the Euler table.
 
-    Each motion is integrated alone and without padding, so that it does not depend on its batch; the official
-    code integrates the padded batch as one system, whose step control sees all motions at once.
+    Each motion has its own step size and no padding, so that it does not depend on its batch; the official code
+    integrates the padded batch as one system, whose step control sees all motions at once.
     """
 
     @torch.no_grad()
     def sample(self, condition: Any, noise: Noise) -> Tensor:
         """The final sample x [B, …]. condition: has the motions' `lengths` [B], and `select`s rows of itself."""
-        result = torch.zeros_like(noise.start)
-        for row, length in enumerate(condition.lengths.tolist()):
-            width = self.denoiser.width(length)
-            one = slice(row, row + 1)
-            result[one, :width] = self._solve(noise.start[one, :width], condition.select(one))
-        return result
+        start = noise.start
+        widths = [self.denoiser.width(length) for length in condition.lengths.tolist()]
+        taken = torch.tensor(widths, device=start.device)
+        counted = torch.arange(start.shape[1], device=start.device)[None] < taken[:, None]
+        # rows leave as they end; the others' condition is selected once, not in every call
+        chosen, of_rows = condition, len(start)
 
-    def _solve(self, start: Tensor, condition: Any) -> Tensor:
-        def velocity(t: Tensor, x: Tensor) -> Tensor:
-            return self.denoiser.guided(x, t.expand(len(x)), condition, self.guidance)
+        def velocity(t: Tensor, x: Tensor, rows: Tensor) -> Tensor:
+            nonlocal chosen, of_rows
+            if len(rows) != of_rows:
+                chosen, of_rows = condition.select(rows), len(rows)
+            return self.denoiser.guided(x, t, chosen, self.guidance)
 
-        return integrate(velocity, start)[-1]
+        return integrate_each(velocity, start, counted)
 
 
 def flow_sampler(denoiser: Denoiser, table: StepTable, settings: dict[str, Any]) -> Sampler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from motionrft.diffusion.philox import normals
 from motionrft.diffusion.recompute import recomputed
 from motionrft.diffusion.table import StepTable
 
@@ -49,28 +51,21 @@ class Noise(Protocol):
 class SeededNoise:
     """Every sample's own noise, whatever the batch it is in.
 
-    Sample b draws from a generator seeded with (seeds[b], step) at `full` frames and is cropped to the
-    batch's width, so that a sample depends neither on its batch mates nor on the batch's padding.
+    Number n of sample b at a step is a function of (seeds[b], step, n) alone (`philox`), drawn on `device`: a
+    sample depends neither on its batch mates nor on the batch's padding, nor on the device. shape: of one sample's x,
+    positions first, so that a shorter x is the beginning of a longer one.
     """
 
     def __init__(
-        self,
-        seeds: Sequence[int],
-        shape: tuple[int, ...],
-        full: int,
-        device: torch.device | str = "cpu",
+        self, seeds: Sequence[int], shape: tuple[int, ...], device: torch.device | str = "cpu"
     ):
-        self.seeds, self.shape, self.full, self.device = list(seeds), shape, full, device
+        # of a seed beyond 63 bits the bits count, which int64 reads as a sign
+        bits = [(seed + 2**63) % 2**64 - 2**63 for seed in seeds]
+        self.seeds, self.shape = torch.tensor(bits, dtype=torch.int64, device=device), shape
         self.start = self(-1)
 
     def __call__(self, i: int) -> Tensor:
-        rows = []
-        for seed in self.seeds:
-            generator = torch.Generator().manual_seed((seed * 1_000_003 + i + 1) % 2**63)
-            rows.append(
-                torch.randn((self.full, *self.shape[1:]), generator=generator)[: self.shape[0]]
-            )
-        return torch.stack(rows).to(self.device)
+        return normals(self.seeds, i + 1, math.prod(self.shape)).view(len(self.seeds), *self.shape)
 
 
 class Sampler:

@@ -1,7 +1,7 @@
-"""Step tables from diffusers schedulers: the schedule is theirs, the algebra of a step is written once.
+"""Step tables of samplers over a trained process: the schedule is diffusers', the algebra of a step is written once.
 
 `step_table(settings, prediction)` reads a backbone's `sampler:` section:
-  kind: ddim | ddpm | lcm | flow;  steps;  guidance;  schedule: {…} passed to the diffusers scheduler;
+  kind: ddim | ddpm | lcm | flow;  steps;  guidance;  schedule: {…}, a `TrainedProcess`;
   respacing: "ddim50" | "50" | "10,15,25" (ddim and ddpm; optional) keeps the official lists of time-steps.
 
     alphas, abar   cumulative alphas (DDPM, Ho et al., 2020, eq. 4), float64: abar_t of index t
@@ -10,15 +10,13 @@
     P, Q           x0hat = P x + Q o (diffusers: pred_original_sample)
     A, B, C        x' = A x + B o + C n (`motionrft.diffusion.table`)
 
-Betas and the grid of time-steps are diffusers'. Two things are not: cumulative alphas are multiplied in
-float64 (diffusers' float32 products are off by 1e-5 relative at the noisy end of a cosine schedule, and
-1 - abar by 1e-3 at its clean end), and with `respacing` the kept indices are an explicit list whose
-neighbours are looked up (diffusers' DDIM steps to t - N // K, which is wrong on all but its own grid).
+With `respacing` the kept indices are an explicit list whose neighbours are looked up (diffusers' DDIM steps to
+t - N // K, which is wrong on all but its own grid).
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,6 +24,7 @@ from torch import Tensor
 
 from motionrft.diffusion.respacing import kept_timesteps
 from motionrft.diffusion.table import StepTable
+from motionrft.diffusion.trained_process import CONSISTENCY, TrainedProcess
 from motionrft.errors import InputError
 
 VP_PREDICTIONS = ("epsilon", "sample", "v_prediction")
@@ -52,72 +51,31 @@ def step_table(settings: dict[str, Any], prediction: str) -> StepTable:
     if settings.get("respacing") is not None and kind in ("ddim", "ddpm"):
         return respaced(kind, steps, settings["respacing"], schedule, prediction)
     if kind == "ddim":
-        return ddim(ddim_scheduler(steps, schedule), prediction)
+        return ddim(TrainedProcess.read(schedule), steps, prediction)
     if kind == "ddpm":
-        return ddpm(ddpm_scheduler(steps, schedule), prediction)
+        return ddpm(TrainedProcess.read(schedule), steps, prediction)
     if kind == "lcm":
-        return consistency(lcm_scheduler(schedule), lcm_timesteps(settings), prediction)
+        return consistency(_consistency_process(schedule), lcm_timesteps(settings), prediction)
     raise InputError(
         f"unknown sampler {kind!r}", field="sampler.kind", fix="use ddim, ddpm, lcm or flow"
     )
 
 
-def exact_alphas(scheduler: Any) -> Tensor:
-    """alphas_cumprod [N] in float64 for the scheduler's schedule (diffusers multiplies in float32).
-
-    Linear and cosine betas are recomputed in float64 too, as the official code of the models that use
-    them has it (cosine: improved DDPM, Nichol & Dhariwal, 2021, eq. 17); others (MLD's scaled_linear) are the
-    scheduler's own float32 numbers.
-    """
-    config, betas = scheduler.config, scheduler.betas.double()
-    N = config.num_train_timesteps
-    if config.trained_betas is None and config.beta_schedule == "linear":
-        betas = torch.linspace(config.beta_start, config.beta_end, N, dtype=torch.float64)
-    elif config.trained_betas is None and config.beta_schedule == "squaredcos_cap_v2":
-        u = torch.arange(N + 1, dtype=torch.float64) / N
-        level = torch.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
-        betas = (1 - level[1:] / level[:-1]).clamp(max=0.999)
-    return torch.cumprod(1.0 - betas, 0)
+def training_alphas(schedule: Mapping[str, Any]) -> Tensor:
+    """alphas_cumprod [N] of the process a network is trained on. schedule: the keys of `TrainedProcess`."""
+    return TrainedProcess.read(schedule).alphas()
 
 
-def training_alphas(schedule: dict[str, Any]) -> Tensor:
-    """alphas_cumprod [N] of the process a network is trained on. schedule: diffusers' arguments."""
-    return exact_alphas(ddpm_scheduler(1, schedule))
-
-
-def diffusers_scheduler(name: str, **arguments: Any) -> Any:
-    """A scheduler of diffusers by its class's name."""
-    import diffusers
-
-    return getattr(diffusers, name)(**arguments)
-
-
-def ddim_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
-    scheduler = diffusers_scheduler("DDIMScheduler", **{"clip_sample": False, **schedule})
-    scheduler.set_timesteps(steps)
-    return scheduler
-
-
-def ddpm_scheduler(steps: int, schedule: dict[str, Any]) -> Any:
-    defaults = {"clip_sample": False, "variance_type": "fixed_small"}
-    scheduler = diffusers_scheduler("DDPMScheduler", **{**defaults, **schedule})
-    scheduler.set_timesteps(steps)
-    return scheduler
-
-
-def lcm_scheduler(schedule: dict[str, Any]) -> Any:
-    defaults = {"clip_sample": False, "set_alpha_to_one": False}
-    return diffusers_scheduler("LCMScheduler", **{**defaults, **schedule})
+def _consistency_process(schedule: Mapping[str, Any]) -> TrainedProcess:
+    return TrainedProcess.read({**CONSISTENCY, **schedule})
 
 
 def lcm_timesteps(settings: dict[str, Any]) -> list[int]:
-    """The explicit map of MotionLCM-V2 when given, else the scheduler's own grid."""
-    steps = int(settings["steps"])
+    """The explicit map of MotionLCM-V2 when given, else the teacher's grid thinned."""
     if "timesteps" in settings:
         return list(settings["timesteps"])
-    scheduler = lcm_scheduler(dict(settings.get("schedule", {})))
-    scheduler.set_timesteps(steps, original_inference_steps=settings.get("original_steps", 50))
-    return [int(t) for t in scheduler.timesteps]
+    process = _consistency_process(settings.get("schedule", {}))
+    return process.consistency_timesteps(int(settings["steps"]), settings.get("original_steps", 50))
 
 
 def clean_coefficients(abar: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
@@ -152,12 +110,11 @@ def respaced(
     return table(alphas[t], following, t, prediction)
 
 
-def ddim(scheduler: Any, prediction: str) -> StepTable:
-    """Deterministic DDIM (eta 0) on the scheduler's own grid."""
-    alphas = exact_alphas(scheduler)
-    t = scheduler.timesteps.long().cpu()
-    previous = t - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
-    final = alphas.new_tensor(1.0) if scheduler.config.set_alpha_to_one else alphas[0]
+def ddim(process: TrainedProcess, steps: int, prediction: str) -> StepTable:
+    """Deterministic DDIM (eta 0) on the process's own grid."""
+    alphas, t = process.alphas(), process.timesteps(steps)
+    previous = t - len(process) // steps
+    final = alphas.new_tensor(1.0) if process.set_alpha_to_one else alphas[0]
     following = torch.where(previous >= 0, alphas[previous.clamp(min=0)], final)
     return ddim_table(alphas[t], following, t, prediction)
 
@@ -175,10 +132,10 @@ def ddim_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
     return _table(ratio + direct * P, direct * Q, torch.zeros_like(a), P, Q, t, abar)
 
 
-def ddpm(scheduler: Any, prediction: str) -> StepTable:
-    """Ancestral sampling on the scheduler's own grid."""
-    t = scheduler.timesteps.long().cpu()
-    a = exact_alphas(scheduler)[t]
+def ddpm(process: TrainedProcess, steps: int, prediction: str) -> StepTable:
+    """Ancestral sampling on the process's own grid."""
+    t = process.timesteps(steps)
+    a = process.alphas()[t]
     return ddpm_table(a, torch.cat([a[1:], a.new_ones(1)]), t, prediction)
 
 
@@ -203,13 +160,12 @@ def boundary_scalings(t: Tensor, scaling: float = 10.0) -> tuple[Tensor, Tensor]
     return 0.25 / (s2 + 0.25), (s2 / (s2 + 0.25)).sqrt()
 
 
-def consistency(scheduler: Any, timesteps: list[int], prediction: str) -> StepTable:
+def consistency(process: TrainedProcess, timesteps: list[int], prediction: str) -> StepTable:
     """Multi-step consistency sampling (Song et al., 2023, algorithm 1): the clean estimate, re-noised to the next
     level; the estimate is f = c_skip x + c_out x0hat (LCM, Luo et al., 2023, section 4.1)."""
-    alphas = exact_alphas(scheduler)
     t = torch.tensor(timesteps)
-    a = alphas[t]
-    c_skip, c_out = boundary_scalings(t.double(), scheduler.config.timestep_scaling)
+    a = process.alphas()[t]
+    c_skip, c_out = boundary_scalings(t.double(), process.timestep_scaling)
     p, q = clean_coefficients(a, prediction)
     P, Q = c_skip + c_out * p, c_out * q
     following = torch.cat([a[1:], a.new_ones(1)])

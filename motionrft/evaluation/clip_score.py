@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import CLIPTokenizer
 
 from motionrft.checkpoints import load_into, read_checkpoint
 from motionrft.corpus.store import FeatureStore
@@ -79,6 +78,8 @@ def corpus_tensors(
 
     features: feature store folder; tokenizer: directory or hub name of a CLIP tokeniser.
     """
+    from transformers import CLIPTokenizer  # seconds to load: only where captions are read
+
     network = read_motionclip(checkpoint)
     source = tokenizer or TOKENIZER
     try:

@@ -91,13 +91,12 @@ class Evaluator(nn.Module, ABC):
         """
         result = torch.full((len(motions), self.width), float("nan"))
         counted = [len(motion) for motion in motions] if lengths is None else list(lengths)
-        usable = [
-            row
-            for row, motion in enumerate(motions)
-            if counted[row] >= UNIT and bool(torch.isfinite(motion).all())
-        ]
+        usable = [row for row in range(len(motions)) if counted[row] >= UNIT]
         usable.sort(key=lambda row: -counted[row])
-        fill = self.normaliser.mean if padding is None else padding
+        mean = self.normaliser.mean
+        fill = mean if padding is None else padding
+        # one buffer for all batches: fresh pages cost more than what is written into them
+        buffer = torch.empty(0)
         for begin in range(0, len(usable), batch_size):
             rows = usable[begin : begin + batch_size]
             if motions[rows[0]].shape[1] != len(fill):
@@ -109,12 +108,20 @@ class Evaluator(nn.Module, ABC):
             kept = torch.tensor([min(counted[row], self.max_frames) for row in rows])
             # one spare token of padding makes a motion's last tokens independent of its batch
             frames = min(int(kept[0]) + UNIT, self.max_frames)
-            batch = fill.expand(len(rows), frames, -1).clone()
+            size = len(rows) * frames * len(fill)
+            if buffer.numel() < size:
+                buffer = torch.empty(size, dtype=fill.dtype)
+            batch = buffer[:size].view(len(rows), frames, len(fill)).copy_(fill)
             for index, row in enumerate(rows):
                 known = motions[row][:frames]
-                batch[index, : len(known)] = known.to(batch)
-            batch = self.normaliser.normalise(batch)
-            result[rows] = self.encode_motions(batch.to(self.device), kept).cpu()
+                batch[index, : len(known)] = known
+            batch.sub_(mean).div_(self.normaliser.std)
+            finite = batch.isfinite().flatten(1).all(1)
+            for index, row in enumerate(rows):
+                if len(motions[row]) > frames:
+                    finite[index] &= motions[row][frames:].isfinite().all()
+            embedded = self.encode_motions(batch.to(self.device), kept).cpu()
+            result[rows] = torch.where(finite[:, None], embedded, torch.nan)
         return result
 
 

@@ -35,7 +35,8 @@ class Protocol:
     """Rules of one replication, after Guo et al. 2022, section 5.1.
 
     limit: most motions generated (0: all), against the full set of real ones; min_frames, max_frames: clips that
-    take part, and what longer ones are cut to; group: motions a retrieval group; diversity_pairs: pairs of Diversity.
+    take part, and what longer ones are cut to; group: motions a retrieval group; diversity_pairs: pairs of Diversity;
+    realism_replications: replications that compute realism and the full gallery (0: all).
 
     Class attributes. keeps_tail: the short last group counts; estimates_lengths: a model is asked for a length drawn
     from the caption, not for the one of the prompt's motion; frames_beyond: frames that a backbone returns after a
@@ -49,10 +50,15 @@ class Protocol:
     group: int = GROUP
     diversity_pairs: int = 300
     multimodality: MultiModalityPlan = field(default_factory=MultiModalityPlan)
+    realism_replications: int = 0
 
     keeps_tail: ClassVar[bool] = False
     estimates_lengths: ClassVar[bool] = False
     frames_beyond: ClassVar[int] = 0
+
+    def measures_realism(self, replication: int) -> bool:
+        """Whether this replication computes realism and the full gallery."""
+        return not self.realism_replications or replication < self.realism_replications
 
     def clips(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of the split's clips table that take part."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import time
@@ -21,12 +20,6 @@ from motionrft.metrics.statistics import interval95
 LOG = logging.getLogger(__name__)
 # replication number -> its scores
 Replicate = Callable[[int], Result]
-
-
-def file_digest(path: str | Path) -> str:
-    """Twelve hex digits of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def replicate(
@@ -49,13 +42,17 @@ def replicate(
     out = Path(out)
     partial = out / ".partial"
     key = digest({**about, "corpus": scorer.corpus})
-    tables = []
+    tables: list[tuple[pd.DataFrame, pd.DataFrame]] = []
+    taken_up = 0
     for replication in range(replications):
         scores, prompts = (
             partial / f"{kind}{replication}.parquet" for kind in ("scores", "prompts")
         )
         lost = replication == 0 and not (out / "samples.safetensors").exists()
         if lost or not _finished(scores, prompts, key):
+            if taken_up:
+                LOG.info("goes on from replication %d of %d", replication + 1, replications)
+                taken_up = 0
             began = time.monotonic()
             result = one(replication)
             if replication == 0:
@@ -70,7 +67,7 @@ def replicate(
             write_table(prompts, result.prompts, {"key": key})
             write_table(scores, frame, {"key": key})
             LOG.info(
-                "replication %d/%d  %.1f s  %s",
+                "replication %d of %d  %.1f s  %s",
                 replication + 1,
                 replications,
                 time.monotonic() - began,
@@ -78,6 +75,8 @@ def replicate(
                     f"{name} {result.metrics[name]:.3f}" for name in ("R-Precision Top-1", "FID")
                 ),
             )
+        else:
+            taken_up += 1
         tables.append((read_table(scores)[0], read_table(prompts)[0]))
     facts = {**about, **finish()}
     whole = pd.concat([scores for scores, _ in tables], ignore_index=True)

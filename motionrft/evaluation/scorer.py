@@ -207,7 +207,8 @@ class Scorer:
         if self.clip_score is not None:
             metrics["CLIP-score"] = self.clip_score(captions, inputs)
         joints = converter.joints(motions)
-        metrics |= physics(motions, joints, converter)
+        if self.rules.measures_realism(drawn.replication):
+            metrics |= physics(motions, joints, converter)
         prompts = pd.DataFrame(
             {
                 "clip": clips,

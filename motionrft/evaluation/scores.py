@@ -68,9 +68,10 @@ def score_embeddings(
     metrics["Diversity"] = diversity(motions, first[both], second[both]) if both.any() else NAN
     for k, forward, backward in zip(TOP, share, reverse, strict=True):
         metrics[f"T2M R@{k}"], metrics[f"M2T R@{k}"] = 100 * float(forward), 100 * float(backward)
-    for name, pair in (("T2M", (texts, motions)), ("M2T", (motions, texts))):
-        full = recall(*pair, group=None, distance=euclidean)
-        metrics |= {f"{name} {key} full": value for key, value in full.items()}
+    if rules.measures_realism(drawn.replication):
+        for name, pair in (("T2M", (texts, motions)), ("M2T", (motions, texts))):
+            full = recall(*pair, group=None, distance=euclidean)
+            metrics |= {f"{name} {key} full": value for key, value in full.items()}
     metrics["non_finite"] = float((~finite).sum())
     rank, top = torch.full_like(matching, NAN), torch.full((3, *matching.shape), NAN).to(matching)
     rank[rows] = (1 + closer + ties / 2).to(rank)

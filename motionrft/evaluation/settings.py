@@ -40,6 +40,7 @@ class EvaluateSettings:
     min_frames: int | None = None
     diversity_pairs: int | None = None
     multimodality: Mapping[str, Any] | None = None
+    realism_replications: int | None = None
 
     def rules(self) -> Protocol:
         changes = {
@@ -48,6 +49,7 @@ class EvaluateSettings:
             "min_frames": self.min_frames,
             "diversity_pairs": self.diversity_pairs,
             "multimodality": self.multimodality,
+            "realism_replications": self.realism_replications,
         }
         given = {name: value for name, value in changes.items() if value is not None}
         return protocol(self.protocol, **given)

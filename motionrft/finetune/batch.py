@@ -25,7 +25,6 @@ class PromptBatch:
     frames      the lengths as Python numbers: no part of an update waits for a device to tell them
     seeds       a noise seed for each prompt
     shape       shape of one sample's x
-    positions   positions of the longest clip: noise is drawn for all of them and cropped to `shape`
     clips       names of their clips
     """
 
@@ -35,7 +34,6 @@ class PromptBatch:
     frames: Sequence[int]
     seeds: Sequence[int]
     shape: tuple[int, ...]
-    positions: int
     clips: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -59,7 +57,7 @@ class PromptBatch:
 
     def noise(self, device: torch.device | None = None) -> SeededNoise:
         """x_T and the noise of every step, on `device` (the prompts' own)."""
-        return SeededNoise(self.seeds, self.shape, self.positions, device or self.lengths.device)
+        return SeededNoise(self.seeds, self.shape, device or self.lengths.device)
 
 
 def noise_seeds(seed: int, batch: int, rows: int) -> list[int]:

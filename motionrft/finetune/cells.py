@@ -59,12 +59,19 @@ def check_weights(run: dict[str, Any], where: str | Path) -> None:
     """Every weight, the run's and its methods', is of a term that this run's reward has."""
     # the term of a stage bears the stage's name
     left_out = set(drop_ins.names("motionrft.reward.stages")) - set(run["reward"]["stages"])
-    known = [name for name in drop_ins.names("motionrft.reward.terms") if name not in left_out]
+    known = drop_ins.names("motionrft.reward.terms")
     sections = {"reward.weights": run["reward"]["weights"]}
     for name, method in run["methods"].items():
         sections[f"methods.{name}.reward_weights"] = method.get("reward_weights", {})
     for place, weights in sections.items():
-        for name in weights:
+        for name, weight in weights.items():
             if name not in known:
                 file = f"motionrft/reward/terms/{name}.py"
                 raise unknown_name("term", name, known, where=where, field=place, add=file)
+            if weight > 0 and name in left_out:
+                raise InputError(
+                    f"weighs {weight:g}, but this run leaves the reward's stage {name} out",
+                    where=where,
+                    field=f"{place}.{name}",
+                    fix=f"set the weight to 0, or give the run that stage (reward.stages.{name})",
+                )

@@ -33,6 +33,7 @@ from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.distributed import rank, sum_gradients, world_size
 from motionrft.training.loop import step_generator
+from motionrft.training.tracking import track
 
 LOG = logging.getLogger(__name__)
 REFUSED = "too many refused updates"
@@ -75,7 +76,11 @@ class Training:
     def run(self) -> pd.DataFrame:
         """Trains; the module ends with the weights that `select` names. Returns the tidy record."""
         if self.resume():
-            LOG.info("%s goes on from trajectory %d", self.tuning.label, self.trajectory)
+            LOG.info(
+                "%s goes on from trajectory %d of %d, update %d of %d", self.tuning.label,
+                self.trajectory, self._planned_trajectories(), self.updater.updates,
+                self.updater.planned,
+            )  # fmt: skip
         elif self.tuning.validation is not None and self.tuning.settings.validate_every:
             self._validate()
         bar = progress(
@@ -83,10 +88,15 @@ class Training:
             total=self._planned_trajectories(),
             initial=self.trajectory,
             label=self.tuning.label,
+            unit="trajectories",
         )
         for scored in bar:
             reward = scored.rewards.get("total", float("nan"))
-            bar.set_postfix(reward=f"{reward:.4f}", skipped=self.updater.skipped)
+            bar.set_postfix(
+                updates=f"{self.updater.updates} of {self.updater.planned}",
+                reward=f"{reward:.4f}",
+                skipped=self.updater.skipped,
+            )
         if self.ended == REFUSED:
             self.updater.restore(self.good)
         elif self.tuning.settings.select == "best" and self.best.weights is not None:
@@ -270,9 +280,7 @@ class Training:
             numbers = tuning.validation()
         if updater.updates == 0:
             self._log({"trajectory": 0})
-        self.record += [
-            (updater.updates, f"val/{name}", float(value)) for name, value in numbers.items()
-        ]
+        self._note({f"val/{name}": value for name, value in numbers.items()})
         score = selection_score(settings.select_by, numbers, self._first_validation())
         ceiling = settings.reward_ceiling
         if ceiling and numbers["reward"] >= ceiling * numbers[RECORDED]:
@@ -295,8 +303,13 @@ class Training:
             counts["flops"] = self.flops.of(counts)
         elif self.updater.updates == 0:
             counts["flops"] = 0.0
+        self._note(values | counts)
+
+    def _note(self, values: dict[str, float]) -> None:
+        """Numbers of the present update, into the record and to a tracker."""
         update = self.updater.updates
-        self.record += [(update, name, float(value)) for name, value in (values | counts).items()]
+        self.record += [(update, name, float(value)) for name, value in values.items()]
+        track(update, values)
 
     # resuming
 

@@ -6,7 +6,7 @@ The gradient is taken at z, so that a micro-batch's activations are gone before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
 from motionrft.training.distributed import sum_numbers
+from motionrft.training.loop import autocast
 
 
 class Reward(Protocol):
@@ -85,7 +86,9 @@ class Objective:
     """A frozen decoder and reward around the samples of one batch.
 
     rows         the rows that the loss averages over, where the batch is only a slice of them
-    micro_batch  rows decoded and scored at once (0: all)
+    micro_batch  rows decoded and scored at once (0: all); rows of like length together, each part without padding beyond
+                 its longest motion
+    precision    fp32, or bf16 of decoder and reward; scores and loss are fp32
     """
 
     @torch.no_grad()
@@ -98,21 +101,30 @@ class Objective:
         *,
         rows: int | None = None,
         micro_batch: int = 0,
+        precision: str = "fp32",
     ):
+        self.precision = precision
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
-        self.rows, width = rows or len(batch), micro_batch or len(batch)
-        starts = range(0, len(batch), width)
-        self.parts = [slice(start, min(start + width, len(batch))) for start in starts]
-        self.contexts = [self._context(batch.rows(part)) for part in self.parts]
+        self.rows = rows or len(batch)
+        parts = rows_by_length(batch.frames, micro_batch or len(batch))
+        self.parts = [torch.tensor(part, device=batch.lengths.device) for part in parts]
+        self.frames = [max(batch.frames[row] for row in part) for part in parts]
+        self.contexts = [
+            self._context(part, frames)
+            for part, frames in zip(self.parts, self.frames, strict=True)
+        ]
 
-    def _context(self, batch: PromptBatch) -> Any:
+    def _context(self, part: Tensor, frames: int) -> Any:
+        lengths, references = self.batch.lengths[part], self.batch.references
+        if references is not None:
+            references = references[part, :frames]
         return self.reward.context(
-            batch.captions, batch.references, batch.lengths, self.backbone.representation
+            self.batch.captions.select(part), references, lengths, self.backbone.representation
         )
 
     def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
-        gradients: list[Tensor] = []
+        gradient = torch.empty_like(z, memory_format=torch.contiguous_format)
         sums: dict[str, Tensor] = {}
         for number, part in enumerate(self.parts):
             with torch.enable_grad():
@@ -121,11 +133,10 @@ class Objective:
                 loss = self.loss(values["total"]).sum() * (weight / self.rows)
                 loss.backward()
             assert z_part.grad is not None
-            gradients.append(z_part.grad)
+            gradient[part] = z_part.grad
             for name, value in {"loss": loss, **values}.items():
                 part_sum = value.detach().sum().double()
                 sums[name] = sums[name] + part_sum if name in sums else part_sum
-        gradient = torch.cat(gradients)
         finite = torch.isfinite(gradient).all() & ~sums["loss"].isnan()
         return Score(len(self.batch), {**sums, "unfinite": (~finite).double()}, gradient)
 
@@ -140,13 +151,24 @@ class Objective:
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
         """Reward of each row [B] by dimension, without gradient."""
         values = [self._values(number, z[part], level) for number, part in enumerate(self.parts)]
-        return {name: torch.cat([value[name] for value in values]) for name in values[0]}
+        place = torch.cat(self.parts).argsort()
+        return {name: torch.cat([value[name] for value in values])[place] for name in values[0]}
 
     def _values(self, number: int, z: Tensor, level: Level) -> dict[str, Tensor]:
-        part = self.parts[number]
-        lengths = self.batch.lengths[part]
-        features = self.backbone.to_features(z, lengths, max(self.batch.frames[part]))
-        if level.scale != 1.0:
-            features = features * level.scale
+        lengths, frames = self.batch.lengths[self.parts[number]], self.frames[number]
         t = level.timesteps(len(z), z.device)
-        return self.reward(features, lengths, self.contexts[number], t)
+        with autocast(self.precision, z.device):
+            features = self.backbone.to_features(z, lengths, frames)
+            if level.scale != 1.0:
+                features = features * level.scale
+            scores = self.reward(features, lengths, self.contexts[number], t)
+        return {name: score.to(z.dtype) for name, score in scores.items()}
+
+
+def rows_by_length(frames: Sequence[int], width: int) -> list[list[int]]:
+    """Rows of motions of B lengths, `width` at a time: as they come where they are one part, else from short to long."""
+    rows = list(range(len(frames)))
+    if width >= len(rows):
+        return [rows]
+    order = sorted(rows, key=frames.__getitem__)
+    return [order[begin : begin + width] for begin in range(0, len(order), width)]

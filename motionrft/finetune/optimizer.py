@@ -19,21 +19,15 @@ from torch.utils._pytree import tree_map_only
 
 from motionrft.finetune.settings import Optimisation
 from motionrft.training.ema import ExponentialAverage
+from motionrft.training.optimizers import SGD, AdamW
 
 NORMS_KEPT = 50
 
 
-def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+def make_optimizer(how: Optimisation, parameters: Sequence[Tensor]) -> AdamW | SGD:
     if how.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=how.lr)
-    return torch.optim.AdamW(
-        parameters,
-        lr=how.lr,
-        betas=how.betas,
-        eps=how.eps,
-        weight_decay=how.weight_decay,
-        fused=True,
-    )
+        return SGD(parameters, lr=how.lr)
+    return AdamW(parameters, lr=how.lr, betas=how.betas, eps=how.eps, weight_decay=how.weight_decay)
 
 
 class Updater:
@@ -81,10 +75,9 @@ class Updater:
                     torch._foreach_mul_(gradients, factor)
             for tensor, gradient in zip(self.policy, gradients, strict=True):
                 tensor.grad = gradient
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate
+            self.optimizer.rate = self.rate
             self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()
             if self.average is not None:
                 self.average.update()
             self.streak = 0

@@ -41,8 +41,8 @@ class PromptData:
         self, backbone: Backbone, files: Sources, device: torch.device, *, references: bool = True
     ):
         self.backbone, self.device, self.references = backbone, device, references
-        self.text = TextCache(files.text)
-        self.reward_text = TextCache(files.reward_text) if files.reward_text else self.text
+        self.text = TextCache(files.text, tokens=backbone.reads_tokens)
+        self.reward_text = TextCache(files.reward_text or files.text)
         kind, frames = backbone.representation, backbone.max_frames
         self.training = MotionDataset(files.features, kind, "train", max_frames=frames)
         self.held_out = MotionDataset(files.features, kind, "val", max_frames=frames)
@@ -78,14 +78,14 @@ class PromptData:
         frames, backbone = batch.lengths.tolist(), self.backbone
         batch = batch.to(self.device)
         text = self.text(batch.captions).to(self.device)
+        one = self.reward_text is self.text
         return PromptBatch(
             condition=Condition.of(text, self.empty, batch.lengths),
-            captions=self.reward_text(batch.captions).to(self.device),
+            captions=text if one else self.reward_text(batch.captions).to(self.device),
             references=batch.features if self.references else None,
             frames=frames,
             seeds=seeds,
             shape=backbone.sample_shape(batch.features.shape[1]),
-            positions=backbone.width(backbone.max_frames),
             clips=batch.clips,
         )
 

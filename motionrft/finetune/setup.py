@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from motionrft.backbones.base import Backbone, Condition
+from motionrft.backbones.base import Backbone
+from motionrft.backbones.execution import Compiled
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.corpus.dataset import Batch
@@ -36,6 +37,7 @@ from motionrft.finetune.validation import RewardValidation, Validation, recorded
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
 from motionrft.reward.motion_reward import MotionReward
+from motionrft.training.prefetch import Prefetched
 
 if TYPE_CHECKING:
     from motionrft.backbones import lora
@@ -92,6 +94,7 @@ class FineTuning:
             settings.loss,
             rows=rows,
             micro_batch=settings.micro_batch,
+            precision=settings.precision,
         )
 
     def walk(
@@ -133,7 +136,8 @@ def prepare(
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
     """
     section, where = run["methods"][method_name], f"config/methods/{method_name}.yaml"
-    backbone, about = load_backbone(files.base, device)
+    family = run["backbones"][backbone_name]["family"]
+    backbone, about = load_backbone(files.base, device, family=family)
     stages, weights = stage_files(files.rewards), run["reward"]["weights"]
     reward = common = load_reward(stages, weights, device)
     if section.get("semantic_stage") == "spl":
@@ -144,6 +148,8 @@ def prepare(
     settings, sampler = tuning.settings, tuning.sampler
     tuning.hooks.reward_state(common)
     data = PromptData(backbone, files, device, references=settings.references)
+    if "text_encoder" in about:  # an imported file has not met the encoder yet
+        about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
     if tuning.method.reads_motions:  # what pre-training encodes once, the control does too
         backbone.start_stage(backbone.stages[-1], data.training_motions())
     validation = None
@@ -165,7 +171,7 @@ def prepare(
         )
     return replace(
         tuning,
-        batch=lambda k: data.batch(k, settings.batch_size, seed),
+        batch=Prefetched(lambda k: data.batch(k, settings.batch_size, seed), device),
         validation=validation,
         about=about,
         base=files.base,
@@ -201,7 +207,7 @@ def assemble(
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
     sampler = MeteredSampler(
-        denoiser, table, guidance, Meter.of(trained[0].device), settings.precision
+        denoiser, table, guidance, Meter.of(trained[0].device), settings.denoiser_precision
     )
     return FineTuning(
         backbone,
@@ -233,7 +239,8 @@ def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str,
         "patience": 0,
         "reward_ceiling": 0,
     }
-    return merge(run, {"finetune": changes, "methods": {method: changes}})
+    cells = {cell: changes for cell in run.get("cells", {}) if cell.endswith(f"/{method}")}
+    return merge(run, {"finetune": changes, "methods": {method: changes}, "cells": cells})
 
 
 def open_weights(
@@ -257,14 +264,3 @@ def open_weights(
 def in_motion_space(backbone: Backbone) -> bool:
     """Whether x is frames of features, so that a level's amplitude can be matched by scaling."""
     return backbone.width(backbone.max_frames) == backbone.max_frames
-
-
-class Compiled:
-    """A backbone as the sampler's denoiser, its guided call compiled."""
-
-    def __init__(self, backbone: Backbone):
-        self.parameters, self.width = backbone.parameters, backbone.width
-        self._guided = torch.compile(backbone.guided, dynamic=True)
-
-    def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
-        return self._guided(x, t, condition, scale)

@@ -24,7 +24,6 @@ def prompt_shapes(run: dict[str, Any], name: str, backbone: Backbone, rows: int)
         frames=[frames] * rows,
         seeds=noise_seeds(0, 0, rows),
         shape=backbone.sample_shape(frames),
-        positions=backbone.width(frames),
     )
 
 

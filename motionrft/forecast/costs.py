@@ -80,8 +80,12 @@ class Forecast:
         plan = plan or _as_set(counted, settings, spare)
         kept = CONTEXT + weights + copies_kept(settings, chain) * network.trained
         forward, live, scoring = (
-            self._seconds(line, settings.precision)
-            for line in (network.forward, network.live, score.work)
+            self._seconds(line, precision)
+            for line, precision in (
+                (network.forward, settings.denoiser_precision),
+                (network.live, settings.denoiser_precision),
+                (score.work, settings.precision),
+            )
         )
         batch, rows = settings.batch_size, settings.batch_size / plan.slices
         again = calls.live if plan.activations != "plain" else 0.0

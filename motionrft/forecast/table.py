@@ -150,7 +150,7 @@ def lacking(table: Table, run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def backbone_key(run: Mapping[str, Any], name: str, settings: Settings) -> str:
-    tuned = [settings.tune, settings.lora, settings.train_dropout, settings.precision]
+    tuned = [settings.tune, settings.lora, settings.train_dropout, settings.denoiser_precision]
     return digest([_network(run, name), tuned])
 
 

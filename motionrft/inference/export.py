@@ -48,8 +48,8 @@ def rotations_of(motion: Motion) -> tuple[Tensor, Tensor, Tensor]:
     return offsets, translation, local
 
 
-def export_bvh(path: str | Path, motion: Motion) -> float:
-    """Writes the file; the mean distance, in millimetres, of its joints from the motion's."""
+def export_bvh(path: str | Path, motion: Motion) -> str:
+    """Writes the file; how far its joints are from the motion's."""
     offsets, translation, local = rotations_of(motion)
     metre = motion.skeleton.metre
     write_bvh(
@@ -62,15 +62,17 @@ def export_bvh(path: str | Path, motion: Motion) -> float:
         motion.fps,
     )
     rebuilt = forward_kinematics(translation, local, offsets, motion.skeleton.parents)
-    return float((rebuilt - motion.joints).norm(dim=-1).mean()) * 1000 / metre
+    return joint_error(rebuilt, motion)
 
 
-def export_joints(path: str | Path, motion: Motion) -> float:
+def joint_error(rebuilt: Tensor, motion: Motion) -> str:
+    """What an export loses: the mean distance of its joints [T, J, 3] from the motion's."""
+    distance = (rebuilt - motion.joints).norm(dim=-1).mean() * 1000 / motion.skeleton.metre
+    return f"joints {float(distance):.2f} mm off on average"
+
+
+def export_joints(path: str | Path, motion: Motion) -> str:
     """[T, J, 3] as .npy; nothing is lost."""
     with atomic(path) as temporary, open(temporary, "wb") as out:
         np.save(out, motion.joints.numpy())
-    return 0.0
-
-
-# how a kind is written, and the end of its file's name
-KINDS = {"bvh": (export_bvh, ".bvh"), "joints": (export_joints, ".npy")}
+    return joint_error(motion.joints, motion)

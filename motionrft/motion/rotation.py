@@ -1,11 +1,11 @@
 """Rotations: the minimal rotation between directions, and the three 6D orders found in the field.
 
-Quaternions are (w, x, y, z) as in HumanML3D; roma's are (x, y, z, w) and are converted at its door.
+Quaternions are (w, x, y, z) as in HumanML3D; roma's are (x, y, z, w) and are converted at its door. roma loads the
+compiler, 1.5 s, so that it is imported where it is called.
 """
 
 from __future__ import annotations
 
-import roma
 import torch
 from torch import Tensor
 
@@ -48,12 +48,17 @@ def matrix_from_6d(six: Tensor, order: str) -> Tensor:
     else:
         _places(order)
         first, second = six[..., :3], six[..., 3:]
-    matrix: Tensor = roma.special_gramschmidt(torch.stack([first, second], dim=-1))
+    x = first / first.norm(dim=-1, keepdim=True)
+    y = second - (x * second).sum(-1, keepdim=True) * x
+    y = y / y.norm(dim=-1, keepdim=True)
+    matrix = torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
     return matrix.transpose(-1, -2) if order == "pytorch3d" else matrix
 
 
 def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
     """[..., 4] (w, x, y, z) of any non-zero length -> [..., 3, 3]."""
+    import roma
+
     unit = roma.quat_wxyz_to_xyzw(roma.quat_normalize(quaternion))
     matrix: Tensor = roma.unitquat_to_rotmat(unit)
     return matrix
@@ -61,12 +66,16 @@ def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
 
 def matrix_to_quaternion(matrix: Tensor) -> Tensor:
     """[..., 3, 3] -> unit [..., 4] (w, x, y, z) with w >= 0."""
+    import roma
+
     quaternion = roma.quat_xyzw_to_wxyz(roma.rotmat_to_unitquat(matrix))
     return torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)
 
 
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     """[..., 3, 3] -> rotation vectors [..., 3], angle in [0, pi] radians."""
+    import roma
+
     vector: Tensor = roma.rotmat_to_rotvec(matrix)
     return vector
 

@@ -6,7 +6,6 @@ import math
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.embeddings import TimestepEmbedding
 from torch import Tensor, nn
 
 
@@ -68,9 +67,26 @@ def guidance_sinusoid(w: Tensor, width: int) -> Tensor:
     return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
 
 
-def time_embedding(width: int, hidden: int, guidance_width: int | None = None) -> TimestepEmbedding:
-    """linear_2(silu(linear_1(sinusoid + cond_proj(guidance)))); `cond_proj` starts at zero."""
-    embedding = TimestepEmbedding(width, hidden, cond_proj_dim=guidance_width)
-    if embedding.cond_proj is not None:
-        nn.init.zeros_(embedding.cond_proj.weight)
-    return embedding
+class TimestepEmbedding(nn.Module):
+    """linear_2(silu(linear_1(sinusoid + cond_proj(guidance)))), with the parameter names and the start of diffusers'
+    module of this name; `cond_proj`, where there is guidance, starts at zero.
+
+    Importing diffusers' own loads the compiler, 1.5 s.
+    """
+
+    def __init__(self, width: int, hidden: int, guidance_width: int | None = None):
+        super().__init__()
+        self.linear_1 = nn.Linear(width, hidden)
+        self.cond_proj: nn.Linear | None = None
+        if guidance_width is not None:
+            self.cond_proj = nn.Linear(guidance_width, width, bias=False)
+            nn.init.zeros_(self.cond_proj.weight)
+        self.linear_2 = nn.Linear(hidden, hidden)
+
+    def forward(self, sinusoid: Tensor, guidance: Tensor | None = None) -> Tensor:
+        """sinusoid [B, width], guidance [B, guidance_width] -> [B, hidden]."""
+        if guidance is not None:
+            assert self.cond_proj is not None
+            sinusoid = sinusoid + self.cond_proj(guidance)
+        embedded: Tensor = self.linear_2(F.silu(self.linear_1(sinusoid)))
+        return embedded

@@ -14,7 +14,11 @@ from motionrft.motion.skeleton import Skeleton
 from motionrft.player.stick_figure import pack, player_data
 
 ROOM = Path(__file__).parent
-SCRIPT = "".join((ROOM / name).read_text(encoding="utf-8") for name in ("gif.js", "player.js"))
+# what draws a moment, and all that plays
+DRAWING = (ROOM / "stick_figure.js").read_text(encoding="utf-8")
+SCRIPT = DRAWING + "".join(
+    (ROOM / name).read_text(encoding="utf-8") for name in ("gif.js", "player.js")
+)
 STYLE = (ROOM / "player.css").read_text(encoding="utf-8")
 
 
@@ -33,8 +37,6 @@ def write_player(
     note: str = "",
 ) -> None:
     """motions: by the name of their model, a motion [T, J, 3] a prompt; three models at most are shown at once."""
-    import jinja2  # the only one here that generating without a page does not need
-
     models = [
         {"model": name, "motions": [pack(joints, skeleton) for joints in clips]}
         for name, clips in motions.items()
@@ -46,15 +48,24 @@ def write_player(
         "show": list(range(min(len(models), 3))),
         "first": True,
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOM), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    html = environment.get_template("motions.html.j2").render(
+    write_page(
+        path,
+        "motions.html.j2",
         title=prompts[0] if len(set(prompts)) == 1 else f"{len(prompts)} motions",
         note=note,
         css=STYLE,
         js=SCRIPT,
         players=embedded(player_data(skeleton, fps, [entry])),
     )
+
+
+def write_page(path: str | Path, template: str, **values: Any) -> None:
+    """A template of this folder, filled in."""
+    import jinja2  # the only one here that generating without a page does not need
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOM), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    html = environment.get_template(template).render(values)
     with atomic(path) as temporary:
         temporary.write_text(html, encoding="utf-8")

@@ -1,22 +1,17 @@
 "use strict";
 // Plays the motions of the element #players (motionrft/player/stick_figure.py says what is in it).
-const { fps, joints, chains, entries } = JSON.parse(document.getElementById("players").textContent);
+const { entries, ...body } = JSON.parse(document.getElementById("players").textContent);
+const { fps } = body;
 const pick = (id) => document.getElementById(id);
 const state = { moment: 0, playing: true, yaw: 0.6, pitch: 0.15 };
-// right leg, left leg, spine, right arm, left arm
-const COLOURS = ["--orange", "--blue", "--ink", "--orange", "--blue"];
 const views = [...document.querySelectorAll(".view")].map((figure) => ({
   figure, motion: null, canvas: figure.querySelector("canvas"), model: figure.querySelector("select"),
   facts: figure.querySelector(".facts"), bvh: figure.querySelector(".bvh"),
 }));
 const shown = () => views.filter((view) => view.motion);
 const entry = () => entries[+pick("backbone").value];
-const framesOf = (motion) => motion.length / (3 * joints);
-const longest = () => Math.max(...shown().map((view) => framesOf(view.motion)));
+const longest = () => Math.max(...shown().map((view) => framesOf(view.motion, body)));
 
-function decode(text) {
-  return new Int16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-}
 function fill(select, names, chosen) {
   select.replaceChildren(...names.map((name, i) => new Option(name, i, false, i === chosen)));
 }
@@ -26,7 +21,7 @@ function choose() {
     if (view.figure.hidden) { view.motion = null; continue; }
     const model = entry().models[+view.model.value];
     view.motion = decode(model.motions[prompt]);
-    const facts = [model.facts?.[prompt], `${(framesOf(view.motion) / fps).toFixed(1)} s`];
+    const facts = [model.facts?.[prompt], `${(framesOf(view.motion, body) / fps).toFixed(1)} s`];
     view.facts.textContent = facts.filter(Boolean).join(" · ");
     view.canvas.setAttribute("aria-label", `${model.model}: ${entry().prompts[prompt]}`);
     view.bvh.hidden = !model.bvh;
@@ -60,36 +55,6 @@ function recall() {
   return true;
 }
 // --- drawing
-function draw(context, motion, width, height) {
-  const ink = getComputedStyle(document.documentElement);
-  const frames = framesOf(motion);
-  const begin = 3 * joints * Math.min(Math.floor(state.moment * fps), frames - 1);
-  const cx = Math.cos(state.yaw), sx = Math.sin(state.yaw), cp = Math.cos(state.pitch), sp = Math.sin(state.pitch);
-  const ox = motion[begin] / 1000, oz = motion[begin + 2] / 1000;
-  const scale = height / 2.4;
-  const project = (x, y, z) => {
-    const a = x - ox, b = z - oz;
-    const across = cx * a - sx * b, depth = sx * a + cx * b;
-    return [width / 2 + scale * across, height * 0.88 - scale * (cp * y - sp * depth)];
-  };
-  context.strokeStyle = ink.getPropertyValue("--line");
-  context.lineWidth = 1;
-  for (let k = -4; k <= 4; k++) { // the floor moves under the body
-    const gx = Math.round(ox) + k, gz = Math.round(oz) + k;
-    for (const [from, to] of [[[gx, 0, oz - 4], [gx, 0, oz + 4]], [[ox - 4, 0, gz], [ox + 4, 0, gz]]]) {
-      context.beginPath(); context.moveTo(...project(...from)); context.lineTo(...project(...to)); context.stroke();
-    }
-  }
-  const joint = (j) => project(...[0, 1, 2].map((axis) => motion[begin + 3 * j + axis] / 1000));
-  context.lineCap = context.lineJoin = "round";
-  context.lineWidth = height / 80;
-  chains.forEach((chain, index) => {
-    context.strokeStyle = ink.getPropertyValue(COLOURS[index]);
-    context.beginPath();
-    chain.forEach((j, i) => (i ? context.lineTo(...joint(j)) : context.moveTo(...joint(j))));
-    context.stroke();
-  });
-}
 let before = performance.now();
 function tick(now) {
   if (state.playing) state.moment += ((now - before) / 1000) * +pick("speed").value;
@@ -97,7 +62,7 @@ function tick(now) {
   for (const { canvas, motion } of shown()) {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
-    draw(context, motion, canvas.width, canvas.height);
+    drawMoment(context, motion, body, state, canvas.width, canvas.height);
   }
   pick("scrub").value = (state.moment * fps) / longest();
   document.body.dataset.frame = Math.floor(state.moment * fps);
@@ -131,7 +96,7 @@ function film(width = 240, height = 220) { // pictures [h * n w] of every second
     context.fillRect(0, 0, canvas.width, height);
     shown().forEach(({ motion }, i) => {
       context.save(); context.translate(i * width, 0); context.beginPath(); context.rect(0, 0, width, height); context.clip();
-      draw(context, motion, width, height); context.restore();
+      drawMoment(context, motion, body, state, width, height); context.restore();
     });
     pictures.push(context.getImageData(0, 0, canvas.width, height).data);
   }
@@ -150,12 +115,7 @@ if (entries.length) {
   for (const view of views) {
     view.model.addEventListener("change", choose);
     view.bvh.addEventListener("click", () => saveBvh(view));
-    view.canvas.addEventListener("pointerdown", (event) => view.canvas.setPointerCapture(event.pointerId));
-    view.canvas.addEventListener("pointermove", (event) => {
-      if (!event.buttons) return;
-      state.yaw += event.movementX / 120;
-      state.pitch = Math.max(-0.2, Math.min(1.4, state.pitch + event.movementY / 200));
-    });
+    rotatable(view.canvas, state);
   }
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("select, input, button, summary, a, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;

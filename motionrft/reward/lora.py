@@ -2,9 +2,9 @@
 
 An adapter is a *view*: its own module tree around the very weights of the frozen backbone. No switch
 is flipped to use it, so the backbone and any number of adapters can run in one graph, in any order.
-Feed-forward and projection linears are peft's LoRA. Attention is not: the released adapters change the
-attention's inputs and its final output, q' = q + s B A q before the untouched packed projection, which
-peft cannot express (it adapts weights, and would need W_q B A q instead).
+Feed-forward and projection linears are plain LoRA (Hu et al., 2022). Attention is not: the released adapters change
+the attention's inputs and its final output, q' = q + s B A q before the untouched packed projection, which
+no adapter of weights can express (it would have W_q B A q instead). peft is not used: loading it takes 5 s.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from torch import Tensor, nn
 from motionrft.networks.attention import Attention
 from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
 
-NAME = "task"  # peft's name of the single adapter in each view
-
 
 @dataclass(frozen=True)
 class LoraSettings:
@@ -34,12 +32,12 @@ class LoraSettings:
 
 
 class LowRank(nn.Module):
-    """s B A x, with A Kaiming-uniform and B zero at the start."""
+    """s B A x of x [..., width] -> [..., out], with A Kaiming-uniform and B zero at the start."""
 
-    def __init__(self, width: int, lora: LoraSettings):
+    def __init__(self, width: int, out: int, lora: LoraSettings):
         super().__init__()
         self.lora_A = nn.Parameter(torch.empty(lora.rank, width))
-        self.lora_B = nn.Parameter(torch.zeros(width, lora.rank))
+        self.lora_B = nn.Parameter(torch.zeros(out, lora.rank))
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
         self.scale = lora.alpha / lora.rank
         self.dropout = nn.Dropout(lora.dropout)
@@ -47,6 +45,19 @@ class LowRank(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         low: Tensor = self.dropout(x) @ self.lora_A.T @ self.lora_B.T
         return self.scale * low
+
+
+class AdaptedLinear(nn.Module):
+    """`base` x + s B A x."""
+
+    def __init__(self, base: nn.Linear, lora: LoraSettings):
+        super().__init__()
+        self.base = base
+        self.low_rank = LowRank(base.in_features, base.out_features, lora)
+
+    def forward(self, x: Tensor) -> Tensor:
+        adapted: Tensor = self.base(x) + self.low_rank(x)
+        return adapted
 
 
 class AdaptedAttention(nn.Module):
@@ -57,7 +68,7 @@ class AdaptedAttention(nn.Module):
         self.base = base
         width = base.out_proj.in_features
         self.lora_q, self.lora_k, self.lora_v, self.lora_o = (
-            LowRank(width, lora) for _ in range(4)
+            LowRank(width, width, lora) for _ in range(4)
         )
 
     def forward(
@@ -77,9 +88,6 @@ class MotionAdapter(nn.Module):
     """
 
     def __init__(self, network: RewardNetwork, lora: LoraSettings):
-        # imported here: it takes seconds, and most jobs have no adapter
-        from peft import LoraConfig, inject_adapter_in_model
-
         super().__init__()
         self.lora = lora
         shared = {id(parameter): parameter for parameter in network.parameters()}
@@ -92,16 +100,15 @@ class MotionAdapter(nn.Module):
         )
         for _, block in self.blocks():
             block.self_attn = AdaptedAttention(block.self_attn, lora)
-        targets = [
-            name
-            for name, module in self.named_modules()
-            if isinstance(module, nn.Linear)
-            and (name.startswith("projections.") or name.endswith((".linear1", ".linear2")))
-        ]
-        config = LoraConfig(
-            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets
-        )
-        inject_adapter_in_model(config, self, NAME)
+            block.linear1 = AdaptedLinear(block.linear1, lora)
+            block.linear2 = AdaptedLinear(block.linear2, lora)
+        for projection in self.projections.values():
+            if isinstance(projection.proj, nn.Sequential):
+                for place, layer in enumerate(projection.proj):
+                    if isinstance(layer, nn.Linear):
+                        projection.proj[place] = AdaptedLinear(layer, lora)
+            else:
+                projection.proj = AdaptedLinear(cast(nn.Linear, projection.proj), lora)
         network.requires_grad_(False)
         for parameter in self.adapter_tensors().values():
             parameter.requires_grad_(True)
@@ -132,15 +139,13 @@ class MotionAdapter(nn.Module):
             prefix = f"proj_{OFFICIAL_NAMES[name]}"
             if isinstance(projection.proj, nn.Sequential):
                 for position, layer in projection.proj.named_children():
-                    if hasattr(layer, "lora_A"):
+                    if isinstance(layer, AdaptedLinear):
                         tensors |= _pair(f"{prefix}_layer{position}", layer)
             else:
-                tensors |= _pair(prefix, projection.proj)
+                tensors |= _pair(prefix, cast(AdaptedLinear, projection.proj))
         return tensors
 
 
-def _pair(name: str, layer: Any) -> dict[str, nn.Parameter]:
-    return {
-        f"{name}.lora.lora_A": layer.lora_A[NAME].weight,
-        f"{name}.lora.lora_B": layer.lora_B[NAME].weight,
-    }
+def _pair(name: str, layer: AdaptedLinear) -> dict[str, nn.Parameter]:
+    low = layer.low_rank
+    return {f"{name}.lora.lora_A": low.lora_A, f"{name}.lora.lora_B": low.lora_B}

@@ -29,11 +29,21 @@ class LossWeights:
 def smooth_l1(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
     """l_1, the smooth Huber loss (beta 1) of L_rec and L_lat. [B, T, C] with `mask` [B, T]: the mean over entries
     that count; without: over all."""
-    entries = F.smooth_l1_loss(a, b, reduction="none")
+    return smooth_l1_sum(a, b, mask) / counted_entries(a, mask)
+
+
+def smooth_l1_sum(a: Tensor, b: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The numerator of `smooth_l1`."""
     if mask is None:
-        return entries.mean()
-    count = mean_count(mask.sum().to(entries.dtype) * entries.shape[-1])
-    return (entries * mask[..., None]).sum() / count.clamp(min=1.0)
+        return F.smooth_l1_loss(a, b, reduction="sum")
+    return (F.smooth_l1_loss(a, b, reduction="none") * mask[..., None]).sum()
+
+
+def counted_entries(a: Tensor, mask: Tensor | None) -> Tensor | float:
+    """The denominator of `smooth_l1`: entries of [B, T, C] that count, a process's share of all processes'."""
+    if mask is None:
+        return float(a.numel())
+    return mean_count(mask.sum().to(a.dtype) * a.shape[-1]).clamp(min=1.0)
 
 
 def kl_divergence(q: Latent, p: Latent | None = None) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from motionrft.errors import InputError
 from motionrft.networks.masks import frame_mask
-from motionrft.networks.positions import LearnedPositions, time_embedding, timestep_sinusoid
+from motionrft.networks.positions import LearnedPositions, TimestepEmbedding, timestep_sinusoid
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
 from motionrft.options import read_options
 from motionrft.reward.latent import Latent
@@ -117,8 +117,8 @@ class RewardNetwork(nn.Module):
             d, s.text_heads, s.text_feedforward, s.text_layers, s.dropout
         )
         self.dist_text_layer = nn.Linear(d, 2 * d)
-        self.time_embedding = time_embedding(SINUSOID, u)
-        self.time_embedding_text = time_embedding(SINUSOID, d)
+        self.time_embedding = TimestepEmbedding(SINUSOID, u)
+        self.time_embedding_text = TimestepEmbedding(SINUSOID, d)
         self.query_pos_decoder = LearnedPositions(d)
         # the official decoder has the motion encoder's layers, heads and feed-forward at width d
         self.decoder = SkipDecoder(d, s.heads, s.feedforward, s.layers, s.dropout)

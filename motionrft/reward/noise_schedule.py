@@ -12,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from motionrft.diffusion.schedules import training_alphas
 from motionrft.networks.masks import frame_mask
 from motionrft.training.distributed import largest, rank, world_size
 
@@ -21,13 +22,13 @@ STEPS = 1000
 @cache
 def cumulative_alphas() -> Tensor:
     """alpha-bar [1000], float64; one tensor for all."""
-    import diffusers
-
-    from motionrft.diffusion.schedules import exact_alphas
-
-    scheduler: type = diffusers.DDPMScheduler
-    return exact_alphas(
-        scheduler(STEPS, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    return training_alphas(
+        {
+            "num_train_timesteps": STEPS,
+            "beta_start": 0.00085,
+            "beta_end": 0.012,
+            "beta_schedule": "scaled_linear",
+        }
     )
 
 

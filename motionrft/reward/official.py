@@ -23,6 +23,11 @@ from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetw
 PREFIXES = {"preference": ("critic_", "critic_"), "authenticity": ("ai_detection_", "ai_")}
 # what the official trainers drop from a backbone file, and older ones left in
 NOT_OF_THE_BACKBONE = ("clip", "lora", "critic", "ai_detection")
+# how the released weights were trained, and that they score clean motions without a time token
+RELEASED: dict[str, Any] = {
+    "noise": {"probability": 0.1, "max_t": 500, "low_steps": 50, "low_share": 0.8},
+    "official": {"noise": True, "no_clean_token": True},
+}
 # our setting: its name in `model_config`
 MODEL_CONFIG = {
     "latent_dim": "latent_dim",

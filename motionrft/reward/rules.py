@@ -6,6 +6,7 @@ the released code does.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -34,6 +35,12 @@ class Rules:
     pair_views: MotionViews = MotionViews()
     authenticity_views: MotionViews = MotionViews()
     authenticity_representations: tuple[str, ...] = (KINEMATIC, JOINT, ROTATION)
+
+    def with_token(self, token: bool) -> Rules:
+        """These rules, where clean motions carry the time token of step 0 or not, as a file's weights were trained."""
+        rules = copy.copy(self)
+        rules.clean_token = token
+        return rules
 
     def counted_frames(self, lengths: Tensor, frames: int) -> Tensor | None:
         """[B, frames] what the mean of L_rec is over: frames of the motions. None: all."""

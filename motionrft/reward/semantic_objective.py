@@ -12,18 +12,29 @@ L_CRA  mean over pairs (a, b) of representations of 0.1 l_1(z_a, z_b) + 1e-5 (KL
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from motionrft.diffusion.recompute import recomputed
+from motionrft.networks.early_gradient import early_sum
 from motionrft.reward.latent import Latent
-from motionrft.reward.losses import LossWeights, infonce, kl_divergence, smooth_l1
+from motionrft.reward.losses import (
+    LossWeights,
+    counted_entries,
+    infonce,
+    kl_divergence,
+    smooth_l1,
+    smooth_l1_sum,
+)
 from motionrft.reward.network import RewardNetwork
 from motionrft.reward.noise_schedule import NoiseLaw, cumulative_alphas, normal_of_this_process
 from motionrft.reward.rules import Rules
 from motionrft.text.features import TextBatch
 
+DECODED_TOGETHER = 16  # motions
 TERMS = (
     "rec_text", "rec_motion", "rec_between",
     "kl_text_motion", "kl_motion_text", "kl_motion", "kl_text",
@@ -65,8 +76,9 @@ class SemanticLoss:
     def terms(
         self, target: Target, text: Embedding, motion: Embedding, sentences: Tensor | None
     ) -> dict[str, Tensor]:
-        """The ten `TERMS`; sentences [B, P]: vectors of the captions that the filter compares."""
-        reconstruction = self.reconstruction(target, text.z, motion.z)
+        """The ten `TERMS`; sentences [B, P]: vectors of the captions that the filter compares. The gradient of the
+        three reconstructions is in "total" only."""
+        reconstructed, reconstruction = self.reconstruction(target, text.z, motion.z)
         divergence = (
             kl_divergence(text.latent, motion.latent),
             kl_divergence(motion.latent, text.latent),
@@ -78,7 +90,7 @@ class SemanticLoss:
             text.z, motion.z, sentences, temperature=self.temperature, threshold=self.threshold
         )
         total = (
-            sum(reconstruction)
+            reconstructed
             + self.weights.kl * sum(divergence)
             + self.weights.latent * latent
             + self.weights.contrastive * contrastive
@@ -88,21 +100,45 @@ class SemanticLoss:
 
     def reconstruction(
         self, target: Target, z_text: Tensor, z_motion: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The three summands of L_rec."""
+    ) -> tuple[Tensor, Tensor]:
+        """L_rec, and its three summands [3] without gradient. Decoded in parts of `DECODED_TOGETHER` motions of
+        like length, one part's graph at a time."""
         rows = slice(self.decode_rows or None)
         x, lengths = target.features[rows], target.lengths[rows]
-        frames = x.shape[1]
-        counted = self.rules.counted_frames(lengths, frames)
-        x_text, x_motion = (
-            self.network.decode(z[rows], lengths, frames, target.representation)
-            for z in (z_text, z_motion)
+        counted = self.rules.counted_frames(lengths, x.shape[1])
+        entries = counted_entries(x, counted)
+
+        def of_part(part: Tensor, frames: int, z_text: Tensor, z_motion: Tensor) -> Tensor:
+            """The three summands' shares of the motions `part` [n], none longer than `frames`."""
+            within = x[part, :frames]
+            x_text, x_motion = (
+                self.network.decode(z[part], lengths[part], frames, target.representation)
+                for z in (z_text, z_motion)
+            )
+            valid = None if counted is None else counted[part, :frames]
+            pairs = ((x_text, within), (x_motion, within), (x_motion, x_text))
+            return torch.stack([smooth_l1_sum(a, b, valid) for a, b in pairs]) / entries
+
+        losses = [
+            partial(of_part, part, frames)
+            for part, frames in _parts(lengths, x.shape[1], cut=counted is not None)
+        ]
+        return early_sum(losses, list(self.network.parameters()), z_text[rows], z_motion[rows])
+
+
+def _parts(lengths: Tensor, frames: int, *, cut: bool) -> list[tuple[Tensor, int]]:
+    """Rows of motions of like length, and the frames of the longest; without `cut`, all frames."""
+    if len(lengths) <= DECODED_TOGETHER:
+        return [(torch.arange(len(lengths), device=lengths.device), frames)]
+    order = lengths.argsort(stable=True)
+    longest = lengths[order].tolist()
+    return [
+        (
+            order[begin : begin + DECODED_TOGETHER],
+            longest[begin : begin + DECODED_TOGETHER][-1] if cut else frames,
         )
-        return (
-            smooth_l1(x_text, x, counted),
-            smooth_l1(x_motion, x, counted),
-            smooth_l1(x_motion, x_text, counted),
-        )
+        for begin in range(0, len(lengths), DECODED_TOGETHER)
+    ]
 
 
 def alignment_terms(a: Embedding, b: Embedding, temperature: float) -> dict[str, Tensor]:
@@ -115,13 +151,17 @@ def alignment_terms(a: Embedding, b: Embedding, temperature: float) -> dict[str,
 
 
 class SemanticObjective(nn.Module):
-    """L_sem of one aligned batch, as a module so that DistributedDataParallel can wrap it."""
+    """L_sem of one aligned batch, as a module so that DistributedDataParallel can wrap it.
+
+    recompute: the motion encoder's graphs are not kept but computed again on the way back, one view at a time.
+    """
 
     alphas: Tensor
 
-    def __init__(self, loss: SemanticLoss, noise: NoiseLaw):
+    def __init__(self, loss: SemanticLoss, noise: NoiseLaw, *, recompute: bool = False):
         super().__init__()
         self.network, self.loss, self.noise = loss.network, loss, noise
+        self.recompute = recompute
         self.register_buffer("alphas", cumulative_alphas(), persistent=False)
         # the text side never carries a time token, so its embedding is not trained
         self.network.time_embedding_text.requires_grad_(False)
@@ -145,7 +185,7 @@ class SemanticObjective(nn.Module):
         motions: dict[str, Embedding] = {}
         losses: dict[str, Tensor] = {}
         for name, clean in features.items():
-            latent = self.network.encode_motion(noised[name], lengths, name, levels.t)
+            latent = self._encoded(noised[name], lengths, name, levels.t)
             motions[name] = drawn(latent, generator)
             target = Target(self.noise.target(clean, noised[name]), lengths, name)
             terms = self.loss.terms(target, caption, motions[name], text.pooled)
@@ -159,6 +199,16 @@ class SemanticObjective(nn.Module):
             alignment = alignment + pair / len(pairs)
         losses["loss"] = losses["total"] + self.loss.weights.alignment * alignment
         return losses
+
+    def _encoded(self, features: Tensor, lengths: Tensor, name: str, t: Tensor) -> Latent:
+        def encode(features: Tensor) -> Tensor:
+            latent = self.network.encode_motion(features, lengths, name, t)
+            return torch.cat([latent.mean, latent.logvar], dim=-1)
+
+        if not (self.recompute and torch.is_grad_enabled()):
+            return Latent.split(encode(features))
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        return Latent.split(recomputed(encode, trained, features))
 
 
 def drawn(latent: Latent, generator: torch.Generator) -> Embedding:

@@ -28,6 +28,7 @@ class RewardSettings:
     stages          by name: {train: TrainSettings keys, …}
     weights         of the reward's terms, by name
     decode_rows     motions a batch that the semantic stage reconstructs (0: all)
+    recompute       the semantic stage's encoders are computed again on the way back: the same gradient, less memory
     initial_logvar  added to the log-variances of the untrained network (released 0: the first samples are
                     mostly noise)
     official        which switches of `released.py` are on
@@ -43,6 +44,7 @@ class RewardSettings:
     temperature: float = 0.1
     filter: float = 0.9
     decode_rows: int = 0
+    recompute: bool = False
     initial_logvar: float = 0.0
     lora: LoraSettings = field(default_factory=LoraSettings)
     official: Mapping[str, bool] = field(default_factory=dict)

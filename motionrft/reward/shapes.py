@@ -18,7 +18,7 @@ from motionrft.reward.semantic_objective import SemanticObjective
 from motionrft.reward.settings import RewardSettings
 from motionrft.reward.stages.semantic import SemanticStage
 from motionrft.reward.stages.spl import Mined, SplObjective, SplSettings, SplStage
-from motionrft.text.shapes import text_shapes, text_widths
+from motionrft.text.shapes import text_shapes, widths_of
 
 
 def widths(run: dict[str, Any]) -> dict[str, int]:
@@ -30,7 +30,7 @@ def widths(run: dict[str, Any]) -> dict[str, int]:
 def network_shapes(run: dict[str, Any]) -> RewardNetwork:
     """The semantic network of a resolved run."""
     section = run["reward"]
-    tokens = text_widths(run["text"][section["text"]])["tokens"]
+    tokens = widths_of(run["text"][section["text"]])["tokens"]
     with torch.device("meta"):
         return RewardNetwork(NetworkSettings.read(section["network"], widths(run), tokens))
 

@@ -113,10 +113,10 @@ class Stage(ABC, Generic[Trained]):
         """What the stage learns from, made from real clips and generated samples, and what it says of itself."""
         raise self._learns_from_clips()
 
-    def released_data(
-        self, store: FeatureStore, files: Sequence[Path], held_out: Sequence[str]
+    def given_data(
+        self, sources: DataSources, files: Sequence[Path]
     ) -> tuple[Items, dict[str, Any]]:
-        """The same from released files; generators in `held_out` only test."""
+        """The same from files of others: released ones, or what people have chosen."""
         raise self._learns_from_clips()
 
     def _learns_from_clips(self) -> InputError:

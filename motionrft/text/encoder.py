@@ -182,5 +182,5 @@ def encode_all(
 ) -> Iterator[TextBatch]:
     """Features of all captions, in order, on the CPU, batch by batch."""
     starts = range(0, len(captions), batch_size)
-    for begin in progress(starts, total=len(starts), label="text"):
+    for begin in progress(starts, total=len(starts), label="text", unit="batches"):
         yield encoder(captions[begin : begin + batch_size]).to("cpu")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from motionrft.device import moved
 from motionrft.errors import InputError
-from motionrft.files import read_tensors, write_tensors
+from motionrft.files import read_tensors
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class TextBatch:
         return len(self.pooled)
 
     def to(self, device: torch.device | str) -> TextBatch:
-        return TextBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return TextBatch(*(moved(getattr(self, field.name), device) for field in fields(self)))
 
     def select(self, index: Tensor | slice) -> TextBatch:
         return TextBatch(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -74,10 +75,13 @@ class TextCache:
     """Features of every caption of a corpus and of the empty caption, for one text encoder.
 
     `cache([captions])` gives a `TextBatch`; a caption that was not cached is an error, since no rule
-    encodes a caption twice.
+    encodes a caption twice. The file is mapped: what is read of it is in memory, and no more.
+
+    tokens: False for readers of pooled vectors alone: batches then have no token (L = 0). A file that holds pooled
+    vectors alone (`text.<name>.keep`) is an `InputError` for all others.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, *, tokens: bool = True):
         self.path = Path(path)
         tensors, self.about = read_tensors(self.path)
         missing = {"pooled", "tokens", "offsets", "mask", "eos", "captions"} - set(tensors)
@@ -96,6 +100,20 @@ class TextCache:
                 where=self.path,
                 fix="delete it and run the text rule again",
             )
+        self.reads_tokens = tokens
+        if tokens:
+            self.require_tokens()
+
+    def require_tokens(self) -> None:
+        """From here on batches have their tokens; an `InputError` where the file holds none."""
+        if not len(self._tensors["tokens"]):
+            raise InputError(
+                "holds pooled vectors alone, and token states are read",
+                where=self.path,
+                field="text: keep",
+                fix="leave `keep: pooled` out of this encoder's section, or name an encoder that has none",
+            )
+        self.reads_tokens = True
 
     @property
     def captions(self) -> list[str]:
@@ -122,6 +140,10 @@ class TextCache:
                 where=self.path,
                 fix="run the text rule again on this corpus",
             ) from None
+        pooled, eos = self._tensors["pooled"][rows].float(), self._tensors["eos"][rows]
+        if not self.reads_tokens:
+            none = pooled.new_zeros(len(rows), 0, self.token_dim)
+            return TextBatch(pooled, none, none[..., 0].bool(), eos)
         offsets = self._tensors["offsets"]
         start, stop = offsets[rows], offsets[rows + 1]
         lengths = stop - start
@@ -129,39 +151,21 @@ class TextCache:
         inside = within[None] < lengths[:, None]
         index = (start[:, None] + within[None]).clamp(max=len(self._tensors["tokens"]) - 1)
         tokens = self._tensors["tokens"][index].float() * inside[..., None]
-        return TextBatch(
-            self._tensors["pooled"][rows].float(),
-            tokens,
-            self._tensors["mask"][index].bool() & inside,
-            self._tensors["eos"][rows],
-        )
+        return TextBatch(pooled, tokens, self._tensors["mask"][index].bool() & inside, eos)
 
 
-def write_cache(
-    path: str | Path, captions: Sequence[str], batches: Iterable[TextBatch], about: dict[str, Any]
-) -> None:
-    """Packs the features of `captions` (in that order, split into `batches`) into one file."""
-    pooled, tokens, masks, eos, lengths = [], [], [], [], []
-    for batch in batches:
-        pooled.append(batch.pooled)
-        eos.append(batch.eos)
-        for row in range(len(batch)):
-            count = int(batch.mask[row].nonzero().max()) + 1
-            tokens.append(batch.tokens[row, :count])
-            masks.append(batch.mask[row, :count])
-            lengths.append(count)
-    offsets = torch.zeros(len(lengths) + 1, dtype=torch.long)
-    offsets[1:] = torch.tensor(lengths).cumsum(0)
-    text = "\n".join(captions).encode("utf-8")
-    write_tensors(
-        path,
-        {
-            "pooled": torch.cat(pooled),
-            "tokens": torch.cat(tokens),
-            "mask": torch.cat(masks).to(torch.uint8),
-            "eos": torch.cat(eos),
-            "offsets": offsets,
-            "captions": torch.frombuffer(bytearray(text), dtype=torch.uint8),
-        },
-        about,
-    )
+class UnreadText:
+    """In place of a cache, for a stage that learns from motions alone: vectors of zeros. widths: {"pooled", "tokens"}."""
+
+    def __init__(self, widths: Mapping[str, int], about: dict[str, Any]):
+        self.pooled_dim, self.token_dim = widths["pooled"], widths["tokens"]
+        self.about = about
+
+    def empty(self) -> TextBatch:
+        return self([""])
+
+    def __call__(self, captions: Sequence[str]) -> TextBatch:
+        count = len(captions)
+        tokens = torch.zeros(count, 0, self.token_dim)
+        eos = torch.zeros(count, dtype=torch.long)
+        return TextBatch(torch.zeros(count, self.pooled_dim), tokens, tokens[..., 0].bool(), eos)

@@ -25,7 +25,9 @@ from motionrft.options import read_options
 from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
 from motionrft.training.ema import ExponentialAverage, TargetNetwork, copy_into
+from motionrft.training.optimizers import AdamW
 from motionrft.training.schedule import Schedule, learning_rate
+from motionrft.training.tracking import track
 
 LOG = logging.getLogger(__name__)
 LOG_EVERY = 20
@@ -114,12 +116,12 @@ def fit(
     state = kept.load(trained[0].device)
     if state is not None:
         run.load_state_dict(state)
-        LOG.info("%s continues at step %d of %d", label, run.step, settings.steps)
+        LOG.info("%s goes on from step %d of %d", label, run.step, settings.steps)
     began = time.monotonic()
     clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
     module.train()
     steps = range(run.step, settings.steps)
-    bar = progress(steps, total=settings.steps, initial=run.step, label=label)
+    bar = progress(steps, total=settings.steps, initial=run.step, label=label, unit="steps")
     for step in bar:
         losses = run.update(step, loss_function)
         if step % LOG_EVERY == 0 or run.step == settings.steps:
@@ -145,12 +147,8 @@ class _Run:
         target: TargetNetwork | None,
     ):
         self.trained, self.settings, self.label, self.target = trained, settings, label, target
-        self.optimizer = torch.optim.AdamW(
-            trained,
-            lr=settings.lr,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
+        self.optimizer = AdamW(
+            trained, lr=settings.lr, betas=settings.betas, weight_decay=settings.weight_decay
         )
         self.average = ExponentialAverage(trained, settings.ema) if settings.ema else None
         self.best = BestWeights()
@@ -162,11 +160,10 @@ class _Run:
         """One step of the optimiser; the losses it was taken from."""
         settings, device = self.settings, self.trained[0].device
         generator = step_generator(settings.seed, step, device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.rate(step)
+        self.optimizer.rate = settings.rate(step)
         with autocast(settings.precision, device):
             losses = loss_function(step, generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         losses["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.trained, settings.clip or math.inf)
         if not torch.isfinite(norm):
@@ -181,6 +178,7 @@ class _Run:
     def log(self, step: int, losses: dict[str, Tensor]) -> dict[str, float]:
         values = {name: float(value.detach()) for name, value in losses.items()}
         rows = {**values, "grad_norm": self.norm}
+        track(step, rows | {"lr": self.settings.rate(step)})
         self.history += [_row(step, name, value) for name, value in rows.items()]
         return values
 
@@ -191,7 +189,9 @@ class _Run:
             numbers = validation(step)
             module.train()
             self.best.offer(numbers["score"], step, self.trained)
-        self.history += [_row(step, f"val/{name}", value) for name, value in numbers.items()]
+        validated = {f"val/{name}": value for name, value in numbers.items()}
+        self.history += [_row(step, name, value) for name, value in validated.items()]
+        track(step, validated)
 
     def finish(self) -> None:
         """The weights the run ends with: the best, else the averaged ones, else the last."""

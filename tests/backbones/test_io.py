@@ -1,11 +1,17 @@
 """Networks without an official meaning have no official file."""
 
+import inspect
+
+import pytest
 import torch
 
-from motionrft.backbones.io import build_backbone, save_backbone
+from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.configuration import resolve
+from motionrft.cli.official import export
+from motionrft.configuration import ROOT, load_run, resolve
+from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import representation
 from tests.backbones.conftest import RUN
 
 
@@ -21,3 +27,21 @@ def test_a_network_that_means_something_else_has_no_official_file(tmp_path, caps
     assert main(["export", "--model", str(model), "--out", str(out)]) == 2
     assert "network.clean" in capsys.readouterr().err
     assert not out.exists()
+    with pytest.raises(
+        InputError, match="a model of the family acmdm, the configuration names mdm"
+    ):
+        load_backbone(model, family="mdm")
+    assert load_backbone(model, family="acmdm")[1]["backbone"]["family"] == "acmdm"
+
+
+def test_help_names_every_family_that_export_refuses():
+    text = " ".join(inspect.getdoc(export).split())
+    widths = {"pooled": 32, "tokens": 32}
+    for settings in load_run(ROOT / "config/toy-full.yaml", [])["backbones"].values():
+        dim = representation(settings["representation"]).dim
+        with torch.device("meta"):
+            statistics = Normaliser(torch.zeros(dim), torch.ones(dim))
+            network = build_backbone(settings, dim=dim, text=widths, normaliser=statistics)
+        if network.unofficial:
+            assert type(network).__name__ in text.replace("-Motion", "Motion")
+            assert f"`network.{network.unofficial}`" in text

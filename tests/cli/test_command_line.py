@@ -60,6 +60,7 @@ def test_no_option_can_be_given_by_position_alone(name):
         "generate": ["SENTENCES"],
     }
     alone |= {"score": ["MOTION", "SENTENCE"], "export-motion": ["MOTIONS"], "list": ["KIND"]}
+    alone |= {"compare": ["FIRST", "SECOND"], "preferences": ["FIRST", "SECOND"], "fetch": ["NAME"]}
     assert by_position == alone.get(name, [])
 
 
@@ -165,6 +166,23 @@ def test_only_commands_that_share_a_batch_are_launched_again(monkeypatch):
     assert launched == [3, 1]
     names = {name for name in COMMANDS for o in options_of(name) if o.name == "--processes"}
     assert names == {"train-reward", "finetune"}
+
+
+def test_no_job_starts_with_the_compiler_or_a_hub():
+    """torch._dynamo takes 1.5 s of a job's start, peft 5, transformers 2, diffusers 2. What stages work with is imported
+    here; what they build of it, in tests/training, tests/diffusion and tests/reward."""
+    code = (
+        "import sys\n"
+        "from motionrft.cli import finetune, pretrain, sample, evaluate, features, reward, evaluator\n"
+        "import motionrft.finetune.loop, motionrft.evaluation.replicate, motionrft.backbones.pretrain\n"
+        "import motionrft.reward.motion_reward, motionrft.backbones.generate\n"
+        "from motionrft.backbones import families, family\n"
+        "from motionrft.reward import stages\n"
+        "[family(name) for name in families()], [stages.load(name) for name in stages.names()]\n"
+        "heavy = {'torch._dynamo', 'diffusers', 'peft', 'transformers', 'roma'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_help_comes_at_once_and_without_torch():

@@ -149,7 +149,7 @@ def test_the_workflow_on_a_cluster(cluster, tmp_path):
     assert first["MinMemoryNode"] == "1000M"
     assert second["MinMemoryNode"] == "1500M"
     history = (tmp_path / "results/ci/logs/pretrain/mdm-denoiser.log").read_text()
-    assert "continues at step" in history
+    assert "goes on from step" in history
     # its node lost: the same job ran twice and ended well
     [job] = of_rule(cluster, "finetune")
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")

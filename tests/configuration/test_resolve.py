@@ -9,20 +9,11 @@ from motionrft.configuration.files import ROOT, available, read_yaml
 from motionrft.errors import InputError
 from motionrft.finetune.cells import check_cells
 from motionrft.finetune.settings import cell_settings
+from tests.configuration.runs import toy
 
 RUNS = sorted((ROOT / "config").glob("*.yaml"))
 MOCAP = {"mocap_dir": "/somewhere"}
 NEEDED = {"mocap": MOCAP, "mocap-full": MOCAP}
-
-
-def toy(**changes):
-    return {
-        "name": "t",
-        "corpus": {"kind": "toy"},
-        "backbones": ["mdm"],
-        "methods": ["easytune"],
-        **changes,
-    }
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
@@ -150,175 +141,44 @@ def test_a_backbones_own_fine_tuning_lies_between_the_runs_and_the_methods():
     assert settings["mld", "easytune"].batch_size == run["finetune"]["batch_size"] != 4
 
 
-MISTAKES = {
-    "unknown backbone": (toy(backbones=["mdx"]), ["backbones", "mdx", "mdm"]),
-    "unknown method": (toy(methods=["easytun"]), ["methods", "easytun", "easytune"]),
-    "negative learning rate": (
-        toy(override={"methods": {"easytune": {"lr": -1}}}),
-        ["override.methods.easytune.lr", "-1"],
-    ),
-    "wrong type": (toy(seeds="zero"), ["seeds", "zero"]),
-    "negative seed": (toy(seeds=[-1]), ["seeds.0", "-1"]),
-    "misspelt key": (toy(backbnes=[]), ["backbnes", "backbones"]),
-    "misspelt corpus key": (toy(corpus={"kind": "toy", "clip": 3}), ["corpus", "clip", "clips"]),
-    "unknown corpus": (toy(corpus={"kind": "toys"}), ["corpus.kind", "humanml3d"]),
-    "no folder": (toy(corpus={"kind": "bvh"}), ["mocap_dir"]),
-    "unknown size": (toy(size="huge"), ["size", "small"]),
-    "override of an unknown backbone": (
-        toy(override={"backbones": {"mdl": {}}}),
-        ["override.backbones", "mdl", "mld"],
-    ),
-    "override of an unknown method": (
-        toy(override={"methods": {"easytun": {}}}),
-        ["override.methods", "easytun", "draft-10"],
-    ),
-    "matrix names an unknown method": (
-        toy(matrix=[{"methods": ["draft-11"]}]),
-        ["matrix.0.methods", "draft-11", "draft-10"],
-    ),
-    "analyses of an unknown backbone": (
-        toy(analyse={"backbones": ["mdn"]}),
-        ["analyse.backbones", "mdn", "mdm"],
-    ),
-    "resources of an unknown method": (
-        toy(resources={"finetune": {"methods": {"draft-5": {"mem_mb": 900}}}}),
-        ["resources.finetune.methods", "draft-5", "draft-50"],
-    ),
-    "resources of an unknown cell": (
-        toy(resources={"finetune": {"cells": {"mdm-draft-50": {"mem_mb": 900}}}}),
-        ["resources.finetune.cells", "mdm-draft-50"],
-    ),
-    "resources of an unknown rule": (
-        toy(resources={"finetun": {"mem_mb": 900}}),
-        ["resources", "finetun", "finetune"],
-    ),
-    "too little memory": (
-        toy(resources={"default": {"mem_mb": 3}}),
-        ["resources.default.mem_mb"],
-    ),
-    "an unknown stage of the reward": (
-        toy(reward={"stages": {"sematic": {"train": {}}}}),
-        ["reward.stages.sematic", "semantic"],
-    ),
-    "an unknown switch": (
-        toy(analyse={"switches": ["nois"]}),
-        ["analyse.switches", "nois", "noise"],
-    ),
-    "an unknown generator": (
-        toy(reward={"stages": {"authenticity": {"data": {"generators": ["mdl"]}}}}),
-        ["authenticity.data.generators", "mdl", "mld"],
-    ),
-    "an unknown generator held out": (
-        toy(reward={"stages": {"authenticity": {"data": {"held_out": ["acmd"]}}}}),
-        ["authenticity.data.held_out", "acmd", "acmdm"],
-    ),
-    "no space after a colon": (toy(finetune={"lr:1e-5": None}), ["finetune", "space", "lr:1e-5"]),
-    "misspelt key of fine-tuning": (toy(finetune={"lrr": 1e-5}), ["finetune", "lrr", "lr"]),
-    "a learning rate that is a word": (toy(finetune={"lr": "abc"}), ["finetune.lr", "abc"]),
-    "two budgets": (toy(finetune={"seconds": 5}), ["easytune on mdm", "2 budgets", "updates"]),
-    "selection without validation": (
-        toy(finetune={"select": "best", "validate_every": 0}),
-        ["easytune on mdm", "select", "validate_every"],
-    ),
-    "misspelt key of a backbone": (
-        toy(override={"backbones": {"mdm": {"sampelr": {}}}}),
-        ["override.backbones.mdm", "sampelr", "sampler"],
-    ),
-    "misspelt key of a backbone that is not chosen": (
-        toy(override={"backbones": {"mld": {"sampelr": {}}}}),
-        ["override.backbones.mld", "sampelr", "sampler"],
-    ),
-    "misspelt key of a sampler": (
-        toy(override={"backbones": {"mdm": {"sampler": {"step": 5}}}}),
-        ["override.backbones.mdm.sampler", "step", "steps"],
-    ),
-    "misspelt key of a noise schedule": (
-        toy(override={"backbones": {"mdm": {"sampler": {"schedule": {"beta_strt": 0.1}}}}}),
-        ["sampler.schedule", "beta_strt", "beta_start"],
-    ),
-    "misspelt key of a network": (
-        toy(override={"backbones": {"mdm": {"network": {"latent_dmi": 8}}}}),
-        ["override.backbones.mdm.network", "latent_dmi", "latent_dim"],
-    ),
-    "misspelt stage of pre-training": (
-        toy(override={"backbones": {"mdm": {"pretrain": {"denoizer": {"steps": 8}}}}}),
-        ["override.backbones.mdm.pretrain", "denoizer", "denoiser"],
-    ),
-    "misspelt key of pre-training": (
-        toy(override={"backbones": {"mdm": {"pretrain": {"denoiser": {"step": 8}}}}}),
-        ["override.backbones.mdm.pretrain.denoiser", "step", "steps"],
-    ),
-    "misspelt key of a backbone's fine-tuning": (
-        toy(override={"backbones": {"mdm": {"finetune": {"batch_sise": 4}}}}),
-        ["override.backbones.mdm.finetune", "batch_sise", "batch_size"],
-    ),
-    "misspelt key of a method": (
-        toy(override={"methods": {"easytune": {"lrr": 1}}}),
-        ["override.methods.easytune", "lrr", "lr"],
-    ),
-    "misspelt key of all methods": (
-        toy(override={"methods": {"all": {"lrr": 1}}}),
-        ["override.methods.all", "lrr", "lr"],
-    ),
-    "misspelt option of a method": (
-        toy(override={"methods": {"easytune": {"options": {"windw": 1}}}}),
-        ["override.methods.easytune.options", "windw", "window"],
-    ),
-    "misspelt weight of a method": (
-        toy(override={"methods": {"easytune": {"reward_weights": {"semantics": 1}}}}),
-        ["methods.easytune.reward_weights", "semantics", "semantic"],
-    ),
-    "more steps than the sampler has": (
-        toy(override={"methods": {"easytune": {"options": {"window": {"k": 51}}}}}),
-        ["easytune on mdm", "window.k", "51 of 50"],
-    ),
-    "misspelt key of the evaluator's training": (
-        toy(evaluator={"train": {"stepz": 3}}),
-        ["evaluator.train", "stepz", "steps"],
-    ),
-    "misspelt key of a reward stage": (
-        toy(reward={"stages": {"spl": {"pol": "split"}}}),
-        ["reward.stages.spl", "pol", "pool"],
-    ),
-    "misspelt size of the reward": (
-        toy(reward={"network": {"layer": 2}}),
-        ["reward.network", "layer", "layers"],
-    ),
-    "an override that is no mapping": (
-        toy(override={"backbones": {"mdm": 3}}),
-        ["override.backbones.mdm", "3"],
-    ),
-    "an empty override": (toy(override=None), ["override", "None"]),
-    "a self-refined reward that is not trained": (
-        toy(methods=["easytune-spl"], reward={"stages": {"spl": None}}),
-        ["reward.stages.spl", "easytune-spl"],
-    ),
-    "unknown kind of text encoder": (
-        toy(text={"mine": {"kind": "elmo", "source": "elmo"}}),
-        ["text.mine.kind", "elmo", "bert"],
-    ),
-    "a made text encoder without a size": (
-        toy(text={"mine": {"kind": "sentence-t5", "seed": 0, "layers": 1}}),
-        ["text.mine", "width", "source"],
-    ),
-    "unknown text encoder": (
-        toy(override={"backbones": {"mdm": {"text": "elmo"}}}),
-        ["text", "elmo", "toy"],
-    ),
-}
+def test_a_cells_own_fine_tuning_lies_over_everything():
+    override = {
+        "backbones": {"mdm": {"finetune": {"batch_size": 4, "lr": 0.25}}},
+        "methods": {"draft-10": {"batch_size": 8}},
+        "cells": {"mdm/draft-10": {"batch_size": 2}, "mld/draft-50": {"batch_size": 1}},
+    }
+    run = resolve(
+        toy(backbones=["mdm", "mld"], methods=["easytune", "draft-10"], override=override)
+    )
+    sizes = {cell: cell_settings(run, *cell).batch_size for cell in cells(run)}
+    common = run["finetune"]["batch_size"]
+    assert sizes == {
+        ("mdm", "easytune"): 4,
+        ("mdm", "draft-10"): 2,
+        ("mld", "easytune"): common,
+        ("mld", "draft-10"): 8,
+    }
+    assert cell_settings(run, "mdm", "draft-10").optimisation.lr == 0.25
+    assert list(run["cells"]) == ["mdm/draft-10"]  # draft-50 is not chosen
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_with_file_field_and_fix(name):
-    run, words = MISTAKES[name]
-    with pytest.raises(InputError) as error:
-        check_cells(resolve(run, "config/mine.yaml"), "config/mine.yaml")
-    line = str(error.value)
-    assert "\n" not in line
-    assert "Fix: " in line
-    assert "config/" in line
-    for word in words:
-        assert word in line
+def test_official_batch_sizes_are_those_of_the_backbones():
+    run = resolve(toy(size="paper", backbones=["hymotion", "hymotion-lite", "mld"]))
+    for name, batch, tune in (
+        ("hymotion", 4, "lora"),
+        ("hymotion-lite", 4, "lora"),
+        ("mld", 256, "full"),
+    ):
+        settings = cell_settings(run, name, "easytune")
+        assert (settings.batch_size, settings.tune) == (batch, tune)
+    from motionrft.backbones.lora import LoraSettings
+
+    assert (LoraSettings().rank, LoraSettings().alpha) == (8, 16)
+
+
+def test_a_stage_that_is_left_out_may_weigh_nothing():
+    reward = {"stages": {"preference": None}, "weights": {"preference": 0}}
+    check_cells(resolve(toy(reward=reward)), "config")
 
 
 @pytest.mark.parametrize(

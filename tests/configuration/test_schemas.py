@@ -4,22 +4,28 @@ import re
 from dataclasses import fields
 
 import pytest
+import torch
 
 from motionrft.backbones import family
 from motionrft.backbones.acmdm.options import ACMDMOptions
 from motionrft.backbones.hymotion.options import HYMotionOptions
+from motionrft.backbones.io import build_backbone
 from motionrft.backbones.lora import LoraSettings
 from motionrft.backbones.mdm.options import MDMOptions
 from motionrft.backbones.mld.losses import VAELoss
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.motiondiffuse.options import MotionDiffuseOptions
 from motionrft.backbones.motionlcm.options import Distillation, MotionLCMOptions
-from motionrft.configuration.files import ROOT, available, part
+from motionrft.configuration import resolve
+from motionrft.configuration.encoders import family_facts, reads_tokens
+from motionrft.configuration.files import ROOT, available, has_size, part
 from motionrft.configuration.schema import read_schema
 from motionrft.finetune.methods import method_family
 from motionrft.finetune.released import VARIANTS
 from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Settings
 from motionrft.finetune.window import Window
+from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.representation import representation
 from motionrft.reward.network import NetworkSettings
 from motionrft.reward.stages.spl import SplSettings
 from motionrft.text.kinds import KINDS
@@ -53,6 +59,23 @@ def test_fine_tuning():
     assert set(read_schema("finetune")["$defs"]["lora"]["properties"]) == names(LoraSettings)
     own = set(properties("method")) - known
     assert own == set(NOT_SETTINGS)
+
+
+@pytest.mark.parametrize("name", available("backbones"))
+@pytest.mark.parametrize("size", ["small", "paper"])
+def test_what_planning_knows_of_text_is_what_networks_read(name, size):
+    if not has_size(name, size):
+        pytest.skip(f"no size {size}")
+    run = {"name": "t", "size": size, "corpus": {"kind": "toy"}, "backbones": [name], "methods": []}
+    entry = resolve(run)["backbones"][name]
+    with torch.device("meta"):
+        dim = representation(entry["representation"]).dim
+        normaliser = Normaliser(torch.zeros(dim), torch.ones(dim))
+        widths = {"pooled": 8, "tokens": 8}
+        backbone = build_backbone(entry, dim=dim, text=widths, normaliser=normaliser)
+    assert reads_tokens(entry) == backbone.reads_tokens
+    textless = family_facts(entry).get("textless", [])
+    assert set(textless) == set(type(backbone).textless) <= set(type(backbone).stages)
 
 
 def test_training():

@@ -6,17 +6,15 @@ import math
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, LCMScheduler
 
 from motionrft.diffusion.respacing import kept_timesteps
 from motionrft.diffusion.schedules import (
-    ddim_scheduler,
-    ddpm_scheduler,
-    exact_alphas,
     lcm_timesteps,
     step_table,
     training_alphas,
 )
+from motionrft.diffusion.trained_process import CONSISTENCY, TrainedProcess
 from motionrft.errors import InputError
 from tests.backbones.small_latent_models import SCHEDULE
 
@@ -104,10 +102,10 @@ def test_exact_alphas_have_the_closed_form():
 
 
 def test_float32_products_of_diffusers_are_close_but_not_exact():
-    scheduler = ddpm_scheduler(10, {**COSINE, "num_train_timesteps": 1000})
-    relative = (scheduler.alphas_cumprod.double() / exact_alphas(scheduler) - 1).abs()
-    assert relative.max() < 1e-4
-    variance = (1 - scheduler.alphas_cumprod.double()) / (1 - exact_alphas(scheduler)) - 1
+    schedule = {**COSINE, "num_train_timesteps": 1000}
+    theirs, exact = DDPMScheduler(**schedule).alphas_cumprod.double(), training_alphas(schedule)
+    assert (theirs / exact - 1).abs().max() < 1e-4
+    variance = (1 - theirs) / (1 - exact) - 1
     assert variance.abs().max() > 1e-5
 
 
@@ -125,7 +123,6 @@ def test_leading_respacing_is_diffusers_own_grid():
     theirs = step_table(settings, "epsilon")
     for name in ("A", "B", "P", "Q", "t_model", "signal", "noise"):
         torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
-    assert ddim_scheduler(50, LINEAR).config.timestep_spacing == "leading"
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
@@ -137,3 +134,52 @@ def test_consistency_time_steps_of_v1(steps):
         8: [999, 879, 759, 639, 499, 379, 259, 139],
     }
     assert lcm_timesteps({"steps": steps, "schedule": SCHEDULE}) == expected[steps]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("spacing", ["leading", "linspace", "trailing"])
+@pytest.mark.parametrize("steps", [1, 7, 10, 50])
+def test_betas_and_grids_are_those_of_diffusers(schedule, spacing, steps):
+    offset = {
+        "steps_offset": 1 if steps == 10 and spacing == "leading" and len(schedule) > 2 else 0
+    }
+    settings = {**schedule, **offset, "timestep_spacing": spacing}
+    ours, theirs = TrainedProcess.read(settings), DDIMScheduler(**settings, clip_sample=False)
+    theirs.set_timesteps(steps)
+    assert ours.timesteps(steps).tolist() == theirs.timesteps.tolist()
+    torch.testing.assert_close(ours.betas().float(), theirs.betas, rtol=1e-5, atol=1e-7)
+
+
+def test_the_other_keys_of_a_schedule_are_those_of_diffusers():
+    betas = torch.linspace(0.001, 0.03, 40).tolist()
+    settings = {"num_train_timesteps": 40, "trained_betas": betas}
+    theirs = DDPMScheduler(**settings)
+    torch.testing.assert_close(training_alphas(settings).float(), theirs.alphas_cumprod)
+    for schedule in (LINEAR, SCALED):
+        settings = {**schedule, "rescale_betas_zero_snr": True}
+        theirs = DDPMScheduler(**settings)
+        ours = training_alphas(settings)
+        assert float(ours[-1]) == 0.0
+        torch.testing.assert_close(ours.float(), theirs.alphas_cumprod, rtol=1e-4, atol=1e-7)
+    plain = LCMScheduler()
+    process = TrainedProcess.read(CONSISTENCY)
+    torch.testing.assert_close(process.alphas().float(), plain.alphas_cumprod)
+    assert process.timestep_scaling == plain.config.timestep_scaling
+    for steps in (1, 3, 4, 7, 8, 50):
+        plain.set_timesteps(steps, original_inference_steps=50)
+        assert process.consistency_timesteps(steps) == plain.timesteps.tolist()
+
+
+def test_what_a_schedule_cannot_give_is_refused():
+    with pytest.raises(InputError, match="schedule: unknown key 'beta_begin'"):
+        TrainedProcess.read({"beta_begin": 0.1})
+    with pytest.raises(InputError, match="beta_schedule"):
+        TrainedProcess(beta_schedule="quadratic").betas()
+    with pytest.raises(InputError, match="timestep_spacing"):
+        TrainedProcess(timestep_spacing="even").timesteps(5)
+    with pytest.raises(InputError, match="use 1 to 1000"):
+        TrainedProcess().timesteps(1001)
+    with pytest.raises(InputError, match="steps_offset"):
+        TrainedProcess(num_train_timesteps=50, steps_offset=1).timesteps(50)
+    with pytest.raises(InputError, match="teacher"):
+        TrainedProcess().consistency_timesteps(51)

@@ -99,7 +99,7 @@ def test_a_backbone(added):
     sampler = sampler_of(backbone, settings["sampler"])
     with torch.no_grad():
         x = sampler.sample(
-            condition, SeededNoise([0, 1, 2, 3], backbone.sample_shape(12), 12, torch.device("cpu"))
+            condition, SeededNoise([0, 1, 2, 3], backbone.sample_shape(12), torch.device("cpu"))
         )
     assert x.shape == (4, 12, 263)
     assert torch.isfinite(x).all()

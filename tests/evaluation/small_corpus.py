@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motionrft.files import write_table, write_tensors
 from motionrft.motion.representation import representation
-from motionrft.text.features import TextBatch, TextCache, write_cache
+from motionrft.text.cache_writer import write_cache
+from motionrft.text.features import TextBatch, TextCache
 
 WORDS = ("walk", "run", "jump", "sit", "wave", "kick", "turn", "bow")
 

@@ -3,16 +3,18 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 import yaml
 from conftest import SETTINGS
 
 import motionrft.configuration as configuration
 from motionrft.cli import main
+from motionrft.cli.evaluate import evaluator_text
 from motionrft.cli.options import RunFile
 from motionrft.corpus.samples import read_samples
 from motionrft.evaluation.evaluators.t2m.model import Widths
 from motionrft.evaluation.settings import EvaluateSettings
-from motionrft.files import read_table
+from motionrft.files import read_table, write_tensors
 from motionrft.options import read_options
 from motionrft.training.loop import TrainSettings
 
@@ -51,6 +53,23 @@ def test_train_then_evaluate_the_recorded_motions(run, store, text, tmp_path, ca
     again = tmp_path / "again"
     assert main(["evaluate", *shared, "--evaluator", str(model), "--out", str(again)]) == 0
     assert read_table(again / "replications.parquet")[0].equals(frame)
+
+
+def test_an_evaluator_opens_the_text_that_it_reads_and_no_other(text, trained, tmp_path):
+    own_words = tmp_path / "own.safetensors"
+    write_tensors(own_words, {"words.text": torch.zeros(1)}, {})
+    assert evaluator_text(own_words, tmp_path / "absent", tmp_path / "absent") is None
+    read = evaluator_text(trained[0], None, text.path)
+    assert read is not None
+    assert read.path == text.path
+
+
+def test_a_models_text_is_asked_for(run, store, text, trained, tmp_path, capsys):
+    shared = ["evaluate", "--features", str(store), "--evaluator", str(trained[0])]
+    model = ["--backbone", "fake", "--model", str(tmp_path / "model.safetensors")]
+    assert main([*shared, *model, "--out", str(tmp_path / "out")]) == 2
+    assert "--text: missing" in capsys.readouterr().err
+    assert main([*shared, "--evaluator-text", str(text.path), "--out", str(tmp_path / "out")]) == 0
 
 
 def test_bad_calls_are_one_line_and_leave_nothing(run, store, text, trained, tmp_path, capsys):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,16 @@ def test_a_perfect_generator_scores_as_the_recorded_motions(scorer):
     physics = ("skating_ratio", "penetration_mm", "floating_mm", "jerk", "self_consistency_mm")
     assert np.isfinite([real.metrics[key] for key in physics]).all()
     assert real.metrics["bone_drift_mm"] < 0.01  # recorded bodies are rigid
+
+
+def test_realism_of_the_first_replications_alone(scorer, monkeypatch):
+    every = scorer.score_real(0).metrics
+    monkeypatch.setattr(scorer, "rules", replace(scorer.rules, realism_replications=1))
+    first, second = scorer.score_real(0).metrics, scorer.score_real(1).metrics
+    assert first == pytest.approx(every, nan_ok=True)
+    left_out = set(first) - set(second)
+    assert {"jerk", "skating_ratio", "T2M R@1 full", "M2T R@10 full"} <= left_out
+    assert {"FID", "R-Precision Top-1", "T2M R@1", "non_finite"} <= set(second)
 
 
 def test_joint_motions_are_read_as_well_as_kinematic_ones(scorer):

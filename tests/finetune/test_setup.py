@@ -317,6 +317,9 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     judge = JudgeFiles(evaluator=tmp_path / "evaluator.safetensors")
     sampler = load_run(files / "run.yaml")["backbones"]["mdm"]["sampler"]
     backbone, _ = load_backbone(files / "mdm.safetensors")
+    # nothing is opened before a validation asks for it
+    absent = JudgeFiles(evaluator=tmp_path / "absent.safetensors")
+    assert judge_factory(cell, absent, "mdm", sampler, torch.device("cpu")) is not None
     judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"))
     numbers = judge_of(backbone)()
     assert set(INDEPENDENT) <= set(numbers)

@@ -145,7 +145,7 @@ def prompts(k: int, rows: int = 6) -> PromptBatch:
     condition = Condition(text, lengths, torch.zeros(rows, dtype=torch.bool))
     references = torch.randn(rows, FRAMES, DIM, generator=generator)
     frames, seeds = lengths.tolist(), noise_seeds(3, k, rows)
-    return PromptBatch(condition, text, references, frames, seeds, (FRAMES, DIM), FRAMES)
+    return PromptBatch(condition, text, references, frames, seeds, (FRAMES, DIM))
 
 
 def toy_run(
@@ -170,7 +170,7 @@ def toy_run(
     table = step_table(table_settings, prediction)
     return FineTuning(
         network,
-        MeteredSampler(network, table, guidance, Meter(), read.precision),
+        MeteredSampler(network, table, guidance, Meter(), read.denoiser_precision),
         reward,
         hooks.levels(table, reward.alphas, reward.max_t, True),
         read_method(method, len(table), "one_step"),

@@ -61,7 +61,8 @@ def test_the_page_plays_the_motion(model_file, tmp_path):
 
 
 def test_several_sentences_and_two_models(model_file, tmp_path):
-    (tmp_path / "more.txt").write_text("a person walks forward\n\n", encoding="utf-8")
+    # a line of the file is a sentence, whatever is in it
+    (tmp_path / "more.txt").write_text("a person\u2028walks\fforward\n\n", encoding="utf-8")
     backbone, about = load_backbone(model_file)
     with torch.no_grad():
         for parameter in backbone.parameters():

@@ -1,8 +1,9 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from motionrft.networks.attention import Attention
+from motionrft.networks.attention import Attention, attend
 from tests.same import assert_same
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -63,3 +64,25 @@ def test_dropout_is_active_only_in_training():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="heads"):
         Attention(10, 4)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_bf16_on_a_cpu_is_the_fused_form(masked):
+    """Values and gradients, to the rounding of bf16 (2^-8) of a few sums."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, n, 8).requires_grad_() for n in (5, 7, 7))
+    mask = (
+        torch.arange(7)[None, None, None] < torch.tensor([7, 4]).view(2, 1, 1, 1)
+        if masked
+        else None
+    )
+    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    upstream = torch.randn_like(expected)
+    wanted = torch.autograd.grad(expected, [q, k, v], upstream)
+    found = attend(*(tensor.bfloat16() for tensor in (q, k, v)), mask)
+    assert found.dtype == torch.bfloat16
+    gradients = torch.autograd.grad(found, [q, k, v], upstream.bfloat16())
+    for a, b in zip([found, *gradients], [expected, *wanted], strict=True):
+        torch.testing.assert_close(
+            a.double(), b, rtol=0, atol=2**-6 * float(b.detach().abs().max())
+        )

@@ -5,9 +5,9 @@ import torch
 
 from motionrft.networks.positions import (
     LearnedPositions,
+    TimestepEmbedding,
     frequencies,
     guidance_sinusoid,
-    time_embedding,
     timestep_sinusoid,
 )
 
@@ -40,12 +40,35 @@ def test_guidance_sinusoid_closed_form(width):
 
 def test_guidance_joins_before_the_first_linear_and_starts_silent():
     torch.manual_seed(0)
-    embedding = time_embedding(12, 8, 6)
+    embedding = TimestepEmbedding(12, 8, 6)
     sinusoid, guidance = torch.randn(2, 12), torch.randn(2, 6)
     torch.testing.assert_close(embedding(sinusoid, guidance), embedding(sinusoid))
     torch.nn.init.normal_(embedding.cond_proj.weight)
     moved = sinusoid + guidance @ embedding.cond_proj.weight.T
     torch.testing.assert_close(embedding(sinusoid, guidance), embedding(moved))
+
+
+@pytest.mark.parametrize("guidance_width", [None, 6])
+def test_the_time_embedding_is_diffusers_own(guidance_width):
+    """Start, names and numbers."""
+    from diffusers.models.embeddings import TimestepEmbedding as Reference
+
+    torch.manual_seed(0)
+    ours = TimestepEmbedding(12, 8, guidance_width)
+    torch.manual_seed(0)
+    reference = Reference(12, 8, cond_proj_dim=guidance_width)
+    state = reference.state_dict()
+    assert list(ours.state_dict()) == list(state)
+    for name, value in ours.state_dict().items():
+        start = torch.zeros_like(value) if name.startswith("cond_proj") else state[name]
+        assert torch.equal(value, start)
+    for parameter in reference.parameters():
+        torch.nn.init.normal_(parameter)
+    ours.load_state_dict(reference.state_dict())
+    inputs = (
+        [torch.randn(2, 12)] if guidance_width is None else [torch.randn(2, 12), torch.randn(2, 6)]
+    )
+    assert torch.equal(ours(*inputs), reference(*inputs))
 
 
 def test_positions_are_added_and_not_centred():

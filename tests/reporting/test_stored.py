@@ -74,9 +74,10 @@ def test_written_tables_are_those(kept):
 
 
 def test_figures_are_kept_as_small_pictures(kept):
-    kinds = {path.suffix for path in (kept.folder / "figures").iterdir()}
-    assert kinds == {".png"}
-    assert (kept.folder / "figures" / "validation_curves.png").stat().st_size < 300_000
+    pictures = list((kept.folder / "figures").iterdir())
+    assert {path.suffix for path in pictures} == {".png"}
+    assert any(path.stem.startswith("validation_curves") for path in pictures)
+    assert max(path.stat().st_size for path in pictures) < 300_000
 
 
 def test_claims_are_counted(run):

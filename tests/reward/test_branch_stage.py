@@ -45,4 +45,4 @@ def test_what_a_stage_needs_is_named(corpus, network, tmp_path):
     with pytest.raises(InputError, match="--data: missing"):
         load("preference").train(run)
     with pytest.raises(InputError, match="'semantic' learns from the corpus alone"):
-        load("semantic").released_data(None, [], [])
+        load("semantic").given_data(None, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from motionrft.reward.lora import LoraSettings, MotionAdapter
+from motionrft.reward.lora import AdaptedLinear, LoraSettings, MotionAdapter
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.reward.stages import load
 
@@ -71,6 +71,20 @@ def test_gradient_of_lora_is_the_finite_difference(motions):
         parameter[0, 0] -= 2e-6
         down = score()
     assert float(gradient[0, 0]) == pytest.approx(float((up - down) / 2e-6), rel=1e-5)
+
+
+def test_an_adapted_linear_is_pefts():
+    from peft import LoraConfig, inject_adapter_in_model
+
+    base, x = torch.nn.Linear(6, 5), torch.randn(3, 6)
+    ours = AdaptedLinear(base, LORA)
+    torch.nn.init.normal_(ours.low_rank.lora_B)
+    settings = LoraConfig(r=LORA.rank, lora_alpha=LORA.alpha, target_modules=["0"])
+    theirs = inject_adapter_in_model(settings, torch.nn.Sequential(base))
+    with torch.no_grad():
+        theirs[0].lora_A["default"].weight.copy_(ours.low_rank.lora_A)
+        theirs[0].lora_B["default"].weight.copy_(ours.low_rank.lora_B)
+    torch.testing.assert_close(ours(x), theirs(x))
 
 
 @pytest.mark.parametrize("rank", [16, 128])

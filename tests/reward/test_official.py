@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from motionrft.cli import main
+from motionrft.configuration import ROOT
 from motionrft.errors import InputError
+from motionrft.reward.files import save_network, stage_files
 from motionrft.reward.lora import LoraSettings
+from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.official import (
     export_branch,
     export_network,
@@ -14,6 +18,7 @@ from motionrft.reward.official import (
     load_official_network,
 )
 from motionrft.reward.stages import load
+from motionrft.reward.term import RewardContext
 
 from .tiny import shake, tiny_network
 
@@ -69,6 +74,35 @@ def test_wrong_rank_and_wrong_file_are_named(tmp_path, network):
         load_official_branch(tmp_path / "lora.pth", tmp_path / "head.pth", network, "preference")
     with pytest.raises(InputError, match="lora_state_dict"):
         load_official_branch(tmp_path / "head.pth", tmp_path / "head.pth", network, "preference")
+
+
+def test_stages_are_imported_by_a_command_and_score_as_the_released_ones(tmp_path, motions):
+    network = tiny_network(heads=4)
+    branch = load("preference").new_branch(network, LORA).freeze()
+    shake(branch)
+    export_network(tmp_path / "backbone.pth", network)
+    export_branch(tmp_path / "lora.pth", tmp_path / "head.pth", branch)
+    semantic, preference = tmp_path / "semantic.safetensors", tmp_path / "preference.safetensors"
+    call = ["import-reward", "--config", str(ROOT / "config" / "toy.yaml")]
+    files = ["--checkpoint", str(tmp_path / "lora.pth"), str(tmp_path / "head.pth")]
+    branch_call = [*call, "--stage", "preference", *files, "--out", str(preference)]
+    assert main([*call, "--stage", "semantic", "--checkpoint", str(tmp_path / "backbone.pth"), "--out", str(semantic)]) == 0  # fmt: skip
+    assert main([*branch_call, "--from", str(semantic)]) == 0
+    stages = stage_files([preference, semantic])
+    assert set(stages) == {"semantic", "preference"}
+    reward = MotionReward.load(stages, {"preference": 1.0})
+    assert not reward.clean_token
+    features, lengths = motions
+    context = RewardContext(torch.zeros(3, 8), None, "joint")
+    with torch.no_grad():
+        scored = reward(features, lengths, context)["preference"]
+        latent = network.encode_motion(features, lengths, "joint", None, branch.adapter)
+        expected = branch.head(latent.mean)[:, 0]
+    assert torch.equal(scored, expected)
+    assert main(branch_call) == 2
+    own = tmp_path / "own.safetensors"
+    save_network(own, network, {"stage": "semantic"})
+    assert main([*branch_call, "--from", str(own)]) == 2
 
 
 class Evil:

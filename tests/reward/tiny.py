@@ -21,7 +21,8 @@ from motionrft.reward.data.labelled import (
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.reward.settings import RewardSettings
 from motionrft.reward.stage import Training
-from motionrft.text.features import TextBatch, write_cache
+from motionrft.text.cache_writer import write_cache
+from motionrft.text.features import TextBatch
 
 DIMS = {"kinematic": 263, "joint": 66, "rotation": 135}
 TOKENS = 12

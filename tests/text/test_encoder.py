@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
+from motionrft.text.cache_writer import write_cache
 from motionrft.text.encoder import ClipPooler, ClipText, SentenceT5, encode_all
-from motionrft.text.features import TextBatch, TextCache, write_cache
+from motionrft.text.features import TextBatch, TextCache
 from motionrft.text.kinds import open_encoder
 from motionrft.text.synthetic_encoder import make_encoder
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
+from motionrft.text.cache_writer import write_cache
 from motionrft.text.encoder import ClipPooler, encode_all
-from motionrft.text.features import TextCache, write_cache
+from motionrft.text.features import TextCache
 from motionrft.text.hymotion import HYMotionText, read_template
 from motionrft.text.kinds import open_encoder
 from tests.text.test_encoder import clip  # noqa: F401

@@ -111,7 +111,7 @@ def test_a_killed_snakemake_continues_where_the_job_stood(run):
     # `rerun-incomplete` stands in the default profile
     done = snakemake(run, CI, "--cores", "1", *SHORT, "--", MODEL)
     assert done.returncode == 0, done.stderr
-    assert "continues at step" in (run / "results/ci/logs/pretrain/mdm-denoiser.log").read_text()
+    assert "goes on from step" in (run / "results/ci/logs/pretrain/mdm-denoiser.log").read_text()
     assert planned(snakemake(run, CI, "--dry-run", *SHORT, "--", MODEL)) == {}
     assert not checkpoint.exists()
 

@@ -5,7 +5,7 @@ rule pretrain:
     """One stage of a backbone, trained from scratch."""
     input:
         features="<results>/features/stats.safetensors",
-        text=PLAN.text_of_backbone,
+        text=PLAN.text_of_stage,
         start=PLAN.start_of_stage,
     output:
         model="<results>/backbones/{backbone}/{stage}.safetensors",
@@ -25,10 +25,11 @@ rule pretrain:
         settings=PLAN.pretraining_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
+        text=lambda wildcards, input: PLAN.option("--text", input.text),
         seed=lambda wildcards: wildcards.get("seed", 0),
     shell:
         "python -m motionrft pretrain --config {params.config:q} --backbone {wildcards.backbone} "
-        "--stage {wildcards.stage} --features {params.features:q} --text {input.text:q} --from {input.start:q} "
+        "--stage {wildcards.stage} --features {params.features:q} {params.text} --from {input.start:q} "
         "--seed {params.seed} --device {resources.device} --out {output.model:q} > {log:q} 2>&1"
 
 
@@ -49,7 +50,7 @@ rule import_backbone:
             "checkpoint"
         ],
         features="<results>/features/stats.safetensors",
-        text=PLAN.text_of_backbone,
+        text=PLAN.text_of_import,
     output:
         "<results>/backbones/{backbone}/{stage}.safetensors",
     log:
@@ -67,7 +68,8 @@ rule import_backbone:
         settings=PLAN.import_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
+        text=lambda wildcards, input: PLAN.option("--text", input.text),
     shell:
         "python -m motionrft import --config {params.config:q} --backbone {wildcards.backbone} "
-        "--checkpoint {input.checkpoint:q} --features {params.features:q} --text {input.text:q} "
+        "--checkpoint {input.checkpoint:q} --features {params.features:q} {params.text} "
         "--out {output:q} > {log:q} 2>&1"

@@ -7,6 +7,7 @@ from motionrft.finetune.cells import check_cells
 from motionrft.workflow_command import snakemake_command
 from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
+from motionrft.workflow_targets import check_targets
 
 # in place: jobs on other machines are started with these values
 START = os.environ.get("PWD", os.getcwd())
@@ -24,6 +25,8 @@ except InputError as error:
 if workflow.is_main_process:
     for missing in missing_inputs(PLAN.run):
         print(f"missing: {missing}", file=sys.stderr)
+    ends = [f"{PLAN.results}/report.html", *PLAN.records()]
+    check_targets(workflow, ends, PLAN.methods_of_backbones())
 
 
 pathvars:
@@ -33,7 +36,7 @@ pathvars:
 
 
 wildcard_constraints:
-    encoder="[^/.]+",
+    encoder="|".join(PLAN.run["text"]),
     backbone="|".join(PLAN.backbones) or "none",
     method="|".join([*PLAN.run["methods"], "base"]),
     stage="|".join(PLAN.all_stages),

@@ -5,9 +5,10 @@ rule evaluate:
     """A base or fine-tuned model, sampled and scored."""
     input:
         model=PLAN.scored_model,
+        base=PLAN.base_of_scored,
         text=PLAN.text_of_backbone,
         evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        evaluator_text=PLAN.text_of_evaluator(),
         features="<results>/features/stats.safetensors",
     output:
         scores="<results>/evaluate/{backbone}/{method}/seed{seed}/replications.parquet",
@@ -27,10 +28,13 @@ rule evaluate:
         config=CONFIG,
         features=subpath(input.features, parent=True),
         out=subpath(output.scores, parent=True),
+        evaluator_text=lambda wildcards, input: PLAN.option(
+            "--evaluator-text", input.evaluator_text
+        ),
     shell:
         "python -m motionrft evaluate --config {params.config:q} --backbone {wildcards.backbone} --model {input.model:q} --text {input.text:q} "
         "--features {params.features:q} --evaluator {input.evaluator:q} "
-        "--evaluator-text {input.evaluator_text:q} --device {resources.device} "
+        "{params.evaluator_text} --device {resources.device} "
         "--out {params.out:q} > {log:q} 2>&1"
 
 
@@ -38,7 +42,7 @@ rule evaluate_real:
     """The recorded motions, scored as a model is."""
     input:
         evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        evaluator_text=PLAN.text_of_evaluator(),
         features="<results>/features/stats.safetensors",
     output:
         scores="<results>/evaluate/real/base/seed0/replications.parquet",
@@ -58,8 +62,11 @@ rule evaluate_real:
         config=CONFIG,
         features=subpath(input.features, parent=True),
         out=subpath(output.scores, parent=True),
+        evaluator_text=lambda wildcards, input: PLAN.option(
+            "--evaluator-text", input.evaluator_text
+        ),
     shell:
-        "python -m motionrft evaluate --config {params.config:q} --text {input.evaluator_text:q} "
+        "python -m motionrft evaluate --config {params.config:q} "
         "--features {params.features:q} --evaluator {input.evaluator:q} "
-        "--evaluator-text {input.evaluator_text:q} --device {resources.device} "
+        "{params.evaluator_text} --device {resources.device} "
         "--out {params.out:q} > {log:q} 2>&1"

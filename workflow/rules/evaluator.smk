@@ -5,7 +5,7 @@ rule train_evaluator:
     """The network that judges, trained apart from every reward."""
     input:
         features="<results>/features/stats.safetensors",
-        text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        text=PLAN.text_of_evaluator(),
     output:
         "<results>/evaluator/model.safetensors",
     log:
@@ -21,6 +21,7 @@ rule train_evaluator:
         settings=PLAN.settings_of("evaluator"),
         config=CONFIG,
         features=subpath(input.features, parent=True),
+        text=lambda wildcards, input: PLAN.option("--text", input.text),
     shell:
         "python -m motionrft train-evaluator --config {params.config:q} --features {params.features:q} "
-        "--text {input.text:q} --device {resources.device} --out {output:q} > {log:q} 2>&1"
+        "{params.text} --device {resources.device} --out {output:q} > {log:q} 2>&1"

@@ -10,7 +10,7 @@ rule tune:
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
         evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        evaluator_text=PLAN.text_of_evaluator(),
     output:
         "<results>/tune/{backbone}/{method}.json",
     log:
@@ -26,6 +26,9 @@ rule tune:
         settings=PLAN.finetuning_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
+        evaluator_text=lambda wildcards, input: PLAN.option(
+            "--evaluator-text", input.evaluator_text
+        ),
         rates=PLAN.run.get("tune", {}).get("rates", []),
         seed=PLAN.run.get("tune", {}).get("seed", 0),
     shell:
@@ -33,7 +36,7 @@ rule tune:
         "--method {wildcards.method} --seed {params.seed} --rates {params.rates} --base {input.base:q} "
         "--reward {input.reward:q} --features {params.features:q} --text {input.text:q} "
         "--reward-text {input.reward_text:q} --evaluator {input.evaluator:q} "
-        "--evaluator-text {input.evaluator_text:q} --device {resources.device} --out {output:q} > {log:q} 2>&1"
+        "{params.evaluator_text} --device {resources.device} --out {output:q} > {log:q} 2>&1"
 
 
 rule finetune:
@@ -45,7 +48,7 @@ rule finetune:
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
         evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_file(PLAN.run["evaluator"]["text"]),
+        evaluator_text=PLAN.text_of_evaluator(),
         tuned=PLAN.tuned,
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",
@@ -65,11 +68,14 @@ rule finetune:
         config=CONFIG,
         features=subpath(input.features, parent=True),
         out=subpath(output.model, parent=True),
+        evaluator_text=lambda wildcards, input: PLAN.option(
+            "--evaluator-text", input.evaluator_text
+        ),
     shell:
         "python -m motionrft finetune --config {params.config:q} --backbone {wildcards.backbone} "
         "--method {wildcards.method} --seed {wildcards.seed} --base {input.base:q} --reward {input.reward:q} "
         "--features {params.features:q} --text {input.text:q} --reward-text {input.reward_text:q} "
-        "--evaluator {input.evaluator:q} --evaluator-text {input.evaluator_text:q} --tuned {input.tuned:q} "
+        "--evaluator {input.evaluator:q} {params.evaluator_text} --tuned {input.tuned:q} "
         "--device {resources.device} --processes {resources.gpu} --out {params.out:q} > {log:q} 2>&1"
 
 

@@ -1,6 +1,6 @@
 # MotionReward: its stages, the judged motions that some of them learn from, its scores, and what the released
 # code's ways (`reward.official`) change in them.
-REWARD_STAGES = "|".join(PLAN.reward_stages)
+TRAINED_STAGES = "|".join(PLAN.trained_stages) or "none"
 
 
 rule train_reward:
@@ -17,7 +17,7 @@ rule train_reward:
     benchmark:
         "<benchmarks>/reward/{stage}.jsonl"
     wildcard_constraints:
-        stage=REWARD_STAGES,
+        stage=TRAINED_STAGES,
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("train_reward")
@@ -31,6 +31,32 @@ rule train_reward:
         "python -m motionrft train-reward --config {params.config:q} --stage {wildcards.stage} "
         "--features {params.features:q} --text {input.text:q} --from {input.start:q} --data {input.data:q} "
         "--device {resources.device} --processes {resources.gpu} --out {output:q} > {log:q} 2>&1"
+
+
+rule import_reward:
+    """One stage of the reward, read from released files."""
+    input:
+        checkpoint=PLAN.reward_checkpoint,
+        start=PLAN.start_of_reward_stage,
+    output:
+        "<results>/reward/{stage}.safetensors",
+    log:
+        "<logs>/reward/{stage}-import.log",
+    benchmark:
+        "<benchmarks>/reward/{stage}-import.jsonl"
+    wildcard_constraints:
+        stage="|".join(PLAN.imported_stages) or "none",
+    conda:
+        "../../envs/motionrft.yaml"
+    threads: PLAN.threads("import_reward")
+    resources:
+        **PLAN.resources("import_reward"),
+    params:
+        settings=PLAN.reward_import_settings,
+        config=CONFIG,
+    shell:
+        "python -m motionrft import-reward --config {params.config:q} --stage {wildcards.stage} "
+        "--checkpoint {input.checkpoint:q} --from {input.start:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule sample:
@@ -65,7 +91,8 @@ rule reward_data:
     """Judged motions that a stage of the reward learns from."""
     input:
         features="<results>/features/stats.safetensors",
-        samples=PLAN.samples(),
+        samples=PLAN.samples_of_data,
+        given=lambda wildcards: PLAN.given_data(wildcards.stage),
     output:
         directory("<results>/reward/data/{stage}"),
     log:
@@ -85,7 +112,7 @@ rule reward_data:
         features=subpath(input.features, parent=True),
     shell:
         "python -m motionrft reward-data --config {params.config:q} --kind {wildcards.stage} "
-        "--features {params.features:q} --samples {input.samples:q} --out {output:q} > {log:q} 2>&1"
+        "--features {params.features:q} --samples {input.samples:q} --given {input.given:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule evaluate_reward:
@@ -130,7 +157,7 @@ rule train_reward_switched:
     benchmark:
         "<benchmarks>/reward/switches/{switch}-{stage}.jsonl"
     wildcard_constraints:
-        stage=REWARD_STAGES,
+        stage=TRAINED_STAGES,
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("train_reward")
@@ -162,7 +189,7 @@ rule evaluate_reward_switched:
     benchmark:
         "<benchmarks>/reward/switches/{switch}-{stage}-{reading}.jsonl"
     wildcard_constraints:
-        stage=REWARD_STAGES,
+        stage=TRAINED_STAGES,
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("evaluate_reward")

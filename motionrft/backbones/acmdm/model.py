@@ -41,6 +41,8 @@ class ACMDM(Backbone):
     representation = "joint"
     prediction = "velocity"
     stages: tuple[str, ...] = ("autoencoder", "denoiser")
+    reads_tokens = False
+    textless = ("autoencoder",)
     lora_targets = r"denoiser\..*\.(qkv|proj|w12|w3)"
 
     latent_mean: Tensor

@@ -37,7 +37,8 @@ class MDM(MotionSpaceBackbone):
     def __init__(self, options: MDMOptions, dim: int, text: dict[str, int], normaliser: Normaliser):
         super().__init__()
         self.options, self.dim, self.normaliser = options, dim, normaliser
-        self.max_frames = options.max_frames
+        self.max_frames, self.unofficial = options.max_frames, options.unofficial()
+        self.reads_tokens = options.text == "bert"
         hidden, kind = options.latent_dim, options.arch
         width = text["pooled"] if options.text == "clip" else text["tokens"]
         layer = EncoderLayer if kind == "trans_enc" else DecoderLayer

@@ -7,6 +7,7 @@ and, before December 2022, the CLIP it was trained with (`motionrft.backbones.em
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,10 +15,12 @@ from torch import Tensor
 from motionrft import checkpoints
 from motionrft.backbones.mdm.model import MDM
 from motionrft.errors import InputError
-from motionrft.files import read_json
+from motionrft.files import read_json, write_json
 from motionrft.networks.positions import interleaved_sinusoid
 
 CLIP = "clip_model."
+ARGUMENTS = "args.json"
+KIT_DIM = 251  # features a frame, 263 of HumanML3D
 TABLES = ("sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe")
 
 
@@ -27,7 +30,7 @@ def load(backbone: MDM, path: Path) -> checkpoints.LoadReport:
     The stored position tables are checked and replaced by our own of the same length; a mean.npy and std.npy
     beside the file become the network's normalisation.
     """
-    check_arguments(backbone, path.with_name("args.json"))
+    check_arguments(backbone, path.with_name(ARGUMENTS))
     stored = weights(path)
     tables = {name: stored[name] for name in TABLES if name in stored}
     for name, table in tables.items():
@@ -43,7 +46,10 @@ def load(backbone: MDM, path: Path) -> checkpoints.LoadReport:
 
 
 def export(backbone: MDM, path: Path, like: Path | None) -> None:
-    """Both position tables, {model, model_avg} where it averages; of `like` the CLIP, where it holds one."""
+    """Both position tables, {model, model_avg} where it averages; of `like` the CLIP, where it holds one. The
+    `args.json` that the official sampler asks for goes beside it."""
+    arguments = path.with_name(ARGUMENTS)
+    check_arguments(backbone, arguments)
     tensors, _ = checkpoints.split_ignored(checkpoints.copies(backbone), ("statistics.",))
     for name in TABLES:
         tensors[name] = backbone.pe[:, None].cpu().clone()
@@ -52,6 +58,31 @@ def export(backbone: MDM, path: Path, like: Path | None) -> None:
         tensors |= {name: value for name, value in stored.items() if name.startswith(CLIP)}
     nested = {"model": tensors, "model_avg": tensors}
     checkpoints.write_checkpoint(path, nested if backbone.options.average else tensors)
+    if not arguments.exists():
+        write_json(arguments, arguments_of(backbone))
+
+
+def arguments_of(backbone: MDM) -> dict[str, Any]:
+    """What the official code reads from `args.json` to build this network and its diffusion (`utils/parser_util.py`:
+    the groups dataset, model and diffusion, without paths and loss weights)."""
+    options = backbone.options
+    return {
+        "dataset": "kit" if backbone.dim == KIT_DIM else "humanml",
+        "arch": options.arch,
+        "text_encoder_type": options.text,
+        "emb_trans_dec": options.decoder_token != "none",
+        "emb_policy": options.emb_policy,
+        "layers": options.layers,
+        "latent_dim": options.latent_dim,
+        "cond_mask_prob": options.cond_mask_prob,
+        "mask_frames": options.mask_frames,
+        "pos_embed_max_len": len(backbone.pe),
+        "use_ema": options.average,
+        "unconstrained": False,
+        "noise_schedule": "cosine",
+        "diffusion_steps": len(backbone.forward_process),
+        "sigma_small": True,
+    }
 
 
 def weights(path: Path) -> dict[str, Tensor]:

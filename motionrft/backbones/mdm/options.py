@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from motionrft.errors import InputError
 
+HEADS = 4  # of every official network: its file's shapes do not tell, and `args.json` has no place for it
+COSINE = "squaredcos_cap_v2"  # of diffusers, the official `cosine`
+
 
 @dataclass(frozen=True)
 class MDMOptions:
@@ -49,3 +52,9 @@ class MDMOptions:
                 field="network.emb_policy",
                 fix="use emb_policy: add",
             )
+
+    def unofficial(self) -> str:
+        """The option by which the network means something else than the official one; empty: none does."""
+        if self.heads != HEADS:
+            return "heads"
+        return "" if self.schedule.get("beta_schedule") == COSINE else "schedule"

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.networks.positions import (
     LearnedPositions,
+    TimestepEmbedding,
     guidance_sinusoid,
-    time_embedding,
     timestep_sinusoid,
 )
 from motionrft.networks.skip_transformer import SkipEncoder
@@ -22,7 +22,7 @@ class LatentDenoiser(nn.Module):
         super().__init__()
         hidden, (self.tokens, width) = options.hidden, options.latent
         self.time_width, self.guidance_width = options.time_width, options.guidance_width
-        self.time_embedding = time_embedding(self.time_width, hidden, self.guidance_width)
+        self.time_embedding = TimestepEmbedding(self.time_width, hidden, self.guidance_width)
         activation = nn.ReLU() if options.text_relu else nn.Identity()
         self.emb_proj = nn.Sequential(activation, nn.Linear(text_width, hidden))
         self.query_pos = LearnedPositions(hidden)

@@ -34,6 +34,8 @@ class MLD(Backbone):
     """
 
     stages: tuple[str, ...] = ("vae", "denoiser")
+    reads_tokens = False
+    textless: tuple[str, ...] = ("vae",)
     options_type: type[LatentOptions] = LatentOptions
     options: LatentOptions
 

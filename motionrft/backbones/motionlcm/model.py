@@ -45,6 +45,7 @@ class MotionLCM(MLD):
     """Guidance is embedded: `guided` is one pass on B, and scale 1 (`predict`) means w = 0."""
 
     stages = ("distill",)
+    textless = ()
     options_type = MotionLCMOptions
     options: MotionLCMOptions
 
@@ -77,7 +78,9 @@ class MotionLCM(MLD):
         """The teacher's VAE and denoiser, and a guidance embedding that starts at zero."""
         teacher = self.new_teacher().to(next(self.parameters()).device)
         load_into(teacher, part_of(tensors, "denoiser."), where)
-        fresh = torch.zeros_like(self.denoiser.time_embedding.cond_proj.weight)
+        guidance = self.denoiser.time_embedding.cond_proj
+        assert guidance is not None
+        fresh = torch.zeros_like(guidance.weight)
         load_into(self, {**tensors, GUIDANCE_WEIGHT: fresh}, where)
         self.teaching = Teaching(
             teacher.eval().requires_grad_(False),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 
 from motionrft.contents import read_text
@@ -64,6 +63,8 @@ class BvhMotion:
 
     def positions(self) -> np.ndarray:
         """[T, J, 3] global joint positions in the file's unit."""
+        import roma  # loads the compiler, 1.5 s
+
         local = roma.unitquat_to_rotmat(torch.from_numpy(self.rotation)).numpy()
         frames, joints = self.rotation.shape[:2]
         turned = np.empty((frames, joints, 3, 3))
@@ -204,6 +205,8 @@ def _rows(lines: list[str], begin: int, width: int, path: Path) -> np.ndarray:
 
 def _channels(nodes: list[Node], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Local translations [T, J, 3] and rotations [T, J, 4]."""
+    import roma  # loads the compiler, 1.5 s
+
     translation = np.tile(np.array([node.offset for node in nodes]), (len(rows), 1, 1))
     rotation = np.zeros((len(rows), len(nodes), 4))
     rotation[..., 3] = 1.0

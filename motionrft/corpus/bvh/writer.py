@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
@@ -29,6 +28,8 @@ def write_bvh(
     """offsets [J, 3] rest offset of each joint from its parent, metres (the root's zero); translation [T, 3] of the
     root, metres; local [T, J, 3, 3] rotations relative to the parent. Joints are in an order in which a parent comes
     before its children."""
+    import roma  # loads the compiler, 1.5 s
+
     order: list[int] = []
     lines = ["HIERARCHY"]
     _joint(lines, order, 0, 0, names, parents, offsets * CENTIMETRES)

@@ -181,7 +181,7 @@ def motions(
     folder: Path, sources: dict[str, list[Segment]], body: BodyModel, report: Report
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name, joints [T, 22, 3]) of every segment and of its mirror image; a source is read once."""
-    for segments in progress(sources.values(), total=len(sources), label="amass"):
+    for segments in progress(sources.values(), total=len(sources), label="amass", unit="files"):
         try:
             source = read_source(folder, segments[0], body)
         except InputError as error:

@@ -49,7 +49,9 @@ def CORPUS(settings: dict[str, Any], where: str, report: Report) -> Iterator[Cli
     reader = open_reader(settings, [take.path for take in takes], report)
     splits = seeded_splits(len(takes), settings["splits"], int(settings["seed"]))
     names = {take.name for take in takes}
-    for take, split in zip(progress(takes, total=len(takes), label="bvh"), splits, strict=True):
+    for take, split in zip(
+        progress(takes, total=len(takes), label="bvh", unit="takes"), splits, strict=True
+    ):
         try:
             clip = _clip(take, captions.get(take.name, []), reader, settings, split)
         except InputError as error:

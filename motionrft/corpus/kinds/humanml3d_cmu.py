@@ -119,7 +119,7 @@ def frame_rates(takes: list[Take], report: Report) -> dict[Path, bool]:
     A take for which index.csv does not tell follows the other takes of its subject, else its file.
     """
     known: dict[Path, bool | None] = {}
-    for take in progress(takes, total=len(takes), label="lengths"):
+    for take in progress(takes, total=len(takes), label="lengths", unit="takes"):
         try:
             known[take.path] = halved(take, *read_length(take.path))
         except InputError as error:
@@ -149,7 +149,7 @@ def motions(
     takes: list[Take], rates: Mapping[Path, bool], reader: Reader
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name, joints [T, 22, 3] in metres where the take has them) of every segment and of its mirror image."""
-    for take in progress(takes, total=len(takes), label=SUBSET):
+    for take in progress(takes, total=len(takes), label=SUBSET, unit="takes"):
         if take.path not in rates:
             continue
         try:

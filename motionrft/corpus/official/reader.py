@@ -145,7 +145,9 @@ def read_official(settings: dict[str, Any], layout: Layout, report: Report) -> I
     official = settings["compat"] == HUMANML3D
     rate = OFFICIAL_FPS if official else layout.skeleton.fps
     split_of = read_splits(folder, report)
-    for name, split in progress(split_of.items(), total=len(split_of), label=layout.kind):
+    for name, split in progress(
+        split_of.items(), total=len(split_of), label=layout.kind, unit="clips"
+    ):
         try:
             features = _features(folder, name, layout)
         except InputError as error:

@@ -89,7 +89,8 @@ def evaluate_reward(
     for name, stage in stages.items():
         if not isinstance(stage, BranchStage):
             continue
-        branches[name], _ = load_branch(sources.stages[name], network, name)
+        branches[name], trained_as = load_branch(sources.stages[name], network, name)
+        rules = settings.rules.with_token(not trained_as["official"].get("no_clean_token", False))
         untrained[name] = stage.new_branch(random, settings.lora).freeze()
         if name not in sources.data:
             continue

@@ -78,6 +78,7 @@ def _cells(runs: Runs) -> dict[str, Cell]:
 
 TABLE = TableFile(
     title="What a rising reward costs elsewhere",
+    question="reward",
     order=63,
     needs=("finetuning", "cost_files"),
     build=over_optimisation,

@@ -54,6 +54,7 @@ def _cell(value: float | None) -> Cell:
 
 TABLE = TableFile(
     title="Rates tuned on the validation split",
+    question="run",
     order=65,
     needs=("tuning",),
     build=tuning,

@@ -9,7 +9,6 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.metrics.classification import authenticity
 from motionrft.reward.branch_stage import BranchStage, TaskItems
@@ -67,12 +66,13 @@ class AuthenticityStage(BranchStage):
         items = authenticity_items(sources.store, sources.samples, sources.held_out)
         return items, sources.about("real and generated")
 
-    def released_data(
-        self, store: FeatureStore, files: Sequence[Path], held_out: Sequence[str]
+    def given_data(
+        self, sources: DataSources, files: Sequence[Path]
     ) -> tuple[Items, dict[str, Any]]:
         """Released generated motions and all real clips of the corpus."""
         about = {"labels": "real and generated", "source": [path.name for path in files]}
-        return with_real(store, official_generated(files, held_out)), about
+        generated = official_generated(files, sources.held_out)
+        return with_real(sources.store, generated), about
 
 
 STAGE = AuthenticityStage()

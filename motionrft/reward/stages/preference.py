@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from motionrft.corpus.store import FeatureStore
 from motionrft.metrics.classification import preference
 from motionrft.reward.branch_stage import BranchStage, TaskItems
 from motionrft.reward.data.labelled import LabelledMotions
 from motionrft.reward.data.official import official_pairs
+from motionrft.reward.data.pair_table import TABLES, table_pairs
 from motionrft.reward.data.pairs import corruption_pairs, generated_pairs
 from motionrft.reward.losses import preference_loss
 from motionrft.reward.rules import Rules
@@ -51,12 +51,19 @@ class PreferenceStage(BranchStage):
 
         return pairs(), sources.about("graded corruptions of real clips")
 
-    def released_data(
-        self, store: FeatureStore, files: Sequence[Path], held_out: Sequence[str]
+    def given_data(
+        self, sources: DataSources, files: Sequence[Path]
     ) -> tuple[Items, dict[str, Any]]:
-        """Pairs with human labels."""
-        about = {"labels": "human", "source": [path.name for path in files]}
-        return official_pairs(files), about
+        """Pairs with human labels: released files (.pth), or tables (`reward/data/pair_table.py`)."""
+        tables = [path for path in files if path.suffix in TABLES]
+        released = [path for path in files if path.suffix not in TABLES]
+
+        def pairs() -> Items:
+            yield from official_pairs(released)
+            if tables:
+                yield from table_pairs(sources.store, tables, sources.seed)
+
+        return pairs(), {"labels": "human", "source": [path.name for path in files]}
 
 
 STAGE = PreferenceStage()

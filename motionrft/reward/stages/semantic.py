@@ -31,7 +31,9 @@ class SemanticStage(Stage[RewardNetwork]):
         clips, captions = training.clips(), training.captions()
         torch.manual_seed(training.seed)
         network = new_network(settings, clips["train"], captions).to(device)
-        objective = SemanticObjective(settings.semantic_loss(network), settings.noise).to(device)
+        objective = SemanticObjective(
+            settings.semantic_loss(network), settings.noise, recompute=settings.recompute
+        ).to(device)
         losses_of = data_parallel(objective)
 
         def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -72,7 +72,11 @@ class Miner:
         self.network, self.clips, self.text, self.spl = network, clips, text, spl
         self.clean_token = clean_token
         self.row = {name: row for row, name in enumerate(clips.first.clips["clip"])}
-        self.captions = [set(entry) for entry in clips.first.clips["captions"]]
+        rows: dict[str, list[int]] = {}
+        for row, captions in enumerate(clips.first.clips["captions"]):
+            for caption in captions:
+                rows.setdefault(caption, []).append(row)
+        self.rows_of = {caption: torch.tensor(found) for caption, found in rows.items()}
         self.pool: tuple[int, dict[str, Tensor]] | None = None
 
     def mine(self, step: int, batch: AlignedBatch, representation: str) -> Mined:
@@ -84,10 +88,10 @@ class Miner:
             z_text = self.network.encode_text(text.tokens, text.mask).mean
         scores = F.normalize(z_text, dim=-1) @ F.normalize(motions, dim=-1).T
         true = torch.tensor([self.row[clip] for clip in batch.clips], device=device)
-        same = torch.tensor(
-            [[caption in captions for captions in self.captions] for caption in batch.captions],
-            device=device,
-        )
+        same = torch.zeros(scores.shape, dtype=torch.bool)
+        for index, caption in enumerate(batch.captions):
+            same[index, self.rows_of[caption]] = True
+        same = same.to(device)
         same[torch.arange(len(true)), true] = False
         best, solved = mine(
             scores.masked_fill(same, -torch.inf), true, self.spl.k, self.spl.confident
@@ -166,7 +170,9 @@ class SplStage(Stage[RewardNetwork]):
         rules, clips, captions = settings.rules, training.clips(), training.captions()
         torch.manual_seed(training.seed)
         network = training.semantic_network().to(device).requires_grad_(True)
-        semantic = SemanticObjective(settings.semantic_loss(network), settings.noise)
+        semantic = SemanticObjective(
+            settings.semantic_loss(network), settings.noise, recompute=settings.recompute
+        )
         miner = Miner(network, clips["train"], captions, spl, clean_token=rules.clean_token)
         losses_of = data_parallel(SplObjective(semantic, spl, rules).to(device))
         validation = retrieval_validation(network, clips[rules.selection_split], captions, rules)

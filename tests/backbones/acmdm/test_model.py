@@ -74,9 +74,8 @@ def test_ragged_lengths_do_not_leak(backbone):
     assert_same(together[1:, :width], backbone.predict(own, t[1:], alone))
     for settings in ({}, {"solver": "heun"}, {"solver": "dopri5"}):
         sampler = sampler_of(backbone, {"kind": "flow", "steps": 3, "guidance": 2.0, **settings})
-        full = backbone.width(40)
-        many = sampler.sample(both, SeededNoise([4, 5], backbone.sample_shape(40), full))
-        one = sampler.sample(alone, SeededNoise([5], backbone.sample_shape(16), full))
+        many = sampler.sample(both, SeededNoise([4, 5], backbone.sample_shape(40)))
+        one = sampler.sample(alone, SeededNoise([5], backbone.sample_shape(16)))
         a = backbone.to_features(many, both.lengths)[1:, :16]
         assert_same(a, backbone.to_features(one, alone.lengths))
 
@@ -142,7 +141,7 @@ def test_one_live_step_reaches_the_denoiser_only(backbone, index):
     """What EasyTune, ReFL and DRaFT need: features of one step's estimate, differentiable in the denoiser."""
     both = condition([24, 16])
     sampler = Sampler(backbone, flow_euler(3), 2.0)
-    noise = SeededNoise([1, 2], backbone.sample_shape(24), backbone.width(24))
+    noise = SeededNoise([1, 2], backbone.sample_shape(24))
     for step in sampler.walk(both, noise, live={index}):
         if step.i != index:
             continue

@@ -22,7 +22,7 @@ def make(seed: int = 0, dim: int = DIM, **options) -> MDM:
         "latent_dim": 16,
         "ff_size": 24,
         "layers": 2,
-        "heads": 2,
+        "heads": 4,
         "max_frames": 24,
         "pos_embed_max_len": 40,
         "mask_frames": True,

@@ -29,12 +29,11 @@ def test_a_sample_does_not_depend_on_its_batch_mates(options, mask_frames):
     model = make(**options, mask_frames=mask_frames)
     settings = {"kind": "ddpm", "steps": 5, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "sample"), 2.5)
-    full = model.width(model.max_frames)
 
     def draw(rows: list[int]) -> list[torch.Tensor]:
         chosen = condition([24, 12, 8]).select(torch.tensor(rows))
         shape = model.sample_shape(int(chosen.lengths.max()))
-        x = sampler.sample(chosen, SeededNoise(rows, shape, full))
+        x = sampler.sample(chosen, SeededNoise(rows, shape))
         features = model.to_features(x, chosen.lengths)
         assert features.shape == (len(rows), int(chosen.lengths.max()), DIM)
         return [row[:length] for row, length in zip(features, chosen.lengths, strict=True)]
@@ -102,7 +101,7 @@ def test_it_learns_which_motion_a_caption_means():
     settings = {"kind": "ddim", "steps": 10, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "sample"), 1.0)
     sampled = model.to_features(
-        sampler.sample(given, SeededNoise(range(4), (8, DIM), 24)), given.lengths
+        sampler.sample(given, SeededNoise(range(4), (8, DIM))), given.lengths
     )
     distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
     assert (distance.argmin(1) == torch.arange(4)).all()

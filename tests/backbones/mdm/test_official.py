@@ -53,6 +53,37 @@ def test_average_is_taken_and_embedded_clip_is_reported(tmp_path):
     assert all(torch.equal(again[name], flat[name]) for name in flat)
 
 
+def test_an_export_has_the_arguments_that_the_official_sampler_asks_for(tmp_path):
+    source = make(0, 263, arch="trans_dec", decoder_token="time", average=True)
+    export_official(source, tmp_path / "model.pt")
+    stored = json.loads((tmp_path / "args.json").read_text())
+    assert stored == stored | {
+        "dataset": "humanml",
+        "arch": "trans_dec",
+        "emb_trans_dec": True,
+        "layers": 2,
+        "latent_dim": 16,
+        "diffusion_steps": 20,
+        "noise_schedule": "cosine",
+        "mask_frames": True,
+        "use_ema": True,
+        "pos_embed_max_len": 40,
+    }
+    load_official(make(1, 263, arch="trans_dec", decoder_token="time", average=True), tmp_path / "model.pt")  # fmt: skip
+    with pytest.raises(InputError, match=r"args\.json: emb_trans_dec"):
+        export_official(make(0, 263), tmp_path / "other.pt")
+    assert not (tmp_path / "other.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [{"heads": 2}, {"schedule": {"num_train_timesteps": 20, "beta_schedule": "linear"}}]
+)
+def test_what_the_official_code_reads_otherwise_has_no_export(tmp_path, options):
+    with pytest.raises(InputError, match=f"network.{next(iter(options))}"):
+        export_official(make(0, **options), tmp_path / "model.pt")
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [

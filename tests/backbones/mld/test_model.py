@@ -48,12 +48,12 @@ def test_a_motion_is_the_same_alone_and_in_a_ragged_batch(name):
     prompts, seeds = condition(LENGTHS), [3, 4, 5]
     shape = backbone.sample_shape(max(LENGTHS))
     sampler = sampler_of(name, backbone)
-    x = sampler.sample(prompts, SeededNoise(seeds, shape, shape[0]))
+    x = sampler.sample(prompts, SeededNoise(seeds, shape))
     together = backbone.to_features(x, prompts.lengths).detach()
     assert together.shape == (3, 24, DIM)
     for row, length in enumerate(LENGTHS):
         alone = prompts.select(slice(row, row + 1))
-        noise = SeededNoise(seeds[row : row + 1], shape, shape[0])
+        noise = SeededNoise(seeds[row : row + 1], shape)
         features = backbone.to_features(sampler.sample(alone, noise), alone.lengths)
         assert_same(together[row, :length], features[0])
         assert not together[row, length:].any()
@@ -80,7 +80,7 @@ def test_a_reward_on_the_motion_reaches_the_denoiser(name):
     for parameter in backbone.trainable():
         parameter.requires_grad_(True)
     prompts, shape = condition(lengths), backbone.sample_shape(24)
-    noise = SeededNoise([1, 2], shape, shape[0])
+    noise = SeededNoise([1, 2], shape)
     *_, last = sampler_of(name, backbone).walk(prompts, noise, live=range(4))
     target = motions(lengths).features
     (backbone.to_features(last.clean, prompts.lengths) - target).square().mean().backward()

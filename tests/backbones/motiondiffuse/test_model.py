@@ -31,7 +31,7 @@ def test_a_sample_does_not_depend_on_its_batch_mates(attention):
 
     def draw(given: Condition, seeds: list[int]) -> list[torch.Tensor]:
         shape = model.sample_shape(int(given.lengths.max()))
-        x = sampler.sample(given, SeededNoise(seeds, shape, model.width(model.max_frames)))
+        x = sampler.sample(given, SeededNoise(seeds, shape))
         features = model.to_features(x, given.lengths)
         scale = features.abs().max()
         return [row[:n] / scale for row, n in zip(features, given.lengths, strict=True)]
@@ -107,7 +107,7 @@ def test_it_learns_which_motion_a_caption_means():
         optimizer.step()
     settings = {"kind": "ddpm", "steps": 20, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "epsilon"), 1.0)
-    noise = SeededNoise(range(3), (8, DIM), 24)
+    noise = SeededNoise(range(3), (8, DIM))
     sampled = model.to_features(sampler.sample(condition([8] * 3, text), noise), batch.lengths)
     distance = torch.cdist(sampled.flatten(1), motions.flatten(1))
     assert (distance.argmin(1) == torch.arange(3)).all()
