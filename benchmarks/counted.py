@@ -27,8 +27,10 @@ def main() -> None:
     arguments = parser.parse_args()
     table = Table() if arguments.afresh else Table.read(arguments.out)
     for run in arguments.runs:
-        fill(table, load_run(run))
-        write_json(arguments.out, table.entries)
+        try:
+            fill(table, load_run(run))
+        finally:  # what was counted stays
+            write_json(arguments.out, table.entries)
 
 
 if __name__ == "__main__":

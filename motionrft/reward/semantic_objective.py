@@ -131,7 +131,8 @@ def _parts(lengths: Tensor, frames: int, *, cut: bool) -> list[tuple[Tensor, int
     if len(lengths) <= DECODED_TOGETHER:
         return [(torch.arange(len(lengths), device=lengths.device), frames)]
     order = lengths.argsort(stable=True)
-    longest = lengths[order].tolist()
+    # without values (the meta device) all are as long as the batch
+    longest = [frames] * len(lengths) if lengths.is_meta else lengths[order].tolist()
     return [
         (
             order[begin : begin + DECODED_TOGETHER],
