@@ -1,6 +1,6 @@
-# make env    .venv with every package of requirements.lock
+# make env    .venv with what a run needs: requirements/run.lock and workflow.lock
 # make demo   the toy benchmark, from nothing to results/toy/report.html
-# make test   the tests           make lint   format, lint, types, workflow           make clean
+# make test   the tests, with test.lock     make lint   format, lint, types, workflow, with lint.lock     make clean
 # make numeric   the tests of numbers, as two older processors compute them
 # make fuzz   ten thousand mutations of every format that others write
 SHELL := bash
@@ -11,7 +11,8 @@ SHELL := bash
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+INSTALLED := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 CORES  ?= all
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -19,14 +20,22 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:
 	@sed -n 's/^# //p' Makefile
 
-env: $(STAMP)
+env: $(INSTALLED)
 
 ## bytecode on every core instead of by pip; without it each job that may not write its own compiles torch anew
-$(STAMP): requirements.lock pyproject.toml
+COMPILE := $(BIN)/python -m compileall -q -j 0 -x '/tests?/|/testing/_internal/' $(VENV)/lib
+
+$(INSTALLED): requirements/run.lock requirements/workflow.lock pyproject.toml
 	@test -x $(BIN)/pip || sh envs/venv.sh $(PYTHON) $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q -j 0 -x '/tests?/|/testing/_internal/' $(VENV)/lib motionrft
+	$(PIP) -r requirements/run.lock -r requirements/workflow.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	$(COMPILE) motionrft
+	@touch $@
+
+## what the tests and the linters need besides
+$(INSTALLED)-%: requirements/%.lock $(INSTALLED)
+	$(PIP) -r $<
+	$(COMPILE)
 	@touch $@
 
 demo: env
@@ -34,7 +43,7 @@ demo: env
 	@echo "open results/toy/report.html"
 
 ## a worker a core with one thread each: small tensors gain nothing from more
-test: env
+test: $(INSTALLED)-test
 	OMP_NUM_THREADS=1 $(PYTEST) $(ARGS)
 
 ## sums in another order: the instruction sets of torch, MKL, oneDNN and OpenBLAS limited, one thread and two
@@ -45,17 +54,17 @@ SSE  := ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 MKL_CBWR=COMP
 AVX2 := ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell
 CAPABILITY := $(BIN)/python -c 'import sys, torch; got = torch.backends.cpu.get_cpu_capability(); sys.exit(got != sys.argv[1] and "torch computes with " + got)'
 
-numeric: env
+numeric: $(INSTALLED)-test
 	$(SSE) $(CAPABILITY) DEFAULT
 	$(SSE) OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(PYTEST) $(NUMERIC)
 	$(AVX2) $(CAPABILITY) AVX2
 	$(AVX2) OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
 
 ## every format that others write, mutated: a night instead of the seconds it has in `make test`
-fuzz: env
+fuzz: $(INSTALLED)-test
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(BIN)/python -m pytest --timeout 7200 tests/fuzz
 
-lint: env
+lint: $(INSTALLED)-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -12,7 +12,7 @@ import sys
 
 from snakemake.utils import min_version
 
-min_version("9.14")
+min_version("9.27")
 
 # the package of this checkout, for the rules' definitions and for their commands
 sys.path.insert(0, str(workflow.basedir))
@@ -40,6 +40,7 @@ include: "workflow/rules/backbones.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/share.smk"
 
 
 rule all:

@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,25 @@ from motionrft.reward.semantic_objective import SemanticLoss, SemanticObjective
 from motionrft.text.features import TextBatch
 from motionrft.training.loop import autocast
 
-FRAMES, ROWS = 196, 4
 DIMS = {"kinematic": 263, "joint": 66, "rotation": 135}
 HALF = {"precision": "bf16"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """frames of the longest motion; prompts of a trajectory and of sampling; clips of a step of the semantic stage;
+    motions of an evaluation, and its evaluator's widths."""
+
+    frames: int = 196
+    rows: int = 4
+    prompts: int = 32
+    clips: int = 32
+    motions: int = 256
+    widths: Widths = field(default_factory=Widths)
+
+
+PAPER = Size()
+TINY = Size(48, 2, 2, 17, 12, Widths(16, 16, 16, 16, 16))
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,11 @@ def again(run: Callable[[], Tensor]) -> Callable[[], Callable[[], Tensor]]:
     return lambda: run
 
 
-def finetuning(run: dict[str, Any], row: str, changes: dict[str, Any]) -> Pair:
-    """One trajectory of `ROWS` prompts: how far the weights moved."""
+def finetuning(run: dict[str, Any], size: Size, row: str, changes: dict[str, Any]) -> Pair:
+    """One trajectory: how far the weights moved."""
 
     def trajectory(changes: dict[str, Any], *, plain: bool) -> Callable[[], Tensor]:
-        tuning = prepared(run, row, ROWS, FRAMES, {"lr": 1e-4, **changes})
+        tuning = prepared(run, row, size.rows, size.frames, {"lr": 1e-4, **changes})
         before = torch.cat([weight.detach().flatten() for weight in tuning.trained])
         training = Training(tuning, Path("/nonexistent/checkpoint"))
 
@@ -81,10 +97,10 @@ def finetuning(run: dict[str, Any], row: str, changes: dict[str, Any]) -> Pair:
     )
 
 
-def sampling(run: dict[str, Any]) -> Pair:
-    """32 prompts, 50 guided DDIM steps: the latents."""
+def sampling(run: dict[str, Any], size: Size) -> Pair:
+    """Guided DDIM steps: the latents."""
     backbone, _ = models(run)
-    batch = prompts(backbone.eval(), 32, FRAMES)
+    batch = prompts(backbone.eval(), size.prompts, size.frames)
     sampler = sampler_of(backbone, run["backbones"]["mld"]["sampler"])
 
     def sample() -> Tensor:
@@ -98,11 +114,11 @@ def sampling(run: dict[str, Any]) -> Pair:
 
 
 def semantic(
-    run: dict[str, Any], precision: str = "fp32", *, recompute: bool = False, rows: int = 32
+    run: dict[str, Any], size: Size, precision: str = "fp32", *, recompute: bool = False
 ) -> Pair:
-    """One step of the semantic stage on motions of 40 to 196 frames, without dropout: the gradient."""
+    """One step of the semantic stage on motions of mixed lengths, without dropout: the gradient."""
     network = semantic_network(run)
-    inputs = semantic_batch(rows)
+    inputs = semantic_batch(size.clips, size.frames)
 
     def step(kind: type[SemanticLoss], *, recompute: bool) -> Tensor:
         objective = SemanticObjective(kind(network), NoiseLaw(), recompute=recompute)
@@ -129,13 +145,13 @@ def semantic_network(run: dict[str, Any]) -> RewardNetwork:
     return RewardNetwork(settings).eval()
 
 
-def semantic_batch(rows: int) -> tuple[dict[str, Tensor], Tensor, TextBatch]:
+def semantic_batch(rows: int, frames: int) -> tuple[dict[str, Tensor], Tensor, TextBatch]:
     generator = torch.Generator().manual_seed(1)
-    lengths = torch.randint(40, FRAMES + 1, (rows,), generator=generator)
-    lengths[0] = FRAMES
-    valid = (torch.arange(FRAMES)[None] < lengths[:, None])[..., None]
+    lengths = torch.randint(frames // 5, frames + 1, (rows,), generator=generator)
+    lengths[0] = frames
+    valid = (torch.arange(frames)[None] < lengths[:, None])[..., None]
     features = {
-        name: torch.randn(rows, FRAMES, dim, generator=generator) * valid
+        name: torch.randn(rows, frames, dim, generator=generator) * valid
         for name, dim in DIMS.items()
     }
     tokens = torch.randn(rows, 16, TEXT["tokens"], generator=generator)
@@ -143,13 +159,15 @@ def semantic_batch(rows: int) -> tuple[dict[str, Tensor], Tensor, TextBatch]:
     return features, lengths, TextBatch(tokens[:, 0, :768], tokens, mask, torch.full((rows,), 15))
 
 
-def evaluating(run: dict[str, Any]) -> Pair:
-    """Embeddings of 256 motions of 40 to 196 frames by the evaluator of the official size."""
+def evaluating(run: dict[str, Any], size: Size) -> Pair:
+    """Embeddings of motions of mixed lengths."""
     del run
     torch.manual_seed(0)
     statistics = Normaliser(torch.randn(263), torch.rand(263) + 0.5)
-    evaluator = TextMotionMatch(Widths(), statistics, word=300, pos=15).eval()
-    lengths = torch.randint(10, FRAMES // 4 + 1, (256,)).mul(4).tolist()
+    evaluator = TextMotionMatch(size.widths, statistics, word=300, pos=15).eval()
+    lengths = (
+        torch.randint(size.frames // 20, size.frames // 4 + 1, (size.motions,)).mul(4).tolist()
+    )
     motions = [torch.randn(length, 263) for length in lengths]
     return Pair(
         again(lambda: embed_motions(evaluator, motions)),
@@ -157,15 +175,15 @@ def evaluating(run: dict[str, Any]) -> Pair:
     )
 
 
-PAIRS: dict[str, Callable[[dict[str, Any]], Pair]] = {
-    "easytune": lambda run: finetuning(run, "easytune", {}),
-    "easytune, bf16": lambda run: finetuning(run, "easytune", HALF),
-    "draft-10": lambda run: finetuning(run, "draft-10", {}),
-    "draft-50": lambda run: finetuning(run, "draft-50", {}),
+PAIRS: dict[str, Callable[[dict[str, Any], Size], Pair]] = {
+    "easytune": lambda run, size: finetuning(run, size, "easytune", {}),
+    "easytune, bf16": lambda run, size: finetuning(run, size, "easytune", HALF),
+    "draft-10": lambda run, size: finetuning(run, size, "draft-10", {}),
+    "draft-50": lambda run, size: finetuning(run, size, "draft-50", {}),
     "sampling": sampling,
     "semantic": semantic,
-    "semantic, recomputed": lambda run: semantic(run, recompute=True),
-    "semantic, bf16": lambda run: semantic(run, "bf16"),
+    "semantic, recomputed": lambda run, size: semantic(run, size, recompute=True),
+    "semantic, bf16": lambda run, size: semantic(run, size, "bf16"),
     "evaluation": evaluating,
 }
 
@@ -205,10 +223,10 @@ def line(name: str, pair: Pair, pairs: int) -> str:
     )
 
 
-def memory(run: dict[str, Any]) -> list[str]:
+def memory(run: dict[str, Any], size: Size) -> list[str]:
     """MB of saved tensors a clip of the semantic stage, and a sample of EasyTune."""
     rows = []
-    network, inputs = semantic_network(run), semantic_batch(16)
+    network, inputs = semantic_network(run), semantic_batch(size.clips, size.frames)
     forms = (
         ("plain", PlainSemanticLoss, False),
         ("ours", SemanticLoss, False),
@@ -219,14 +237,14 @@ def memory(run: dict[str, Any]) -> list[str]:
         form = plainly() if name == "plain" else nullcontext()
         with SavedBytes(list(network.parameters())) as saved, form:
             objective(*inputs, torch.Generator().manual_seed(2))["loss"].backward()
-        rows.append(f"| semantic stage, {name} | {saved.peak / 16 / 1e6:.1f} |")
+        rows.append(f"| semantic stage, {name} | {saved.peak / size.clips / 1e6:.1f} |")
     for name, changes in (("plain", {}), ("ours", {}), ("micro-batches of 1", {"micro_batch": 1})):
-        tuning = prepared(run, "easytune", ROWS, FRAMES, changes)
+        tuning = prepared(run, "easytune", size.rows, size.frames, changes)
         form = plainly() if name == "plain" else nullcontext()
         with form:
             record = Training(tuning, Path("/nonexistent/checkpoint")).run()
         peak = record.loc[record["name"] == "peak_bytes", "value"].max()
-        rows.append(f"| EasyTune, {name} | {peak / ROWS / 1e6:.1f} |")
+        rows.append(f"| EasyTune, {name} | {peak / size.rows / 1e6:.1f} |")
     return rows
 
 
@@ -236,19 +254,19 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="small networks, to see it run")
     arguments = parser.parse_args()
-    size = "small" if arguments.tiny else "paper"
+    size, named = (TINY, "small") if arguments.tiny else (PAPER, "paper")
     run = load_run(
-        Path("config/humanml3d.yaml"), ["backbones=[mld]", "methods=all", f"size={size}"]
+        Path("config/humanml3d.yaml"), ["backbones=[mld]", "methods=all", f"size={named}"]
     )
     wanted = arguments.only or [*PAIRS, "memory"]
     print("| work | plain / ours | range | s | share of the products' floor | difference |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in wanted:
         if name in PAIRS:
-            print(line(name, PAIRS[name](run), arguments.pairs), flush=True)
+            print(line(name, PAIRS[name](run, size), arguments.pairs), flush=True)
     if "memory" in wanted:
         print("\n| graph | MB a sample |\n| --- | --- |")
-        print("\n".join(memory(run)), flush=True)
+        print("\n".join(memory(run, size)), flush=True)
 
 
 if __name__ == "__main__":

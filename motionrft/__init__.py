@@ -25,6 +25,7 @@ _MODULES = {
     "MotionReward": "motionrft.reward.motion_reward",
     "load_model": "motionrft.inference.model",
     "load_reward": "motionrft.inference.reward",
+    "finetune": "motionrft.finetune.from_python",
     "read_motion": "motionrft.inference.motion",
     "Motion": "motionrft.inference.motion",
 }

@@ -97,7 +97,7 @@ def official_set(name: str) -> OfficialSet:
     files = [
         read_options(OfficialFile, file, where=where, field="files") for file in entry.pop("files")
     ]
-    return OfficialSet(**entry, files=tuple(files))
+    return read_options(OfficialSet, entry, where=where, files=tuple(files))
 
 
 def download(file: OfficialFile, folder: Path) -> str:

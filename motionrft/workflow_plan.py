@@ -7,6 +7,7 @@ Rule files only say how: every lookup in the configuration is here, where it is 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,17 +31,10 @@ from motionrft.workflow_reward import RewardFiles
 
 # what training from scratch never reads of a backbone: a change to these re-trains none
 AFTER_TRAINING = (
-    "name",
-    "source",
-    "official",
-    "sampler",
-    "reward_form",
-    "tune",
-    "lora",
-    "finetune",
-)
+    "name", "source", "official", "sampler", "reward_form", "tune", "lora", "finetune",
+)  # fmt: skip
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
-PRESENTATION = ("label", "baseline")
+PRESENTATION = ("label", "baseline", "by_name", "needs", "sweep_of")
 COMMENTS = ("source", "open")
 
 
@@ -87,6 +81,15 @@ class Plan(RewardFiles):
     def cells(self) -> list[tuple[str, str, int]]:
         """Every fine-tuning: (backbone, method, seed)."""
         return [(c["backbone"], c["method"], s) for c in self.run["matrix"] for s in c["seeds"]]
+
+    def trains(self, method: str) -> bool:
+        """Whether a method learns weights; one that does not picks or steers the base model's samples."""
+        return method == "base" or bool(self.run["methods"][method].get("training", True))
+
+    @property
+    def trained_cells(self) -> list[tuple[str, str, int]]:
+        """The cells that a job fine-tunes."""
+        return [cell for cell in self.cells if self.trains(cell[1])]
 
     def methods_of_backbones(self) -> dict[str, list[str]]:
         """The methods that fine-tune each backbone, the base model among them."""
@@ -149,6 +152,12 @@ class Plan(RewardFiles):
         teacher = self.run["backbones"][wildcards.backbone].get("teacher")
         return [self.base_model(teacher, seed)] if teacher else []
 
+    @property
+    def judge(self) -> str:
+        """The evaluator that scores the validations of fine-tuning: one of its own, or the test's."""
+        own = self.run["evaluator"].get("judge") is not None
+        return f"{self.results}/{'judge' if own else 'evaluator'}/model.safetensors"
+
     def base_of_scored(self, wildcards: Wildcards) -> list[str]:
         """The base model that a fine-tuned one may be adapters of; it is read with them."""
         return (
@@ -163,10 +172,24 @@ class Plan(RewardFiles):
         return [f"{self.results}/tune/{cell}.json"] if "tune" in self.run else []
 
     def scored_model(self, wildcards: Wildcards) -> str:
-        if wildcards.method == "base":
+        if wildcards.method == "base" or not self.trains(wildcards.method):
             return self.base_model(wildcards.backbone, wildcards.seed)
         folder = f"{wildcards.backbone}/{wildcards.method}/seed{wildcards.seed}"
         return f"{self.results}/finetune/{folder}/model.safetensors"
+
+    def steering_reward(self, wildcards: Wildcards) -> list[str]:
+        """The reward that picks or steers samples in evaluation, and its text features; none of other methods."""
+        if self.trains(wildcards.method):
+            return []
+        return [self.text_file(self.run["reward"]["text"]), *self.reward_files(wildcards)]
+
+    def steering_options(self, wildcards: Wildcards) -> str:
+        """What they are on the command line of an evaluation."""
+        files = self.steering_reward(wildcards)
+        if not files:
+            return ""
+        text, *rewards = map(shlex.quote, files)
+        return f"--method {wildcards.method} --reward-text {text} --reward {' '.join(rewards)}"
 
     def evaluations(self, *, backbone: str | None = None, method: str | None = None) -> list[str]:
         """Score files of base and fine-tuned models, all or those of one backbone or method."""
@@ -193,7 +216,7 @@ class Plan(RewardFiles):
         """Everything the report is made from."""
         finetuned = [
             f"{self.results}/finetune/{b}/{m}/seed{s}/{name}"
-            for b, m, s in self.cells
+            for b, m, s in self.trained_cells
             for name in ("record.parquet", "cost.json")
         ]
         real = f"{self.results}/evaluate/real/base/seed0/replications.parquet"
@@ -221,6 +244,7 @@ class Plan(RewardFiles):
             "text_encoder": len(made),
             "text": len(self.encoders),
             "train_evaluator": 1,
+            "train_judge": int(bool(self.cells) and "judge" in self.judge.split("/")),
             "pretrain": sum(len(self.stages(name)) for name in trained),
             "pretrain_again": sum(len(self.stages(n)) * len(self.more_bases(n)) for n in trained),
             "train_reward": len(
@@ -231,8 +255,8 @@ class Plan(RewardFiles):
             "evaluate_reward": 1,
             "train_reward_switched": len(self.switched_stages()),
             "evaluate_reward_switched": len(self.switched_scores()),
-            "tune": len(self.run["matrix"]) if "tune" in self.run else 0,
-            "finetune": len(self.cells),
+            "tune": len({cell[:2] for cell in self.trained_cells}) if "tune" in self.run else 0,
+            "finetune": len(self.trained_cells),
             "analyse": len(self.analyses()),
             "evaluate_real": 1,
             "evaluate": len(self.evaluations()),
@@ -247,6 +271,11 @@ class Plan(RewardFiles):
     def settings_of(self, *sections: str) -> str:
         """The sections themselves, and the files and folders outside of the run that they read."""
         return digest({name: [self.run[name], self.outside(name)] for name in sections})
+
+    def evaluator_settings(self) -> str:
+        """All that the test's evaluator depends on."""
+        section = {k: v for k, v in self.run["evaluator"].items() if k != "judge"}
+        return digest([section, self.outside("evaluator")])
 
     def outside(self, section: str) -> dict[str, State]:
         """The files and folders that a section reads, with sizes and dates, by key."""
@@ -296,4 +325,6 @@ class Plan(RewardFiles):
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         sampler = self.run["backbones"][wildcards.backbone]["sampler"]
-        return digest([sampler, self.run["evaluate"]])
+        if self.trains(wildcards.method):
+            return digest([sampler, self.run["evaluate"]])
+        return digest([sampler, self.run["evaluate"], self.finetuning_settings(wildcards)])

@@ -26,17 +26,18 @@ class Resources:
         return "import_evaluator" if imported else "train_evaluator"
 
     def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
-        """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it. An
-        entry `counted` is what the job was counted to need."""
+        """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it. What is
+        said of a method holds for its variants (`sweep`). An entry `counted` is what the job was counted to need."""
         row = self.run["resources"].get(rule, {})
         backbone, method = wildcards.get("backbone"), wildcards.get("method")
+        named = [self.run["methods"].get(method, {}).get("sweep_of"), method]
         layers = (
             self.run["resources"]["default"],
             row,
             row.get("encoders", {}).get(wildcards.get("encoder"), {}),
             row.get("backbones", {}).get(backbone, {}),
-            row.get("methods", {}).get(method, {}),
-            row.get("cells", {}).get(f"{backbone}/{method}", {}),
+            *(row.get("methods", {}).get(name, {}) for name in named),
+            *(row.get("cells", {}).get(f"{backbone}/{name}", {}) for name in named),
         )
         value = next((layer[name] for layer in reversed(layers) if name in layer), None)
         return self.counted(rule, name, wildcards) if value == COUNTED else value

@@ -28,7 +28,7 @@ class TextFiles(Resources):
             self.run["reward"]["text"],
             *(entry["text"] for entry in self.run["backbones"].values()),
         ]
-        if evaluator_reads_text(self.run["evaluator"]):
+        if self.text_of_evaluator() or self.text_of_judge():
             read.append(self.run["evaluator"]["text"])
         return sorted(set(read))
 
@@ -53,6 +53,12 @@ class TextFiles(Resources):
         """The text that the evaluator reads: none, where it is an official one with words of its own."""
         read = evaluator_reads_text(self.run["evaluator"])
         return [self.text_file(self.run["evaluator"]["text"])] if read else []
+
+    def text_of_judge(self) -> list[str]:
+        """The text that the evaluator of validations reads: a judge of its own is trained here, and reads the section's."""
+        if self.run["evaluator"].get("judge") is None:
+            return self.text_of_evaluator()
+        return [self.text_file(self.run["evaluator"]["text"])]
 
     @staticmethod
     def option(name: str, files: str | Sequence[str]) -> str:

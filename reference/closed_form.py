@@ -19,7 +19,7 @@ from motionrft.finetune.objective import Objective
 from motionrft.finetune.optimizer import Updater
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Loss, Optimisation
-from motionrft.finetune.trajectory import Walk
+from motionrft.finetune.trajectory import Sample, Walk
 from motionrft.text.features import TextBatch
 from reference.case import Case
 from reference.noise import RecordedNoise
@@ -194,6 +194,13 @@ def drawn(kind: type[Method], **results: Any) -> Callable[..., Method]:
     return type(f"Drawn{kind.__name__}", (kind,), functions)
 
 
+def samples_of(method: Method, walk: Walk) -> Iterator[Sample]:
+    """What a method that back-propagates the reward yields."""
+    for sample in method.samples(walk):
+        assert isinstance(sample, Sample)
+        yield sample
+
+
 def run_sequence(
     toy: RecordedModel,
     method: Method,
@@ -210,7 +217,7 @@ def run_sequence(
         chain=method.chain,
     )
     rewards, norms = [], []
-    for sample in method.samples(walk):
+    for sample in samples_of(method, walk):
         score = objective.score(sample.z, sample.level, sample.weight)
         assert score.gradient is not None
         sample.backward(score.gradient)

@@ -22,13 +22,17 @@ def test_names(monkeypatch):
 
 def test_float32_products_of_a_gpu_are_tf32(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    for part in (torch.backends.cuda.matmul, torch.backends.cudnn):
-        monkeypatch.setattr(part, "allow_tf32", False)
-    pick_device("cpu")
-    assert not torch.backends.cuda.matmul.allow_tf32
-    pick_device("auto")
-    assert torch.backends.cuda.matmul.allow_tf32
-    assert torch.backends.cudnn.allow_tf32
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    try:
+        products.allow_tf32 = convolutions.allow_tf32 = False
+        pick_device("cpu")
+        assert not products.allow_tf32
+        pick_device("auto")
+        assert products.allow_tf32
+        assert convolutions.allow_tf32
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
 
 
 def test_what_is_moved_is_the_same():

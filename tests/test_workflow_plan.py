@@ -250,41 +250,6 @@ def test_an_import_waits_for_no_text_where_the_widths_are_said():
     assert unknown.text_of_import(Wildcards(backbone="mdm")) == ["results/t/text/mine.safetensors"]
 
 
-def test_a_stage_of_motions_alone_waits_for_no_text():
-    p = plan(backbones=["mld", "acmdm", "mdm"])
-    waits = {
-        (name, stage): p.text_of_stage(Wildcards(backbone=name, stage=stage))
-        for name in p.backbones
-        for stage in p.stages(name)
-    }
-    text = ["results/t/text/toy.safetensors"]
-    assert waits == {
-        ("mld", "vae"): [],
-        ("mld", "denoiser"): text,
-        ("acmdm", "autoencoder"): [],
-        ("acmdm", "denoiser"): text,
-        ("mdm", "denoiser"): text,
-    }
-
-
-def test_an_option_is_quoted_or_left_out():
-    assert Plan.option("--text", ["a b.safetensors"]) == "--text 'a b.safetensors'"
-    assert Plan.option("--text", "a.safetensors") == "--text a.safetensors"
-    assert Plan.option("--text", []) == ""
-
-
-def test_an_evaluator_with_words_of_its_own_makes_no_text_features():
-    files = {"checkpoint": "finest.tar", "mean": "m.npy", "std": "s.npy", "glove": "glove"}
-    trained = plan(size="paper")
-    assert trained.text_of_evaluator() == ["results/t/text/clip-b32.safetensors"]
-    official = plan(size="paper", evaluator=files)
-    assert official.text_of_evaluator() == []
-    assert "clip-b32" in trained.encoders
-    assert "clip-b32" not in official.encoders
-    spm = plan(size="paper", evaluator={**files, "network": "spm", "text": "t5"})
-    assert spm.text_of_evaluator() == ["results/t/text/t5.safetensors"]
-
-
 def test_a_fine_tuned_model_is_read_with_its_base():
     p = plan()
     cell = Wildcards(backbone="mdm", method="easytune", seed="0")
@@ -383,7 +348,7 @@ def test_an_analysis_is_made_of_the_first_method_or_of_every():
         files = plan(methods=methods, analyse=analyse).analyses()
         return {tuple(file.removesuffix(".parquet").split("/")[-2:]) for file in files}
 
-    first = {("gradients", "mdm-easytune"), ("similarity", "mdm-easytune")}
+    first = {(name, "mdm-easytune") for name in ("gradients", "similarity", "sampling_cost")}
     memory = {("memory", f"mdm-{method}") for method in methods}
     assert made() == first | memory
     assert made(every_method=[]) == first | {("memory", "mdm-easytune")}
@@ -401,6 +366,35 @@ def test_planning_and_light_stages_import_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_trains_nothing_is_evaluated_on_the_base_model_under_the_reward():
+    p = plan(methods=["easytune", "best-of-4"], seeds=[0, 1])
+    assert [cell[1:] for cell in p.cells] == [("easytune", 0), ("easytune", 1), ("best-of-4", 0)]
+    assert p.trained_cells == p.cells[:2]
+    assert p.job_counts()["finetune"] == 2
+    picked = Wildcards(backbone="mdm", method="best-of-4", seed="0")
+    assert p.scored_model(picked) == p.base_model("mdm")
+    text, reward = p.steering_reward(picked)
+    assert reward == "results/t/reward/semantic.safetensors"
+    assert (
+        p.steering_options(picked) == f"--method best-of-4 --reward-text {text} --reward {reward}"
+    )
+    tuned = Wildcards(backbone="mdm", method="easytune", seed="0")
+    assert (p.steering_reward(tuned), p.steering_options(tuned)) == ([], "")
+    assert "results/t/evaluate/mdm/best-of-4/seed0/replications.parquet" in p.records()
+    assert not any("finetune/mdm/best-of-4" in file for file in p.records())
+
+
+def test_an_evaluation_under_the_reward_depends_on_the_method():
+    def digest(n):
+        p = plan(methods=["best-of-4"], override={"methods": {"best-of-4": {"options": {"n": n}}}})
+        base = p.evaluation_settings(Wildcards(backbone="mdm", method="base", seed="0"))
+        return base, p.evaluation_settings(Wildcards(backbone="mdm", method="best-of-4", seed="0"))
+
+    (base, four), (same, five) = digest(4), digest(5)
+    assert base == same
+    assert len({base, four, five}) == 3
 
 
 def test_own_bases_are_trained_evaluated_and_fine_tuned_seed_by_seed():

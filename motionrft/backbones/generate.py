@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ from motionrft.diffusion.sampler import Denoiser, Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.progress import progress
 from motionrft.text.features import CaptionFeatures
+
+# condition, noise and captions of B samples -> their final x [B, …]
+Drawn = Callable[[Condition, SeededNoise, Sequence[str]], Tensor]
 
 
 def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
@@ -44,8 +47,28 @@ def generate(
     Captions are batched by length, which changes speed and not results. `beyond`: so many frames more,
     as the network emits them after the length, from backbones that do (`emits_padding`).
     """
-    beyond = beyond if backbone.emits_padding else 0
     sampler = sampler_of(backbone, settings)
+
+    def plain(condition: Condition, noise: SeededNoise, captions: Sequence[str]) -> Tensor:
+        del captions
+        return sampler.sample(condition, noise)
+
+    return generate_with(plain, backbone, captions, lengths, seeds, text, batch_size, beyond)
+
+
+@torch.no_grad()
+def generate_with(
+    drawn: Drawn,
+    backbone: Backbone,
+    captions: Sequence[str],
+    lengths: Tensor,
+    seeds: Sequence[int],
+    text: CaptionFeatures,
+    batch_size: int = 128,
+    beyond: int = 0,
+) -> list[Tensor]:
+    """`generate` with the final samples that `drawn` makes of a batch."""
+    beyond = beyond if backbone.emits_padding else 0
     device = next(backbone.parameters()).device
     empty = text.empty().to(device)
     order = torch.argsort(lengths, descending=True, stable=True)
@@ -54,12 +77,12 @@ def generate(
     for begin in progress(starts, total=len(starts), label="sample", unit="batches"):
         rows = order[begin : begin + batch_size].tolist()
         batch_lengths = lengths[rows].to(device)
-        caption_features = text([captions[row] for row in rows]).to(device)
-        condition = Condition.of(caption_features, empty, batch_lengths)
+        spoken = [captions[row] for row in rows]
+        condition = Condition.of(text(spoken).to(device), empty, batch_lengths)
         frames = min(int(batch_lengths.max()) + beyond, backbone.max_frames)
         shape = backbone.sample_shape(frames)
         noise = SeededNoise([seeds[row] for row in rows], shape, device)
-        x = sampler.sample(condition, noise)
+        x = drawn(condition, noise, spoken)
         decoded = torch.full_like(batch_lengths, frames) if beyond else batch_lengths
         features = backbone.normaliser.denormalise(backbone.to_features(x, decoded)).cpu()
         for index, row in enumerate(rows):

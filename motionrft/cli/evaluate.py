@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.options import RunFile, named
+from motionrft.cli.options import RunFile, Several, named
 
 if TYPE_CHECKING:
-    from motionrft.evaluation.scorer import Result
+    from motionrft.evaluation.scorer import Result, Source
     from motionrft.text.features import TextCache
 
 
@@ -35,6 +37,21 @@ class EvaluationFiles:
 
     evaluator_text: Path | None = None
     """Text feature file of the evaluator, if it reads one (default: the one of its encoder's name beside --text)."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Steering:
+    """A reward that picks or steers the samples (best-of-4, reward-guidance)."""
+
+    method: str | None = None
+    """Name of a method that trains nothing; the model is then the base model."""
+
+    reward: Annotated[list[Path], Several] = field(default_factory=list)
+    """Files of the reward's stages, in any order."""
+
+    reward_text: Path | None = None
+    """The reward's text feature file (default: that of --text)."""
 
 
 @Parameter(name="*")
@@ -62,12 +79,14 @@ def evaluate(
     backbone: str = "real",
     files: EvaluationFiles,
     draws: Replications = Replications(),
+    steering: Steering = Steering(),
     out: Path,
     device: str = "auto",
 ) -> None:
     """Score a model, or the recorded motions, over replications of a protocol.
 
-    Without --backbone and --model the recorded motions are scored.
+    Without --backbone and --model the recorded motions are scored. With --method and --reward the samples of the
+    model are picked or steered by the reward.
 
     For example:
         python -m motionrft evaluate --backbone mdm \\
@@ -90,6 +109,7 @@ def evaluate(
     device
         Where to compute: auto, cpu or cuda.
     """
+    from motionrft.backbones.generate import generate_with
     from motionrft.backbones.io import load_backbone
     from motionrft.device import pick_device
     from motionrft.errors import InputError
@@ -97,6 +117,8 @@ def evaluate(
     from motionrft.evaluation.scorer import REAL, Scorer
     from motionrft.evaluation.settings import EvaluateSettings
     from motionrft.files import file_digest, provenance
+    from motionrft.finetune.setup import prepare_sampling
+    from motionrft.motion.plausibility import implausible
     from motionrft.options import read_options
     from motionrft.text.features import TextCache
 
@@ -115,6 +137,15 @@ def evaluate(
             where="evaluate",
             field="--model",
             fix="give both, or neither for the recorded motions",
+        )
+    if (steering.method is None) == bool(steering.reward) or (
+        steering.method and files.model is None
+    ):
+        raise InputError(
+            "--method, --reward and --model go together",
+            where="evaluate",
+            field="--method",
+            fix="give all three, or --model alone",
         )
     entry: dict[str, Any] = {}
     if files.model is not None:
@@ -154,8 +185,24 @@ def evaluate(
         network, _ = load_backbone(files.model, chosen, family=entry["family"])
         text = TextCache(files.text, tokens=network.reads_tokens)
         about["sampler"] = sampler = entry["sampler"]
+        source: Source | None = None
+        if steering.method is not None:
+            about["method"] = named(resolved, "methods", steering.method, run.config)
+            read = TextCache(steering.reward_text or files.text)
+            source = partial(
+                generate_with,
+                prepare_sampling(
+                    resolved, backbone, steering.method, network, steering.reward, read
+                ),
+                network,
+                text=text,
+                batch_size=settings.batch_size,
+                beyond=scorer.rules.frames_beyond,
+            )
 
         def one(replication: int) -> Result:
+            if source is not None:
+                return scorer.score(source, network.representation, backbone, replication)
             return scorer.score_backbone(
                 network, sampler, text, backbone, replication, settings.batch_size
             )
@@ -174,6 +221,10 @@ def evaluate(
     label, protocol = scorer.about["label"], settings.protocol
     print(f"{backbone} on {draws.split}, {label} evaluator, protocol {protocol}")
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    if files.model is not None:
+        means = frame.groupby("metric")["value"].mean().to_dict()
+        for fault in implausible(means, scorer.recorded_physics(), network.representation):
+            logging.getLogger(__name__).warning("%s is implausible: %s", backbone, fault)
 
 
 def evaluator_text(evaluator: Path, given: Path | None, backbones: Path | None) -> TextCache | None:

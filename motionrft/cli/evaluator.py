@@ -14,6 +14,7 @@ def train_evaluator(
     run: RunFile = RunFile(),
     features: Path,
     text: Path | None = None,
+    judge: bool = False,
     seed: int = 0,
     out: Path,
     device: str = "auto",
@@ -33,8 +34,10 @@ def train_evaluator(
         Feature store folder.
     text
         Text feature file of the evaluator's encoder.
+    judge
+        Train the second one, `evaluator.judge`, which scores validations.
     seed
-        Seed of first weights and batches.
+        Seed of first weights and batches (of a judge: the configuration's).
     out
         File to write; a history goes beside it.
     device
@@ -44,11 +47,14 @@ def train_evaluator(
     from motionrft.errors import InputError
     from motionrft.evaluation import evaluators
     from motionrft.evaluation.evaluator_file import OFFICIAL, save_evaluator
+    from motionrft.evaluation.settings import judge_settings
     from motionrft.files import provenance, write_table
     from motionrft.text.features import TextCache
 
     resolved = run.load()
     settings = resolved["evaluator"]
+    if judge:
+        settings, seed = judge_settings(settings, str(run.config))
     chosen = pick_device(device)
     kind = evaluators.load(settings.get("network", evaluators.DEFAULT))
     if settings.get("checkpoint"):

@@ -22,8 +22,11 @@ from motionrft.cli.options import (
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from motionrft.backbones.base import Backbone
+    from motionrft.finetune.value_reward import Points
+    from motionrft.text.features import TextBatch
 
 
 @Parameter(name="*")
@@ -60,6 +63,7 @@ def finetune(
             --reward results/toy/reward/semantic.safetensors \\
             --features results/toy/features \\
             --text results/toy/text/toy.safetensors \\
+            --evaluator results/toy/judge/model.safetensors \\
             --out results/toy/finetune/mdm/easytune/seed0
     With --processes 4, four GPUs share each batch.
 
@@ -74,10 +78,12 @@ def finetune(
     """
     from motionrft.configuration import merge
     from motionrft.device import pick_device
+    from motionrft.errors import InputError
     from motionrft.files import read_json
     from motionrft.finetune.loop import Training
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
+    from motionrft.finetune.settings import cell_settings
     from motionrft.finetune.setup import prepare
     from motionrft.training.distributed import process_group
 
@@ -88,11 +94,27 @@ def finetune(
         own = {f"{cell.backbone}/{cell.method}": rate}  # over a rate that the cell itself names
         resolved = merge(resolved, {"methods": {cell.method: rate}, "cells": own})
     method = named(resolved, "methods", cell.method, run.config)
+    if not method.get("training", True):
+        raise InputError(
+            "trains nothing",
+            where=run.config,
+            field=f"methods.{cell.method}",
+            fix=f"sample with it: motionrft evaluate --method {cell.method} --reward …",
+        )
     sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
-        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device)
+        split = cell_settings(resolved, cell.backbone, cell.method).validate_split
+        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device, split)
+        points_of = evaluator_points(files, judge, own_device) if method.get("values") else None
         tuning = prepare(
-            resolved, cell.backbone, cell.method, cell.seed, sources, own_device, judge_of
+            resolved,
+            cell.backbone,
+            cell.method,
+            cell.seed,
+            sources,
+            own_device,
+            judge_of,
+            points_of,
         )
         checkpoint = out / "checkpoint.pt"
         training = Training(tuning, checkpoint)
@@ -109,8 +131,9 @@ def judge_factory(
     name: str,
     sampler: dict[str, Any],
     device: torch.device,
+    split: str = "val",
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
-    """backbone -> a judge that samples and scores it on the validation split, and diversity's gap to real;
+    """backbone -> a judge that samples and scores it on the split of the validations, and diversity's gap to real;
     None without an evaluator."""
     from motionrft.cli.evaluate import evaluator_text
     from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
@@ -125,7 +148,7 @@ def judge_factory(
         # here, not above: a run without validations embeds no caption and scores no motion
         captions = evaluator_text(evaluator, judge.evaluator_text, files.text)
         rules = Protocol(multimodality=MultiModalityPlan(texts=0))
-        scorer = Scorer(files.features, evaluator, captions, rules, split="val", device=device)
+        scorer = Scorer(files.features, evaluator, captions, rules, split=split, device=device)
         text = TextCache(files.text, tokens=backbone.reads_tokens)
         real = scorer.score_real(0).metrics["Diversity"]
 
@@ -134,5 +157,46 @@ def judge_factory(
             return {**scores, "Diversity gap": abs(scores["Diversity"] - real)}
 
         return metrics
+
+    return of
+
+
+def evaluator_points(
+    files: CellFiles, judge: JudgeFiles, device: torch.device
+) -> Callable[[Backbone], Points] | None:
+    """backbone -> its motions, and captions as the reward reads them, in the evaluator's space; None without one."""
+    import torch
+
+    from motionrft.corpus.store import FeatureStore
+    from motionrft.errors import InputError
+    from motionrft.evaluation.convert import Converter
+    from motionrft.evaluation.evaluator_file import corpus_digest, load_evaluator
+
+    if judge.evaluator is None:
+        return None
+    store = FeatureStore(files.features)
+    evaluator, _, extra = load_evaluator(
+        judge.evaluator, corpus=corpus_digest(store), device=device
+    )
+    if "words.text" in extra:
+        raise InputError(
+            "this evaluator reads words of its own, not the captions' features",
+            where=judge.evaluator,
+            field="values.retrieval_rank",
+            fix="name an evaluator of this suite",
+        )
+
+    def of(backbone: Backbone) -> Points:
+        converter = Converter(backbone.representation, store.about)
+
+        def points(raw: Tensor, lengths: Tensor, captions: TextBatch) -> tuple[Tensor, Tensor]:
+            rows = zip(raw.cpu(), lengths.tolist(), strict=True)
+            motions = [motion[:frames] for motion, frames in rows]
+            seen = evaluator.embed_motions(evaluator.inputs(motions, converter)).to(device)
+            last = torch.arange(1, captions.mask.shape[1] + 1, device=device) * captions.mask
+            texts = evaluator.encode_texts(captions.tokens, None, last.max(dim=1).values)
+            return evaluator.points(seen), evaluator.points(texts)
+
+        return points
 
     return of

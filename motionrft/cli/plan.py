@@ -51,7 +51,7 @@ def plan(
         of them on cards of 80, 48 and 24 GB, or on `--card`.
     """
     from motionrft.configuration import apply_set, merge, resolve
-    from motionrft.configuration.files import read_yaml
+    from motionrft.configuration.files import read_yaml, run_file
     from motionrft.counting.card import card_named
     from motionrft.finetune.cells import check_cells
     from motionrft.forecast.cells import cell_lines, summary_lines
@@ -64,7 +64,7 @@ def plan(
     where = ", ".join(map(str, chosen))
     run: dict[str, Any] = {}
     for file in chosen:
-        run = merge(run, read_yaml(file))
+        run = merge(run, read_yaml(run_file(file)))
     run = resolve(apply_set(run, changes or []), where)
     check_cells(run, where)
     planned = Plan(run)
@@ -113,7 +113,9 @@ def forecast_of(plan: Plan, card: str | None) -> Forecast | None:
 def stage_lines(plan: Plan, finished: pd.DataFrame, forecast: Forecast | None) -> Iterator[str]:
     """A line a stage: its jobs and those that are done; hours of these, and of the others if they take as long;
     largest memory of the machine; hours and memory on a GPU; and what is asked of a cluster for one job."""
-    numbers = plan.job_counts()
+    from motionrft.workflow_sharing import job_counts
+
+    numbers = job_counts(plan)
     done = {rule: min(len(rows), numbers.get(rule, 0)) for rule, rows in finished.groupby("rule")}
     total = f"{sum(numbers.values())} jobs, {sum(done.values())} done"
     on = "" if forecast is None else f"; on {forecast.card.name}, {forecast.card.memory:g} GB"
@@ -163,8 +165,12 @@ def gpu_columns(costs: list[JobCost | None], count: int) -> tuple[str, str]:
 
 def asked(plan: Plan, rule: str) -> str:
     """GPUs, memory and hours that the resources table asks for, its exceptions left out."""
-    rows = {"train_evaluator": plan.evaluator_rule, "evaluate_real": "evaluate"}
-    rows["pretrain_again"] = "pretrain"
+    rows = {
+        "train_evaluator": plan.evaluator_rule,
+        "train_judge": "train_evaluator",
+        "evaluate_real": "evaluate",
+        "pretrain_again": "pretrain",
+    }
     row = rows.get(rule, rule.removesuffix("_switched"))
     gpu, memory, minutes = (plan.asked(row, key, {}) for key in ("gpu", "mem_mb", "runtime"))
     card = f"{gpu} GPU, " if gpu else ""

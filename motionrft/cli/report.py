@@ -111,9 +111,10 @@ def report(*, results: Path, out: Path | None = None) -> None:
     from motionrft.reporting.page.report import write_report
     from motionrft.reporting.records import Records
     from motionrft.workflow_plan import Plan
+    from motionrft.workflow_sharing import job_counts
 
     records = Records(results)
-    write_report(records, out or results / "report.html", Plan(records.run).job_counts())
+    write_report(records, out or results / "report.html", job_counts(Plan(records.run)))
 
 
 def _chosen(known: Iterable[str], wanted: list[str] | None, kind: str) -> list[str]:

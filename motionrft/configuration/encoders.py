@@ -39,7 +39,7 @@ def evaluator_reads_text(evaluator: dict[str, Any]) -> bool:
 def check_encoders(run: dict[str, Any], where: str | Path) -> None:
     """Every text encoder that is read has an entry, which keeps what is read of it."""
     readers = {"reward": (run["reward"], True)}
-    if evaluator_reads_text(run["evaluator"]):
+    if evaluator_reads_text(run["evaluator"]) or run["evaluator"].get("judge") is not None:
         readers["evaluator"] = (run["evaluator"], True)
     readers |= {
         f"backbones.{name}": (entry, reads_tokens(entry))

@@ -10,7 +10,11 @@ import yaml
 
 from motionrft.errors import InputError, unknown_name
 
-ROOT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[2]
+# what a wheel carries of the checkout it was built from (setup.py)
+SHIPPED = Path(__file__).resolve().parents[1] / "checkout"
+# where config/, workflow/ and the Snakefile lie
+ROOT = CHECKOUT if (CHECKOUT / "Snakefile").is_file() else SHIPPED
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -78,6 +82,17 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return value
 
 
+def run_file(name: str | Path) -> Path:
+    """The run file of that path from here; else that of the shipped ones, by path (config/toy.yaml) or name (toy)."""
+    path = Path(name)
+    for candidate in (path, ROOT / path, ROOT / "config" / f"{name}.yaml"):
+        if candidate.is_file():
+            return candidate
+    if path.suffix in (".yaml", ".yml"):
+        return path  # reading it says what is wrong
+    raise unknown_name("run", str(name), available("."), where="run", add=f"{name}.yaml")
+
+
 def numbers(value: Any) -> Any:
     """`value` with texts like "5e-4" read as numbers: YAML 1.1 takes them for texts."""
     if isinstance(value, dict):
@@ -102,3 +117,8 @@ def part(folder: str, name: str, where: str | Path) -> dict[str, Any]:
 
 def has_size(backbone: str, size: str) -> bool:
     return size in read_yaml(ROOT / "config" / "backbones" / f"{backbone}.yaml").get("sizes", {})
+
+
+def by_name(method: str) -> bool:
+    """Whether a method takes part only in runs that name it."""
+    return bool(read_yaml(ROOT / "config" / "methods" / f"{method}.yaml").get("by_name", False))

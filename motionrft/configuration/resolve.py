@@ -11,7 +11,14 @@ from typing import Any
 import yaml
 
 from motionrft.configuration.encoders import check_encoders
-from motionrft.configuration.files import available, has_size, numbers, part, read_yaml
+from motionrft.configuration.files import (
+    available,
+    has_size,
+    numbers,
+    part,
+    read_yaml,
+    run_file,
+)
 from motionrft.configuration.layers import apply_set, merge
 from motionrft.configuration.schema import has_schema, read_schema, validate, validate_kind
 from motionrft.configuration.selection import (
@@ -23,6 +30,7 @@ from motionrft.configuration.selection import (
     matrix_cells,
     narrow_generators,
 )
+from motionrft.configuration.sweep import swept_methods
 from motionrft.errors import InputError
 
 
@@ -63,12 +71,16 @@ def resolve(run: dict[str, Any], where: str | Path = "config") -> dict[str, Any]
     _check_semantic_stages(run, where)
     narrow_generators(run, where)
     run["matrix"] = matrix_cells(run, names, methods, where)
+    for cell in run["matrix"]:
+        if run["bases"] == "shared" and not run["methods"][cell["method"]]["training"]:
+            cell["seeds"] = cell["seeds"][:1]  # nothing is drawn in training
     if "backbones" in run["analyse"]:
         analysed = run["analyse"]["backbones"]
         run["analyse"]["backbones"] = among(
             analysed, run["backbones"], "backbones", where, "analyse.backbones"
         )
     declared_comparisons(run, where)
+    _sweep(run, where)
     check_switches(run, where)
     check_resources(run, where)
     run["resolved"] = True
@@ -80,7 +92,7 @@ def load_run(path: str | Path, assignments: Sequence[str] = ()) -> dict[str, Any
 
     `assignments` (`--set`) are validated in both.
     """
-    path = Path(path)
+    path = run_file(path)
     run = numbers(apply_set(read_yaml(path), assignments))
     if run.get("resolved") and assignments:
         _check_sections(run, path)
@@ -114,6 +126,35 @@ def _check_sections(run: dict[str, Any], where: str | Path) -> None:
     run["reward"]["stages"] = {name: stage for name, stage in stages.items() if stage is not None}
     for name, stage in run["reward"]["stages"].items():
         validate_kind(stage, "reward", name, where, f"reward.stages.{name}")
+
+
+def _sweep(run: dict[str, Any], where: str | Path) -> None:
+    """Puts, in place, the variants of each method where the method is named."""
+    swept = swept_methods(run["methods"], run.pop("sweep", {}), "tune" in run, where)
+    names = {name: [variant.name for variant in several] for name, several in swept.items()}
+    run["methods"] = {
+        variant.name: _check_entry(variant.section, "method", where, "sweep")
+        for several in swept.values()
+        for variant in several
+    }
+    run["matrix"] = [
+        {**cell, "method": name} for cell in run["matrix"] for name in names[cell["method"]]
+    ]
+    run["cells"] = {
+        f"{backbone}/{variant.name}": merge(section, variant.change)
+        for (backbone, method), section in _parted(run["cells"])
+        for variant in swept[method]
+    }
+    if isinstance(run["compare"]["methods"], list):
+        compared = run["compare"]["methods"]
+        run["compare"]["methods"] = [name for method in compared for name in names[method]]
+
+
+def _parted(cells: dict[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    """((backbone, method), section) of `<backbone>/<method>: section`."""
+    for cell, section in cells.items():
+        backbone, _, method = cell.partition("/")
+        yield (backbone, method), section
 
 
 def _check_variants(run: dict[str, Any], where: str | Path) -> None:

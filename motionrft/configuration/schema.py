@@ -15,9 +15,10 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from motionrft.configuration.files import ROOT
 from motionrft.errors import InputError, unknown_name
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
+SCHEMAS = ROOT / "workflow" / "schemas"
 
 
 @cache

@@ -10,17 +10,21 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from motionrft.configuration.files import available, has_size
+from motionrft.configuration.files import available, by_name, has_size
 from motionrft.configuration.switches import switches
 from motionrft.errors import unknown_name
 
 
 def chosen(run: dict[str, Any], kind: str) -> list[str]:
-    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size, and every variant."""
+    """The run's backbones or methods by name; `all` is every file in config/<kind> that has the run's size, and every
+    variant, but for methods that want to be named (`by_name`)."""
     names = run[kind]
     if names != "all":
         return list(dict.fromkeys(names))
-    files = [name for name in available(kind) if kind == "methods" or has_size(name, run["size"])]
+    if kind == "methods":
+        files = [name for name in available(kind) if not by_name(name)]
+    else:
+        files = [name for name in available(kind) if has_size(name, run["size"])]
     return [*files, *run["variants"][kind]]
 
 

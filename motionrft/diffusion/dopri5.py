@@ -37,7 +37,7 @@ MIDDLE = (
 )  # fmt: skip
 SAFETY, GROW, SHRINK, ORDER = 0.9, 10.0, 0.2, 5
 
-# times [b] float32, states [b, …] and the rows [b] of the batch that they belong to -> dx/dt [b, …]
+# times [b], states [b, …] and the rows [b] of the batch that they belong to -> dx/dt [b, …]
 Velocity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -59,7 +59,7 @@ def integrate_each(
         return (values.flatten(1).square().sum(1) / numbers[rows]).sqrt().double()
 
     def slope(t: Tensor, x: Tensor, rows: Tensor) -> Tensor:
-        return velocity(t.float(), x, rows) * valid[rows]
+        return velocity(t.to(x.dtype), x, rows) * valid[rows]
 
     rows = torch.arange(len(start), device=start.device)
     x, result = start * valid, torch.zeros_like(start)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,19 @@ class Sampler:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def on(self, table: StepTable) -> Self:
+        """The same network walked on another table."""
+        other = copy.copy(self)
+        other.table = table
+        return other
+
+    def conditional(self, rows: float = 1.0) -> Self:
+        """The same network without guidance; rows: of one of its calls, as a share of a guided call's."""
+        del rows
+        other = copy.copy(self)
+        other.guidance = 1.0
+        return other
 
     def output(self, i: int, x: Tensor, condition: Any) -> Tensor:
         """The guided network output o_i of x [B, …]."""

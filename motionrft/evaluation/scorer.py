@@ -116,6 +116,12 @@ class Scorer:
         lengths = torch.from_numpy(np.asarray(drawn.lengths, dtype=np.int64))
         return self._score(drawn, motions, lengths, KINEMATIC, REAL, None)
 
+    def recorded_physics(self) -> dict[str, float]:
+        """How the recorded motions of the first draw move."""
+        motions = self.real(self.draw(0))
+        converter = Converter(KINEMATIC, self.data.store.about)
+        return physics(motions, converter.joints(motions), converter)
+
     def _lengths_of(
         self, captions: Sequence[str], seeds: Sequence[int], reference: np.ndarray
     ) -> Tensor:

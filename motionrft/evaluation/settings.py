@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from motionrft.errors import unknown_name
+from motionrft.errors import InputError, unknown_name
 from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
 from motionrft.evaluation.released import RELEASED
 from motionrft.options import read_options
@@ -53,3 +53,25 @@ class EvaluateSettings:
         }
         given = {name: value for name, value in changes.items() if value is not None}
         return protocol(self.protocol, **given)
+
+
+OF_OFFICIAL_FILES = (
+    "network", "checkpoint", "clip_checkpoint", "length_checkpoint", "clip_tokenizer", "mean", "std", "glove",
+)  # fmt: skip
+
+
+def judge_settings(section: Mapping[str, Any], where: str) -> tuple[dict[str, Any], int]:
+    """The `evaluator:` section of the second evaluator, which scores validations, and its seed.
+
+    It is the test's with what `judge` says over it, and self-trained also where the test's is official.
+    """
+    judge = section.get("judge")
+    if judge is None:
+        raise InputError(
+            "no second evaluator",
+            where=where,
+            field="evaluator.judge",
+            fix="set it, for example to {seed: 1}",
+        )
+    own = {k: v for k, v in section.items() if k not in ("judge", *OF_OFFICIAL_FILES)}
+    return own | {"train": {**own["train"], **judge.get("train", {})}}, int(judge["seed"])

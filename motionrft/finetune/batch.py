@@ -55,6 +55,21 @@ class PromptBatch:
             clips=self.clips[part],
         )
 
+    def repeated(self, times: int) -> PromptBatch:
+        """Each prompt `times` in a row, with noise of its own (`candidate_seed`)."""
+        if times == 1:
+            return self
+        index = torch.arange(len(self), device=self.lengths.device).repeat_interleave(times)
+        return replace(
+            self,
+            condition=self.condition.select(index),
+            captions=self.captions.select(index),
+            references=None if self.references is None else self.references[index],
+            frames=[count for count in self.frames for _ in range(times)],
+            seeds=[candidate_seed(seed, n) for seed in self.seeds for n in range(times)],
+            clips=[clip for clip in self.clips for _ in range(times)],
+        )
+
     def noise(self, device: torch.device | None = None) -> SeededNoise:
         """x_T and the noise of every step, on `device` (the prompts' own)."""
         return SeededNoise(self.seeds, self.shape, device or self.lengths.device)
@@ -68,7 +83,15 @@ def noise_seeds(seed: int, batch: int, rows: int) -> list[int]:
     ]
 
 
-def pieces(rows: int, count: int) -> list[slice]:
-    """`rows` in `count` contiguous parts, as equal as can be; none empty."""
-    bounds = np.linspace(0, rows, min(count, rows) + 1).astype(int)
+def candidate_seed(seed: int, n: int) -> int:
+    """The noise seed of the n-th sample of a prompt whose own is `seed`; the 0th is that one."""
+    if n == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, n]).generate_state(1, np.uint64)[0]) >> 2
+
+
+def pieces(rows: int, count: int, group: int = 1) -> list[slice]:
+    """`rows` in `count` contiguous parts, as equal as can be; none empty, none that cuts a group of `group` rows."""
+    groups = rows // group
+    bounds = group * np.linspace(0, groups, min(count, groups) + 1).astype(int)
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]

@@ -35,6 +35,8 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
                 fix="leave the method out for it in `matrix`",
             )
         _check_steps(run["backbones"][backbone], run["methods"][method], where, field)
+        _check_needs(run["backbones"][backbone], run["methods"][method], where, field)
+        _check_values(run, run["methods"][method], where, field)
 
 
 def _check_steps(
@@ -53,6 +55,54 @@ def _check_steps(
                 field=f"{field}: options.{name}",
                 fix=f"choose at most {steps}, or give `of:` so that it scales with the sampler",
             )
+
+
+def _check_needs(
+    backbone: dict[str, Any], method: dict[str, Any], where: str | Path, field: str
+) -> None:
+    """The method is defined on the backbone's sampler (`needs` of its file)."""
+    needs, sampler = method.get("needs", {}), backbone["sampler"]
+    kind, steps, solver = sampler["kind"], sampler["steps"], sampler.get("solver", "euler")
+    wanted, found = "", ""
+    if kind not in needs.get("samplers", [kind]):
+        wanted, found = f"a sampler {' or '.join(needs['samplers'])}", kind
+    elif solver not in needs.get("solvers", [solver]):
+        wanted, found = f"the solver {' or '.join(needs['solvers'])}", solver
+    elif steps < needs.get("steps", 1):
+        wanted, found = f"{needs['steps']} denoising steps or more", str(steps)
+    if wanted:
+        raise InputError(
+            f"needs {wanted}, and this backbone has {found}: {needs['why']}",
+            where=where,
+            field=field,
+            fix=needs.get("instead", "leave this cell out of the matrix"),
+        )
+
+
+def _check_values(
+    run: dict[str, Any], method: dict[str, Any], where: str | Path, field: str
+) -> None:
+    """Every reward without gradient is a file, the method learns, and an evaluator that ranks reads what the reward reads."""
+    known = drop_ins.names("motionrft.finetune.values")
+    for name in method.get("values", {}):
+        if name not in known:
+            file, place = f"motionrft/finetune/values/{name}.py", f"{field}: values"
+            raise unknown_name("value", name, known, where=where, field=place, add=file)
+        if not method["training"]:
+            raise InputError(
+                "a method that trains nothing is evaluated with the trained reward alone",
+                where=where,
+                field=f"{field}: values",
+                fix="leave values out, or fine-tune with them",
+            )
+    texts = {section: run[section]["text"] for section in ("evaluator", "reward")}
+    if "retrieval_rank" in method.get("values", {}) and len(set(texts.values())) > 1:
+        raise InputError(
+            f"the evaluator reads {texts['evaluator']}, the reward {texts['reward']}: one cannot rank the other's captions",
+            where=where,
+            field=f"{field}: values.retrieval_rank",
+            fix="give both the same text encoder",
+        )
 
 
 def check_weights(run: dict[str, Any], where: str | Path) -> None:

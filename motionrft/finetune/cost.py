@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -86,10 +87,16 @@ class MeteredSampler(Sampler):
         precision: str = "fp32",
     ):
         super().__init__(denoiser, table, guidance)
-        self.meter, self.precision = meter, precision
+        self.meter, self.precision, self.cost = meter, precision, 1.0
+
+    def conditional(self, rows: float = 1.0) -> Self:
+        """Costs half of a guided call on as many rows."""
+        other = super().conditional(rows)
+        other.cost = self.cost * rows * (0.5 if self.guidance != 1.0 else 1.0)
+        return other
 
     def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
-        self.meter.forwards += self.meter.share
+        self.meter.forwards += self.meter.share * self.cost
         with autocast(self.precision, x.device):
             output = super().output(i, x, condition)
         output = output.to(x.dtype)
@@ -98,7 +105,7 @@ class MeteredSampler(Sampler):
         return output
 
     def _backward(self, gradient: Tensor) -> None:
-        self.meter.backwards += self.meter.share
+        self.meter.backwards += self.meter.share * self.cost
 
 
 @dataclass(frozen=True)

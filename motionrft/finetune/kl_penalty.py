@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Sampler
-from motionrft.finetune.optimizer import swapped
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class KLPenalty:
         return self.weight * (output - self.pretrained(i, x.detach(), condition)).square().mean()
 
 
-def kl_to_now(weight: float, sampler: Sampler, trained: Sequence[Tensor]) -> KLPenalty:
-    """The penalty towards the weights as they are now. They change places with the trained ones for one
-    call, so that there is no second model."""
-    weights_now = [parameter.detach().clone() for parameter in trained]
+def kl_to(
+    weight: float, sampler: Sampler, reference: Callable[[], AbstractContextManager[None]]
+) -> KLPenalty:
+    """The penalty towards the weights that the network has inside `reference`."""
 
     @torch.no_grad()
     def pretrained(i: int, x: Tensor, condition: Condition) -> Tensor:
-        with swapped(trained, weights_now):
+        with reference():
             return sampler.output(i, x, condition)
 
     return KLPenalty(weight, pretrained)

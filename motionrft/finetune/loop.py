@@ -19,7 +19,7 @@ import pandas as pd
 from motionrft.errors import InputError
 from motionrft.finetune.batch import PromptBatch, pieces
 from motionrft.finetune.cost import Flops, Meter, count_flops
-from motionrft.finetune.kl_penalty import kl_to_now
+from motionrft.finetune.kl_penalty import KLPenalty, kl_to
 from motionrft.finetune.memory_choice import smaller
 from motionrft.finetune.memory_meter import PeakMemory, out_of_memory, release
 from motionrft.finetune.memory_plan import memory_plan
@@ -27,7 +27,7 @@ from motionrft.finetune.objective import Objective, Score, Scored
 from motionrft.finetune.optimizer import Updater, copied, swapped
 from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
-from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.trajectory import Lesson, Sample, Walk
 from motionrft.finetune.validation import RECORDED
 from motionrft.progress import progress
 from motionrft.training.checkpoint import BestWeights, Checkpoint, CheckpointClock
@@ -63,7 +63,10 @@ class Training:
         self.updater = Updater(
             tuning.trained, settings.optimisation, planned=planned, chain=method.chain
         )
-        self.kl = kl_to_now(settings.kl, tuning.sampler, tuning.trained) if settings.kl else None
+        self.kl: KLPenalty | None = None
+        if settings.kl:
+            assert tuning.reference is not None
+            self.kl = kl_to(settings.kl, tuning.sampler, tuning.reference)
         self.record: list[tuple[int, str, float]] = []
         self.best = BestWeights()
         self.good = self.updater.weights()
@@ -151,7 +154,8 @@ class Training:
         batch = tuning.batch(k)
         if self.flops is None:
             self.flops = self._count_flops(batch)
-        parts = pieces(len(batch), slices * world_size())[rank() * slices :][:slices]
+        parts = pieces(len(batch), slices * world_size(), tuning.method.group)
+        parts = parts[rank() * slices :][:slices]
         step_generator(tuning.seed, k, tuning.device)
         self.meter.share = 1 / slices
         self.meter.start()
@@ -168,7 +172,7 @@ class Training:
 
     def _updates(
         self,
-        streams: Sequence[Iterator[Sample]],
+        streams: Sequence[Iterator[Lesson]],
         objectives: Sequence[Objective],
         k: int,
         memory: PeakMemory | None,
@@ -179,37 +183,36 @@ class Training:
         score: Score | None = None
         while True:
             for stream, objective in zip(streams, objectives, strict=True):
-                sample = next(stream, None)
-                if sample is None:
+                lesson = next(stream, None)
+                if lesson is None:
                     return last
-                learnt = self._learn(sample, objective)
+                learnt = self._learn(lesson, objective)
                 score = learnt if score is None else score + learnt
-                update, step = sample.update, sample.step
-                del sample
+                update, step = lesson.update, lesson.step
+                del lesson
             if update and score is not None:
                 last, score = self._update(score, step, k, memory), None
                 if self._over():
                     break
         return last
 
-    def _learn(self, sample: Sample, objective: Objective) -> Score:
-        """The score of one sample (or its own loss), its gradient added to the parameters'; whether it is finite, the
+    def _learn(self, lesson: Lesson, objective: Objective) -> Score:
+        """The score of one lesson (or its own loss), its gradient added to the parameters'; whether it is finite, the
         update asks."""
-        if sample.scored:
-            score = objective.score(sample.z, sample.level, sample.weight)
-            self.meter.scorings += self.meter.share
-        else:  # a call without its unconditional half
-            score = objective.itself(sample.z)
+        before = objective.scorings
+        score = lesson.learn(objective)
+        self.meter.scorings += self.meter.share * (objective.scorings - before)
+        if (
+            isinstance(lesson, Sample) and not lesson.scored
+        ):  # a call without its unconditional half
             self.meter.forwards += self.meter.share / 2
             self.meter.backwards += self.meter.share / 2
-        assert score.gradient is not None
-        sample.backward(score.gradient)
         return replace(score, gradient=None)
 
     def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Scored:
         updater, settings = self.updater, self.tuning.settings
         sum_gradients(self.tuning.trained)
-        scored = score.read(of_all_processes=True)
+        scored = score.read(self.tuning.device)
         norm = updater.step(finite=scored.finite)
         numbers = {
             "trajectory": k,
@@ -260,10 +263,10 @@ class Training:
         """Of this process's rows of the first batch, counted on one slice: the network's call, its backward, and one
         scoring."""
         sampler, slices = self.tuning.sampler, self.tuning.settings.slices
-        part = batch.rows(pieces(len(batch), slices * world_size())[0])
-        objective, x = self.tuning.objective(part), part.noise().start
+        part = batch.rows(pieces(len(batch), slices * world_size(), self.tuning.method.group)[0])
+        scoring, x = self.tuning.scoring(self.tuning.objective(part)), part.noise().start
         flops = count_flops(
-            lambda: sampler.output(0, x, part.condition), lambda: objective.score(x), self.meter
+            lambda: sampler.output(0, x, part.condition), lambda: scoring(x), self.meter
         )
         for parameter in self.tuning.trained:
             parameter.grad = None

@@ -72,15 +72,23 @@ class MemoryPlan:
         return asdict(self)
 
 
-def spare_bytes(settings: Settings, memory: float, weights: int, trained: int, chain: bool) -> int:
+def spare_bytes(
+    settings: Settings,
+    memory: float,
+    weights: int,
+    trained: int,
+    chain: bool,
+    reference: bool = False,
+) -> int:
     """What a plan may take of `memory` bytes beside the weights, their gradients and what training keeps of them."""
-    return round(SHARE * (memory - weights - copies_kept(settings, chain) * trained))
+    return round(SHARE * (memory - weights - copies_kept(settings, chain, reference) * trained))
 
 
-def copies_kept(settings: Settings, chain: bool) -> int:
+def copies_kept(settings: Settings, chain: bool, reference: bool = False) -> int:
     """How often a run holds the trained weights beside the model: gradient, two moments, the weights before the last
-    trajectory; those of the best validation, the average, the policy."""
-    return 4 + (settings.select == "best") + bool(settings.optimisation.ema) + chain
+    trajectory; those of the best validation, the average, the policy, the pre-trained model (`reference`, KL)."""
+    kept = 4 + (settings.select == "best") + bool(settings.optimisation.ema) + chain
+    return kept + (bool(settings.kl) or reference)
 
 
 def choose(counted: Counted, settings: Settings, free: int, processes: int = 1) -> MemoryPlan:

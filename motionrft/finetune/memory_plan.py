@@ -47,15 +47,16 @@ def free_bytes(tuning: FineTuning) -> int | None:
     """`memory_gib` less what stays, or what the card has left; None on a CPU without `memory_gib`."""
     settings, device = tuning.settings, tuning.device
     trained = sum(parameter.nbytes for parameter in tuning.trained)
+    reference = tuning.method.needs_reference
     if settings.memory_gib:
         weights = sum(tensor.nbytes for tensor in tuning.weights)
         memory = settings.memory_gib * GIB
-        return spare_bytes(settings, memory, weights, trained, tuning.method.chain)
+        return spare_bytes(settings, memory, weights, trained, tuning.method.chain, reference)
     if device.type != "cuda":
         return None
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     free = torch.cuda.mem_get_info(device)[0] + unused
-    return spare_bytes(settings, free, 0, trained, tuning.method.chain)
+    return spare_bytes(settings, free, 0, trained, tuning.method.chain, reference)
 
 
 def count(tuning: FineTuning) -> Counted:
@@ -142,9 +143,9 @@ def _measured(tuning: FineTuning, batch: PromptBatch) -> _Batch:
         step = card.take() if card is not None else saved.peak
     del output, read
     whole = replace(tuning, settings=replace(tuning.settings, micro_batch=0))
-    objective = whole.objective(batch)
+    scoring = whole.scoring(whole.objective(batch))
     with PeakMemory(tuning.device, tuning.weights) as memory:
-        objective.score(x)
+        scoring(x)
         score = memory.take()
     live = Work() if card is None else card.work
     return _Batch(held, max(held, step), score, x.nbytes, live, memory.work)

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
-from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.trajectory import Lesson, Walk
 
 
 @dataclass(frozen=True)
@@ -18,19 +19,33 @@ class Method(ABC):
     A method that can score either form of a sample has an option `form` (one_step | noise_aware), which is the
     backbone's `reward_form` unless the method's configuration names one.
 
-    chain   samples with the weights a trajectory began with, while a second set is updated
-    counts  options that count denoising steps: a configuration may give them "of" the paper's 50
-    reads_motions  learns from the recorded motions of its prompts, as pre-training does
+    chain            samples with the weights a trajectory began with, while a second set is updated
+    counts           options that count denoising steps: a configuration may give them "of" the paper's 50
+    trains           whether it learns weights; one that does not changes how a model samples (training_free.py)
+    differentiates   whether it needs the reward's gradient, or its value alone
+    needs_reference  whether it reads the network with the weights that training began with
+    group            samples of each prompt, next to each other in a batch
+    reads_motions    learns from the recorded motions of its prompts, as pre-training does
     """
 
     steps: int
 
     chain: ClassVar[bool] = False
     counts: ClassVar[tuple[str, ...]] = ()
+    trains: ClassVar[bool] = True
+    differentiates: ClassVar[bool] = True
+    needs_reference: ClassVar[bool] = False
     reads_motions: ClassVar[bool] = False
 
+    @property
+    def group(self) -> int:
+        return 1
+
+    def check(self, table: StepTable) -> None:  # noqa: B027 - most methods walk any table
+        """Raises `InputError` for a sampler that the method is not defined on."""
+
     @abstractmethod
-    def samples(self, walk: Walk) -> Iterator[Sample]:
+    def samples(self, walk: Walk) -> Iterator[Lesson]:
         """One trajectory. The optimiser may step between two samples: what is walked after it, is walked with
         the new weights."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from motionrft.errors import InputError
+from motionrft.finetune.method import Method
 from motionrft.reward import terms
 from motionrft.reward.motion_reward import MotionReward
 
@@ -20,6 +22,33 @@ def load_reward(
         name: weight for name, weight in weights.items() if terms.branch_of(name) in (None, *stages)
     }
     return MotionReward.load(stages, known, device=device)
+
+
+def method_reward(
+    section: Mapping[str, Any],
+    stages: Mapping[str, Path],
+    weights: Mapping[str, float],
+    device: torch.device,
+    where: str,
+) -> tuple[MotionReward, MotionReward]:
+    """(what the method trains on, the common one). weights: the run's `reward.weights`; section: the method's."""
+    reward = common = load_reward(stages, weights, device)
+    if section.get("semantic_stage") == "spl":
+        stages = refined(stages, where)
+        reward = load_reward(stages, weights, device)
+    return weighted(reward, section.get("reward_weights", weights), stages, where), common
+
+
+def check_gradient(method: Method, reward: object, where: str = "") -> None:
+    """Raises `InputError` for a method that back-propagates a reward that has no gradient."""
+    if method.differentiates and not getattr(reward, "differentiable", True):
+        raise InputError(
+            f"{type(method).__name__} needs the reward's gradient, and this reward has none",
+            where=where,
+            field="reward",
+            fix="use a method that needs its value alone (ddpo, flow-grpo, dpo, sopo, best-of-4), "
+            "or a differentiable reward",
+        )
 
 
 def validating(weights: Mapping[str, float]) -> dict[str, float]:

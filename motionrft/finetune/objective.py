@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine
 from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.settings import Loss
 from motionrft.text.features import TextBatch
@@ -25,7 +26,8 @@ from motionrft.training.loop import autocast
 class Reward(Protocol):
     """What a fine-tuner knows of a reward; its dimensions come by name, "total" is what counts.
 
-    alphas [N]: its noise schedule; max_t: the levels below which it was trained.
+    alphas [N]: its noise schedule; max_t: the levels below which it was trained. One without a gradient says so with an
+    attribute `differentiable`, which is then False (`motionrft.finetune.method_reward.check_gradient`).
     """
 
     alphas: Tensor
@@ -72,11 +74,18 @@ class Score:
         sums = {name: value + other.sums[name] for name, value in self.sums.items()}
         return Score(self.rows + other.rows, sums)
 
-    def read(self, *, of_all_processes: bool = False) -> Scored:
-        """One look at the device for everything."""
-        device = self.sums["loss"].device
+    @classmethod
+    def of(cls, rows: int, loss: float, rewards: Mapping[str, float], *, finite: bool) -> Score:
+        """From numbers that are known already; rewards: sums over rows."""
+        numbers = {"loss": loss, **rewards, "unfinite": float(not finite)}
+        return cls(
+            rows, {name: torch.tensor(v, dtype=torch.float64) for name, v in numbers.items()}
+        )
+
+    def read(self, device: torch.device | None = None) -> Scored:
+        """One look at the device for everything. device: where the processes' sums are added up; None: this process's."""
         values = [float(self.rows), *torch.stack(list(self.sums.values())).tolist()]
-        rows, *values = sum_numbers(values, device) if of_all_processes else values
+        rows, *values = values if device is None else sum_numbers(values, device)
         sums = dict(zip(self.sums, values, strict=True))
         loss, unfinite = sums.pop("loss"), sums.pop("unfinite")
         return Scored(loss, {name: sums[name] / rows for name in sorted(sums)}, unfinite == 0.0)
@@ -88,7 +97,9 @@ class Objective:
     rows         the rows that the loss averages over, where the batch is only a slice of them
     micro_batch  rows decoded and scored at once (0: all); rows of like length together, each part without padding beyond
                  its longest motion
+    scorings     how often samples were scored: what it has cost so far
     precision    fp32, or bf16 of decoder and reward; scores and loss are fp32
+    confine      what of the gradient at the decoded motion goes on to the sample (None: all of it)
     """
 
     @torch.no_grad()
@@ -102,10 +113,11 @@ class Objective:
         rows: int | None = None,
         micro_batch: int = 0,
         precision: str = "fp32",
+        confine: Confine | None = None,
     ):
-        self.precision = precision
+        self.precision, self.confine = precision, confine
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
-        self.rows = rows or len(batch)
+        self.rows, self.scorings = rows or len(batch), 0
         parts = rows_by_length(batch.frames, micro_batch or len(batch))
         self.parts = [torch.tensor(part, device=batch.lengths.device) for part in parts]
         self.frames = [max(batch.frames[row] for row in part) for part in parts]
@@ -124,6 +136,7 @@ class Objective:
 
     def score(self, z: Tensor, level: Level = CLEAN, weight: float = 1.0) -> Score:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
+        self.scorings += 1
         gradient = torch.empty_like(z, memory_format=torch.contiguous_format)
         sums: dict[str, Tensor] = {}
         for number, part in enumerate(self.parts):
@@ -150,6 +163,7 @@ class Objective:
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
         """Reward of each row [B] by dimension, without gradient."""
+        self.scorings += 1
         values = [self._values(number, z[part], level) for number, part in enumerate(self.parts)]
         place = torch.cat(self.parts).argsort()
         return {name: torch.cat([value[name] for value in values])[place] for name in values[0]}
@@ -159,6 +173,9 @@ class Objective:
         t = level.timesteps(len(z), z.device)
         with autocast(self.precision, z.device):
             features = self.backbone.to_features(z, lengths, frames)
+            confine = self.confine
+            if confine is not None and features.requires_grad:
+                features.register_hook(lambda gradient: confine(gradient, lengths))
             if level.scale != 1.0:
                 features = features * level.scale
             scores = self.reward(features, lengths, self.contexts[number], t)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
@@ -132,6 +132,15 @@ class Updater:
 def copied(state: Any) -> Any:
     """A state with copies of its tensors in the CPU's memory."""
     return tree_map_only(Tensor, lambda tensor: tensor.detach().to("cpu", copy=True), state)
+
+
+def weights_of_now(
+    parameters: Sequence[Tensor],
+) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """A block inside which the parameters hold the values that they have now; they change places, so that there is
+    no second model."""
+    now = [parameter.detach().clone() for parameter in parameters]
+    return lambda: swapped(parameters, now)
 
 
 @contextlib.contextmanager

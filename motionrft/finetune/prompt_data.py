@@ -34,18 +34,24 @@ class Sources:
 class PromptData:
     """Batches of the training and of the validation split for one backbone.
 
-    references: whether the reward is given the prompts' true motions.
+    references: whether the reward is given the prompts' true motions. held_out: the split of the validations.
     """
 
     def __init__(
-        self, backbone: Backbone, files: Sources, device: torch.device, *, references: bool = True
+        self,
+        backbone: Backbone,
+        files: Sources,
+        device: torch.device,
+        *,
+        references: bool = True,
+        held_out: str = "val",
     ):
         self.backbone, self.device, self.references = backbone, device, references
         self.text = TextCache(files.text, tokens=backbone.reads_tokens)
         self.reward_text = TextCache(files.reward_text or files.text)
         kind, frames = backbone.representation, backbone.max_frames
         self.training = MotionDataset(files.features, kind, "train", max_frames=frames)
-        self.held_out = MotionDataset(files.features, kind, "val", max_frames=frames)
+        self.held_out = MotionDataset(files.features, kind, held_out, max_frames=frames)
         self.empty = self.text.empty().to(device)
 
     def batch(self, k: int, size: int, seed: int) -> PromptBatch:

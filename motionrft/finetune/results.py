@@ -97,6 +97,9 @@ def flags(training: Training, verdict: dict[str, Any]) -> list[str]:
         lines.append(
             f"reward climbed while {', '.join(verdict['fell'])} got worse on validation (reward hacking)"
         )
+    settings = training.tuning.settings
+    if settings.select == "best" and settings.validate_split == "test":
+        lines.append("weights chosen on the test split (the released rule): its scores are no test")
     if training.updater.skipped:
         lines.append(
             f"{training.updater.skipped} updates refused (gradient not finite, or exploded)"

@@ -29,7 +29,7 @@ def selection_score(
                 f"the validation gives no {name.removeprefix('-')!r}",
                 where="finetune",
                 field="select_by",
-                fix=f"choose from {', '.join(numbers)}",
+                fix=f"choose from {', '.join(numbers)}, or give --evaluator for what a judge adds",
             )
     if len(names) == 1:
         return _signed(names[0], numbers)

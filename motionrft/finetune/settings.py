@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BUDGETS = ("updates", "trajectories", "denoiser_calls", "seconds")
 NOT_SETTINGS = (
-    "name", "family", "label", "baseline", "source", "open", "options", "reward_weights", "semantic_stage",
+    "name", "family", "label", "baseline", "sweep_of", "source", "open", "options", "reward_weights", "semantic_stage",
+    "by_name", "training", "needs", "values",
 )  # fmt: skip
 Activations = Literal["plain", "checkpoint", "exact"]
 ACTIVATIONS: tuple[Activations, ...] = get_args(Activations)
@@ -80,6 +81,23 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class GradientSettings:
+    """What of the reward's gradient is kept (confinement.py); the suite's own, the papers keep all of it.
+
+    components  principal components of the training motions that it is projected onto; 0: all directions
+    smooth      standard deviation of a Gaussian over time, in frames; 0: none
+    """
+
+    components: int = 0
+    smooth: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("components", "smooth"):
+            if getattr(self, name) < 0:
+                _refuse(f"gradient.{name}", f"{getattr(self, name)} is negative", "use 0 or more")
+
+
+@dataclass(frozen=True)
 class Budget:
     """Exactly one of: optimiser updates, trajectories, denoiser forwards + backwards, seconds."""
 
@@ -125,6 +143,7 @@ class Settings:
     tune, lora       full, or lora with {rank, alpha}
     kl               weight of the KL to the pre-trained model
     loss             {weight: lambda, margin: hinge or null}
+    gradient         {components, smooth}: what of the reward's gradient is kept (ours; default all)
     levels           snr (reward_timestep.py) | official
     reward_state     frozen (eval mode, no gradient) | official
     references       whether the reward sees the true motion of each prompt; the released baselines did not
@@ -133,6 +152,7 @@ class Settings:
                      (these and the two `official`: the released code, released.py)
     validate_every   updates; 0: never
     validate_prompts prompts of a validation
+    validate_split   val | test: the released code's rule, which chooses on what it reports
     select           best | last: which weights the run ends with; by `select_by` on the validation split (a leading - for
                      names of which less is better: -FID; several, with commas: the least relative gain among them,
                      selection.py)
@@ -161,6 +181,7 @@ class Settings:
     lora: dict[str, Any] = field(default_factory=dict)
     kl: float = 0.0
     loss: Loss = field(default_factory=Loss)
+    gradient: GradientSettings = field(default_factory=GradientSettings)
     levels: Literal["snr", "official"] = "snr"
     reward_state: Literal["frozen", "official"] = "frozen"
     references: bool = True
@@ -168,6 +189,7 @@ class Settings:
     train_dropout: bool = False
     validate_every: int = 0
     validate_prompts: int = 64
+    validate_split: Literal["val", "test"] = "val"
     select: Literal["best", "last"] = "last"
     select_by: str = "reward"
     reward_ceiling: float = 0.0
@@ -211,7 +233,8 @@ class Settings:
         validated = self.select == "best" or self.patience or self.reward_ceiling
         if validated and not self.validate_every:
             problem = "selection, patience and reward_ceiling need validations"
-            _refuse("select", problem, "set validate_every")
+            fix = "set validate_every; or select: last, reward_ceiling: 0 and patience: 0"
+            _refuse("select", problem, fix)
 
     @classmethod
     def read(cls, section: dict[str, Any], where: str = "finetune") -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,29 +15,37 @@ from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
 from motionrft.backbones.execution import Compiled
+from motionrft.backbones.generate import sampler_of
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.corpus.dataset import Batch
+from motionrft.diffusion.flow import AdaptiveSampler
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.schedules import step_table
-from motionrft.finetune import released
+from motionrft.diffusion.table import StepTable
+from motionrft.errors import InputError
+from motionrft.finetune import released, values
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.confinement import Confine, confinement
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.hooks import Hooks
 from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.method import Method
 from motionrft.finetune.method_options import read_method
-from motionrft.finetune.method_reward import load_reward, refined, validating, weighted
+from motionrft.finetune.method_reward import check_gradient, method_reward, validating
 from motionrft.finetune.objective import Objective, Reward
+from motionrft.finetune.optimizer import weights_of_now
 from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
+from motionrft.finetune.training_free import RewardedSampling, TrainingFree
 from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
+from motionrft.finetune.value_reward import Points, Scene, ValueReward
 from motionrft.options import read_options
 from motionrft.reward.files import stage_files
-from motionrft.reward.motion_reward import MotionReward
+from motionrft.text.features import CaptionFeatures
 from motionrft.training.prefetch import Prefetched
 
 if TYPE_CHECKING:
@@ -54,6 +63,8 @@ class FineTuning:
     validation         numbers by name of the model as it stands
     about, adapters, base    what the files say that the run ends in, and the file it began from
     data, common_reward    the prompts' files, and the reward that validates every method
+    reference          inside it the network has its weights of now; None where nothing reads these
+    confine            what of the reward's gradient is kept (None: all of it)
     """
 
     backbone: Backbone
@@ -73,6 +84,12 @@ class FineTuning:
     base: Path | None = None
     data: PromptData | None = None
     common_reward: Reward | None = None
+    confine: Confine | None = None
+    reference: Callable[[], AbstractContextManager[None]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.reference is None and (self.settings.kl or self.method.needs_reference):
+            self.reference = weights_of_now(self.trained)
 
     @property
     def device(self) -> torch.device:
@@ -95,7 +112,12 @@ class FineTuning:
             rows=rows,
             micro_batch=settings.micro_batch,
             precision=settings.precision,
+            confine=self.confine,
         )
+
+    def scoring(self, objective: Objective) -> Callable[[Tensor], object]:
+        """What the method asks of a reward: its value and gradient, or its value alone."""
+        return objective.score if self.method.differentiates else objective.rewards
 
     def walk(
         self, batch: PromptBatch, k: int, progress: float = 1.0, kl: KLPenalty | None = None
@@ -110,6 +132,7 @@ class FineTuning:
             progress,
             self.settings.activations,
             kl,
+            self.reference,
             None if batch.references is None else partial(self.pretraining_loss, batch),
         )
 
@@ -130,24 +153,37 @@ def prepare(
     files: Sources,
     device: torch.device,
     evaluation_of: Callable[[Backbone], Validation] | None = None,
+    points_of: Callable[[Backbone], Points] | None = None,
 ) -> FineTuning:
     """Loads, freezes and assembles everything.
 
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
+    points_of       for a backbone, the evaluator's space (`values: {retrieval_rank: 1}`)
     """
     section, where = run["methods"][method_name], f"config/methods/{method_name}.yaml"
+    settings = cell_settings(run, backbone_name, method_name)
     family = run["backbones"][backbone_name]["family"]
     backbone, about = load_backbone(files.base, device, family=family)
-    stages, weights = stage_files(files.rewards), run["reward"]["weights"]
-    reward = common = load_reward(stages, weights, device)
-    if section.get("semantic_stage") == "spl":
-        stages = refined(stages, where)
-        reward = load_reward(stages, weights, device)
-    reward = weighted(reward, section.get("reward_weights", weights), stages, where)
+    weights = run["reward"]["weights"]
+    trained_on, common = method_reward(section, stage_files(files.rewards), weights, device, where)
+    hooks = released.hooks(settings)
+    hooks.reward_state(common)
+    hooks.reward_state(trained_on)
+    data = PromptData(
+        backbone,
+        files,
+        device,
+        references=settings.references,
+        held_out=settings.validate_split,
+    )
+    reward: Reward = trained_on
+    if section.get("values"):
+        points = None if points_of is None else points_of(backbone)
+        scene = Scene.of(backbone.representation, data.training.store.about, points)
+        named = {name: values.load(name)(scene) for name in section["values"]}
+        reward = ValueReward(trained_on, named, section["values"], backbone.normaliser)
     tuning = assemble(run, backbone_name, method_name, seed, backbone, reward)
-    settings, sampler = tuning.settings, tuning.sampler
-    tuning.hooks.reward_state(common)
-    data = PromptData(backbone, files, device, references=settings.references)
+    sampler, group = tuning.sampler, tuning.method.group
     if "text_encoder" in about:  # an imported file has not met the encoder yet
         about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
     if tuning.method.reads_motions:  # what pre-training encodes once, the control does too
@@ -171,12 +207,15 @@ def prepare(
         )
     return replace(
         tuning,
-        batch=Prefetched(lambda k: data.batch(k, settings.batch_size, seed), device),
+        batch=Prefetched(
+            lambda k: data.batch(k, settings.batch_size // group, seed).repeated(group), device
+        ),
         validation=validation,
         about=about,
         base=files.base,
         data=data,
         common_reward=common,
+        confine=confinement(settings.gradient, data.training, device, backbone.max_frames),
     )
 
 
@@ -186,7 +225,7 @@ def assemble(
     method_name: str,
     seed: int,
     backbone: Backbone,
-    reward: MotionReward,
+    reward: Reward,
 ) -> FineTuning:
     """A run of one cell on a backbone and the method's reward, as its settings say. It has no prompts yet."""
     entry, section = run["backbones"][backbone_name], run["methods"][method_name]
@@ -199,10 +238,12 @@ def assemble(
         f"config/backbones/{backbone_name}.yaml",
         allow_on_sde=entry.get("allow_one_step_on_sde", False),
     )
+    where = f"config/methods/{method_name}.yaml"
     method = read_method(section, len(table), entry["reward_form"])
+    check_method(method, section, table, settings, where)
+    check_gradient(method, reward, where)
     trained, adapters = open_weights(backbone, settings, seed)
     hooks.network_mode(backbone, trained)
-    hooks.reward_state(reward)
     levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
     guidance = float(entry["sampler"].get("guidance", 1.0))
     denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
@@ -227,6 +268,67 @@ def assemble(
 
 def _no_prompts(k: int) -> PromptBatch:
     raise ValueError(f"no prompts for trajectory {k}")
+
+
+def check_method(
+    method: Method, section: dict[str, Any], table: StepTable, settings: Settings, where: str
+) -> None:
+    """Raises `InputError` where a method does not go with its sampler, its batch, or what its file says of it."""
+    method.check(table)
+    if method.trains != section.get("training", True):
+        raise InputError(
+            f"the family {section['family']} {'trains' if method.trains else 'trains nothing'}",
+            where=where,
+            field="training",
+            fix=f"set training: {str(method.trains).lower()}",
+        )
+    if settings.batch_size % (method.group * settings.slices):
+        raise InputError(
+            f"a batch of {settings.batch_size} in {settings.slices} slices holds no whole groups of {method.group}",
+            where=where,
+            field="options.group",
+            fix="choose a group that divides the rows of a slice",
+        )
+
+
+def prepare_sampling(
+    run: dict[str, Any],
+    backbone_name: str,
+    method_name: str,
+    backbone: Backbone,
+    rewards: Sequence[Path],
+    reward_captions: CaptionFeatures,
+) -> RewardedSampling:
+    """How a backbone samples under a method that trains nothing. rewards: the stages' files."""
+    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
+    where = f"config/methods/{method_name}.yaml"
+    sampler = sampler_of(backbone, entry["sampler"])
+    method = read_method(section, len(sampler), entry["reward_form"])
+    if not isinstance(method, TrainingFree):
+        raise InputError(
+            "trains weights: there is nothing to steer",
+            where=where,
+            field="family",
+            fix="evaluate its fine-tuned model instead, without --method",
+        )
+    settings = cell_settings(run, backbone_name, method_name)
+    check_method(method, section, sampler.table, settings, where)
+    if method.walks and isinstance(sampler, AdaptiveSampler):
+        raise InputError(
+            "dopri5 chooses its own steps: there are none to steer",
+            where=f"config/backbones/{backbone_name}.yaml",
+            field="sampler.solver",
+            fix="set it to euler or heun",
+        )
+    device = next(backbone.parameters()).device
+    stages, weights = stage_files(rewards), run["reward"]["weights"]
+    reward, _ = method_reward(section, stages, weights, device, where)
+    check_gradient(method, reward, where)
+    backbone.eval().requires_grad_(False)
+    levels = released.hooks(settings).levels(
+        sampler.table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone)
+    )
+    return RewardedSampling(method, backbone, sampler, reward, levels, reward_captions)
 
 
 def without_validation(run: dict[str, Any], method: str, rows: int) -> dict[str, Any]:

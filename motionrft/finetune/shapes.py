@@ -36,4 +36,5 @@ def tuning_shapes(
     backbone = backbone_shapes(run, backbone_name)
     reward = reward_shapes(run, weights)
     tuning = assemble(run, backbone_name, method_name, 0, backbone, reward)
+    tuning.hooks.reward_state(reward)
     return replace(tuning, batch=lambda k: prompt_shapes(run, backbone_name, backbone, rows))

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,7 +20,24 @@ from torch import Tensor
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.finetune.kl_penalty import KLPenalty
+from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.reward_timestep import CLEAN, Level
+
+
+class Lesson(Protocol):
+    """What the loop learns from: scored, and its gradient added to the parameters'.
+
+    step    the denoising step it is recorded under
+    update  whether the optimiser steps after it
+    """
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def update(self) -> bool: ...
+
+    def learn(self, objective: Objective) -> Score: ...
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,15 @@ class Sample:
     update: bool = True
     scored: bool = True
 
+    def learn(self, objective: Objective) -> Score:
+        if self.scored:
+            score = objective.score(self.z, self.level, self.weight)
+        else:
+            score = objective.itself(self.z)
+        assert score.gradient is not None
+        self.backward(score.gradient)
+        return score
+
 
 @dataclass(frozen=True)
 class Walk:
@@ -54,6 +82,7 @@ class Walk:
     progress     how far training is, 0 to 1 (curriculum)
     activations  plain: the graph is kept; checkpoint: each live step is computed again on the way
                  back; exact: nothing is kept but x_i, and the gradient is walked back by hand
+    reference    inside it the network has the weights that training began with (methods that need them)
     pretraining  the backbone's own loss on the batch's recorded motions; None where it has none
     """
 
@@ -65,6 +94,7 @@ class Walk:
     progress: float = 0.0
     activations: str = "plain"
     kl: KLPenalty | None = None
+    reference: Callable[[], AbstractContextManager[None]] | None = None
     pretraining: Callable[[], Tensor] | None = None
 
     def run(

@@ -51,8 +51,9 @@ def fill(table: Table, run: dict[str, Any]) -> None:
         if not table.has("calls", calls):
             entry = run["backbones"][backbone]
             steps, form = entry["sampler"]["steps"], entry["reward_form"]
-            counts = method_calls(read_method(run["methods"][method], steps, form))
-            table.put("calls", calls, f"{method}, {steps} steps", counts)
+            walked = read_method(run["methods"][method], steps, form)
+            if walked.differentiates and not walked.needs_reference:  # others walk otherwise
+                table.put("calls", calls, f"{method}, {steps} steps", method_calls(walked))
     for name, entry in run["backbones"].items():
         for stage in entry["pretrain"]:
             key = keys.stage_key(run, name, stage)
@@ -139,6 +140,7 @@ def method_calls(method: Method) -> Calls:
     for seed in range(DRAWS):
         walk = _DryWalk(method.steps, seed)
         for sample in method.samples(walk):  # type: ignore[arg-type]
+            assert isinstance(sample, Sample)
             scorings += sample.scored
             if not sample.scored:  # its own loss: a call without the unconditional half
                 walk.forwards, walk.live = walk.forwards + 0.5, walk.live + 0.5

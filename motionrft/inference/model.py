@@ -12,7 +12,7 @@ import torch
 from motionrft.backbones.base import Backbone
 from motionrft.backbones.generate import generate
 from motionrft.backbones.header import DECILES
-from motionrft.backbones.io import load_backbone
+from motionrft.backbones.io import load_backbone, save_backbone
 from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
 from motionrft.files import provenance
@@ -125,6 +125,11 @@ class MotionModel:
             )
             for caption, rows, word in zip(captions, features, noise, strict=True)
         ]
+
+    def save(self, path: str | Path) -> None:
+        """A backbone file, as `finetune` writes it. Below the run that the model is from, its text encoder is found from
+        there; elsewhere `load_model` wants the encoder's folder, unless it is one of a hub."""
+        save_backbone(path, self.backbone, self.about)
 
     def _about(self, sampler: dict[str, Any], seed: int) -> dict[str, Any]:
         made = provenance(self.about["backbone"], seed=seed)

@@ -123,6 +123,29 @@ def bone_drift(joints: Tensor, lengths: Tensor, skeleton: Skeleton = SMPL_22) ->
     return 1000 * spread.sqrt().mean(-1)
 
 
+def bone_change(joints: Tensor, lengths: Tensor, skeleton: Skeleton = SMPL_22) -> Tensor:
+    """[B], %: of the frame where bones differ most from their own medians over the clip, the mean difference over bones.
+
+    Zero for a rigid body; it finds a single broken frame, which `bone_drift` averages away.
+    """
+    parents = list(skeleton.parents[1:])
+    size = (joints[..., 1:, :] - joints[..., parents, :]).norm(dim=-1)
+    valid = _within(lengths, size.shape[1])[..., None]
+    usual = torch.where(valid, size, torch.nan).nanmedian(dim=1, keepdim=True).values
+    change = (size / usual.clamp_min(1e-6 * skeleton.metre) - 1).abs().mean(-1)
+    worst = torch.where(valid[..., 0], change, 0.0).amax(-1)
+    return _keep_broken(100 * worst, joints, lengths)
+
+
+def root_speed(
+    joints: Tensor, lengths: Tensor, fps: float = 20.0, skeleton: Skeleton = SMPL_22
+) -> Tensor:
+    """[B], m/s: mean horizontal speed of the root over the clip."""
+    root = joints[..., 0, :]
+    speed = (root[:, 1:] - root[:, :-1])[..., ::2].norm(dim=-1) * (fps / skeleton.metre)
+    return _keep_broken(_masked_mean(speed, _within(lengths, speed.shape[1], 1)), joints, lengths)
+
+
 def contact_speed(
     joints: Tensor,
     contacts: Tensor,
@@ -171,4 +194,6 @@ def realism(
         "jerk": mean_jerk,
         "peak_jerk": peak_jerk,
         "bone_drift_mm": bone_drift(joints, lengths, skeleton),
+        "bone_change": bone_change(joints, lengths, skeleton),
+        "root_speed": root_speed(joints, lengths, fps, skeleton),
     }

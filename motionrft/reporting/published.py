@@ -52,8 +52,14 @@ def row(table: str, **labels: str) -> dict[str, Any]:
 
 
 def paper_order(methods: Mapping[str, Any]) -> dict[str, Any]:
-    """Methods as the paper's table lists them, those that it does not know last, as given."""
-    return {name: methods[name] for name in (*METHODS, *methods) if name in methods}
+    """Methods as the paper's table lists them, variants of a sweep in their method's place, those that it does not know
+    last, as given."""
+    places = {name: place for place, name in enumerate(METHODS)}
+
+    def place(name: str) -> int:
+        return places.get(methods[name].get("sweep_of", name), len(places))
+
+    return {name: methods[name] for name in sorted(methods, key=place)}
 
 
 def intervals(of: Published) -> dict[str, Any]:

@@ -51,6 +51,14 @@ class Records:
         run = load_run(self.folder / "config.yaml")
         return run | {"methods": paper_order(run["methods"])}
 
+    def trains(self, method: str) -> bool:
+        """Whether a method learns weights; one that does not samples the base model under the reward."""
+        return bool(self.run["methods"].get(method, {}).get("training", True))
+
+    def trained_cells(self) -> list[dict[str, Any]]:
+        """The cells of the matrix whose methods learn weights: those with a training record and costs."""
+        return [cell for cell in self.run["matrix"] if self.trains(cell["method"])]
+
     def label(self, method: str) -> str:
         """A method's name beside the base model."""
         return str(self.run["methods"][method].get("label", method))

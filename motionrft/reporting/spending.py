@@ -31,7 +31,7 @@ def runs_of(records: Records, backbone: str) -> dict[str, Runs]:
 
 
 def methods_and_seeds(records: Records, backbone: str) -> Iterator[tuple[str, int]]:
-    for cell in records.run["matrix"]:
+    for cell in records.trained_cells():
         if cell["backbone"] == backbone:
             yield from ((cell["method"], seed) for seed in cell["seeds"])
 

@@ -58,7 +58,8 @@ COST = (
 class StoredRecords(Records):
     """The records below docs/results/<run>, read as those of a run are: all at once, in place of the properties of `Records`."""
 
-    def __post_init__(self) -> None:
+    def __init__(self, folder: Path):
+        super().__init__(folder)
         for name in FRAMES:
             self.__dict__[name] = read_table(self.folder / "records" / f"{name}.parquet")[0]
         self.about: dict[str, Any] = read_json(self.folder / "about.json")

@@ -22,7 +22,7 @@ from motionrft.finetune.settings import ACTIVATIONS, Loss, Optimisation
 from motionrft.finetune.trajectory import Sample, Walk
 from motionrft.finetune.window import Window
 from reference.case import Case
-from reference.closed_form import RecordedModel, drawn, run_sequence
+from reference.closed_form import RecordedModel, drawn, run_sequence, samples_of
 
 FAMILY = "finetuning"
 RTOL = 1e-9
@@ -68,14 +68,14 @@ def scored_samples(
         return [replace(list(Draft(T, k=1, lv=term + 1).samples(walk))[1 + term], weight=1.0)]
     if kind.startswith("AlignProp"):
         live = entry["mask"] if "mask" in entry else range(entry["cut"], T)
-        return list(drawn(AlignProp, live=live)(T).samples(walk))
+        return list(samples_of(drawn(AlignProp, live=live)(T), walk))
     if kind.startswith("ReFL"):
-        return list(drawn(Refl, stop=entry["t"])(T, m=1).samples(walk))
+        return list(samples_of(drawn(Refl, stop=entry["t"])(T, m=1), walk))
     if kind.startswith("DRTune"):
         if "t_stop" not in entry:  # the whole trajectory: no draw of the method's has no early stop
             return [walk.run(T - 1, entry["t_train"], cut_input=True)]
         draws = drawn(DRTune, stop=entry["t_stop"], trained=entry["t_train"])
-        return list(draws(T, k=1, m=1).samples(walk))
+        return list(samples_of(draws(T, k=1, m=1), walk))
     if kind.startswith("EasyTune"):
         form = "one_step" if "_x0_" in name else "noise_aware"
         samples = list(EasyTune(T, window=Window("all"), form=form).samples(walk))

@@ -27,7 +27,7 @@ def normaliser(dim: int, seed: int = 3) -> Normaliser:
     return Normaliser(torch.randn(dim, generator=generator), std)
 
 
-def acmdm(latent: bool = True, patch: int = 11, seed: int = 0) -> ACMDM:
+def acmdm(latent: bool = True, patch: int = 11, seed: int = 0, **options) -> ACMDM:
     network = {
         "layers": 2,
         "width": 64,
@@ -36,6 +36,7 @@ def acmdm(latent: bool = True, patch: int = 11, seed: int = 0) -> ACMDM:
         "frames": 64,
         "autoencoder": {"width": 6, "dropout": 0.0} if latent else None,
     }
+    network |= options
     # one number an axis, as the corpus has it
     axis = normaliser(3)
     statistics = Normaliser(axis.mean.repeat(22), axis.std.repeat(22))

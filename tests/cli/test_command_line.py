@@ -51,7 +51,7 @@ def test_every_option_has_a_sentence(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_option_can_be_given_by_position_alone(name):
-    """Only motions, sentences, and the names of what is listed, analysed, verified or planned, stand without an option."""
+    """Only motions, sentences, and the names of what is listed, analysed, verified, planned or run, stand without an option."""
     by_position = [option.name for option in options_of(name) if not option.name.startswith("--")]
     alone = {
         "analyse": ["WHAT"],
@@ -59,6 +59,7 @@ def test_no_option_can_be_given_by_position_alone(name):
         "plan": ["FILES"],
         "generate": ["SENTENCES"],
     }
+    alone |= {"run": ["WORDS"]}
     alone |= {"score": ["MOTION", "SENTENCE"], "export-motion": ["MOTIONS"], "list": ["KIND"]}
     alone |= {"compare": ["FIRST", "SECOND"], "preferences": ["FIRST", "SECOND"], "fetch": ["NAME"]}
     assert by_position == alone.get(name, [])

@@ -105,14 +105,14 @@ def test_any_one_backbone_of_a_run_is_a_run(name):
 @pytest.mark.parametrize("name", available("methods"))
 def test_any_one_method_of_a_run_is_a_run(name):
     run = toy_run(methods=[name])
-    assert ("mdm", name) in cells(run)
+    assert ("mld", name) in cells(run)
     assert {method for _, method in cells(run)} == {name}
 
 
 def test_a_selection_in_no_row_of_the_matrix_is_crossed():
-    run = toy_run(backbones=["mld", "acmdm"], methods=["draft-10"], seeds=[3])
+    run = toy_run(backbones=["mdm", "acmdm"], methods=["draft-10"], seeds=[3])
     assert run["matrix"] == [
-        {"backbone": "mld", "method": "draft-10", "seeds": [3]},
+        {"backbone": "mdm", "method": "draft-10", "seeds": [3]},
         {"backbone": "acmdm", "method": "draft-10", "seeds": [3]},
     ]
     assert resolve(toy(matrix=[]))["matrix"] == []  # no fine-tuning, asked for

@@ -16,11 +16,6 @@ from tests.backbones.small_flow_models import acmdm, condition
 VARIANTS = {"latent": {}, "one token a frame": {"patch": 22}, "raw": {"latent": False, "patch": 22}}
 
 
-@pytest.fixture(params=list(VARIANTS.values()), ids=list(VARIANTS))
-def backbone(request):
-    return acmdm(**request.param)
-
-
 class Linear(torch.nn.Module):
     """dx/dt = -2 x + t, whose solution is known."""
 
@@ -60,9 +55,13 @@ def test_heun_is_torchdiffeqs():
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.usefixtures("float64")
 @torch.no_grad()
-def test_dopri5_in_a_batch_is_torchdiffeqs_alone(backbone):
-    """Every motion takes its own steps; the network is called as often as the slowest motion asks."""
+def test_dopri5_in_a_batch_is_torchdiffeqs_alone(variant):
+    """Every motion takes its own steps; the network is called as often as the slowest motion asks. In float32 the error
+    of the first small steps is that of rounding, and the two take other steps within the tolerance."""
+    backbone = acmdm(**variant)
     lengths, calls = [24, 16, 8], []
     every = condition(lengths)
     noise = SeededNoise([1, 2, 3], backbone.sample_shape(24))
@@ -87,7 +86,7 @@ def test_dopri5_in_a_batch_is_torchdiffeqs_alone(backbone):
     backbone.guided = lambda x, *rest: counted.append(len(x)) or guided(x, *rest)
     settings = {"kind": "flow", "solver": "dopri5", "guidance": 2.0}
     ours = flow_sampler(backbone, flow_euler(4), settings).sample(every, noise)
-    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours, expected, atol=1e-7, rtol=1e-7)
     assert len(counted) == max(calls)
     assert sum(counted) == sum(calls)
 

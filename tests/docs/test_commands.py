@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LANGUAGES = {"sh", "python", "yaml", "text"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 PROGRAMS = (
-    *("snakemake", "python", "make", "git", "conda", "pip", "pre-commit", "hf"),
+    *("snakemake", "motionrft", "python", "make", "git", "conda", "pip", "pre-commit", "hf"),
     *("source", "export", "verify", "squeue", "sinfo", "sacct", "scancel", "tmux", ".ci/run"),
 )
 # what is meant by a word that stands for something of the reader's; … is the rest of a run's options
@@ -41,6 +41,7 @@ NOT_RUN = {
     r"hf download .*": "needs the hub",
     r"squeue.*|sinfo.*|tmux": "needs a cluster; tests/cluster starts one",
     r"snakemake --report": "needs a finished run",
+    r"pip install '\.\[workflow\]'": "the tests have an environment; tests/packaging installs a wheel in one of its own",
     r"python docs/screenshot\.py .*": "needs a finished run and a browser",
 }
 
@@ -104,6 +105,9 @@ def as_run(command: str) -> str:
         return f"snakemake --dry-run {'' if added else '--quiet rules'} {rest}"
     if program == "make":
         return f"make --dry-run {rest}"
+    if command.startswith("motionrft run"):
+        rest = command.removeprefix("motionrft run").removesuffix("--dry-run")
+        return f"python -m motionrft run {rest} --dry-run --quiet rules"
     if command.startswith("python -m motionrft"):
         return f"{command} --help"
     if program == "verify":

@@ -13,8 +13,8 @@ from motionrft.cli.evaluate import evaluator_text
 from motionrft.cli.options import RunFile
 from motionrft.corpus.samples import read_samples
 from motionrft.evaluation.evaluators.t2m.model import Widths
-from motionrft.evaluation.settings import EvaluateSettings
-from motionrft.files import read_table, write_tensors
+from motionrft.evaluation.settings import EvaluateSettings, judge_settings
+from motionrft.files import read_table, read_tensors, write_tensors
 from motionrft.options import read_options
 from motionrft.training.loop import TrainSettings
 
@@ -115,3 +115,21 @@ def test_the_shipped_sections_follow_their_schemas():
             else:
                 TrainSettings.read(validated["train"], str(path))
                 Widths(**validated["widths"])
+
+
+def test_a_judge_is_another_evaluator_and_always_self_trained(run, store, text, tmp_path, capsys):
+    official = {"checkpoint": "finest.tar", "mean": "mean.npy", "std": "std.npy"}
+    section = {**SETTINGS, **official, "judge": {"seed": 3, "train": {"steps": 4}}}
+    settings, seed = judge_settings(section, "run.yaml")
+    assert seed == 3
+    assert settings == {**SETTINGS, "train": {**SETTINGS["train"], "steps": 4}}
+    shared = ["--features", str(store), "--text", str(text.path), "--device", "cpu"]
+    command = ["train-evaluator", "--judge", *shared, "--out"]
+    assert main([*command, str(tmp_path / "none" / "model.safetensors")]) == 2
+    assert "evaluator.judge" in capsys.readouterr().err
+    run["evaluator"] = section
+    assert main([*command, str(tmp_path / "judge" / "model.safetensors")]) == 0
+    assert main(["train-evaluator", *shared, "--out", str(tmp_path / "official.safetensors")]) == 2
+    about = read_tensors(tmp_path / "judge" / "model.safetensors")[1]
+    assert about["label"] == "self-trained"
+    assert about["provenance"]["seed"] == 3

@@ -13,7 +13,7 @@ import yaml
 from motionrft.backbones import lora
 from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
-from motionrft.configuration import available, load_run
+from motionrft.configuration import available, load_run, part
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
@@ -21,12 +21,13 @@ from motionrft.finetune.loop import Training
 from motionrft.finetune.memory_choice import GIB, SHARE
 from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.reward_hacking import INDEPENDENT
-from motionrft.finetune.setup import prepare
+from motionrft.finetune.setup import prepare, prepare_sampling
 from motionrft.metrics.training_record import wide
 from motionrft.reward.files import save_branch, save_network
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.reward.stages import load
+from motionrft.text.features import TextCache
 from tests.evaluation.small_corpus import write_store, write_text
 
 STAGES = ("semantic", "preference", "authenticity", "spl")
@@ -47,6 +48,11 @@ REWARD = {
 }
 
 
+def goes_with_mdm(method: str) -> bool:
+    """Whether the method is defined on an ancestral sampler."""
+    return "ddpm" in part("methods", method, "").get("needs", {}).get("samplers", ["ddpm"])
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
     """features/, text.safetensors, mdm.safetensors, reward stages and a run file, in one folder."""
@@ -60,13 +66,15 @@ def files(tmp_path_factory) -> Path:
         "name": "tiny",
         "corpus": {"kind": "toy", "seed": 0},
         "backbones": ["mdm"],
-        "methods": "all",
+        "methods": [name for name in available("methods") if goes_with_mdm(name)],
         "finetune": {
             "updates": 4,
             "batch_size": 4,
             "validate_every": 2,
             "validate_prompts": 4,
             "lr": 0.001,
+            "select": "last",  # no judge here
+            "reward_ceiling": 0,
         },
         "override": {"backbones": {"mdm": {"network": NETWORK}}},
     }
@@ -136,10 +144,17 @@ def prepared(files: Path, method: str, *changes: str):
     return prepare(run, "mdm", method, 0, sources, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("method", available("methods"))
+def trains_mdm(method: str) -> bool:
+    """Whether the method learns weights of MDM, without an evaluator that ranks."""
+    entry = part("methods", method, "")
+    learns = entry.get("training", True) and goes_with_mdm(method)
+    return learns and "retrieval_rank" not in entry.get("values", {})
+
+
+@pytest.mark.parametrize("method", filter(trains_mdm, available("methods")))
 def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method):
     job = prepared(
-        files, method, "finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=2"
+        files, method, "finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=8"
     )
     before = {name: tensor.clone() for name, tensor in job.backbone.state_dict().items()}
     record = Training(job, tmp_path / "checkpoint").run()
@@ -147,12 +162,13 @@ def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method)
     wanted = (
         {"semantic", "m2m", "preference", "authenticity"} if method == "motionrft" else {"semantic"}
     )
+    wanted |= set(load_run(files / "run.yaml")["methods"][method].get("values", {}))
     names = {name.split("/")[1] for name in record["name"] if name.startswith("reward/")}
     assert names == wanted
     assert any(
         not torch.equal(before[name], tensor) for name, tensor in job.backbone.state_dict().items()
     )
-    reward = job.reward
+    reward = getattr(job.reward, "trained", job.reward)
     assert not any(
         parameter.requires_grad or parameter.grad is not None for parameter in reward.parameters()
     )
@@ -325,11 +341,41 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     assert set(INDEPENDENT) <= set(numbers)
 
 
+def test_best_of_one_generates_what_the_base_model_does(files):
+    """Through the files and the run, bit for bit; best-of-4 has the same first candidates and other picks."""
+    from motionrft.backbones.generate import generate, generate_with
+
+    changes = ["override.methods.best-of-4.options.n=1"]
+    text = TextCache(files / "text.safetensors")
+    captions = [caption for caption in text.captions if caption][:3]
+    draws = (captions, torch.tensor([40, 36, 44]), [1, 2, 3])
+    made = {}
+    for name, some in (("one", changes), ("four", [])):
+        run = load_run(files / "run.yaml", some)
+        backbone, _ = load_backbone(files / "mdm.safetensors")
+        drawn = prepare_sampling(
+            run, "mdm", "best-of-4", backbone, [files / "semantic.safetensors"], text
+        )
+        made[name] = generate_with(drawn, backbone, *draws, text)
+    plain = generate(backbone, run["backbones"]["mdm"]["sampler"], *draws, text)
+    for one, four, own in zip(made["one"], made["four"], plain, strict=True):
+        assert torch.equal(one, own)
+        assert one.shape == four.shape
+    assert any(not torch.equal(a, b) for a, b in zip(made["one"], made["four"], strict=True))
+
+
 def test_mistakes_are_one_clear_line(files, tmp_path, capsys):
     assert finetune(files, tmp_path, "motionrft", reward=("semantic",)) == 2
     assert "reward_weights" in capsys.readouterr().err
     assert finetune(files, tmp_path, "easytune", reward=("preference",)) == 2
     assert "semantic" in capsys.readouterr().err
+    assert finetune(files, tmp_path, "best-of-4", reward=("semantic",)) == 2
+    assert "motionrft evaluate --method best-of-4" in capsys.readouterr().err
+    assert finetune(files, tmp_path, "ddpo", reward=("semantic",)) == 2
+    assert "no whole groups of 8" in capsys.readouterr().err
+    slides = "override.methods.easytune.values={foot_skating: 1}"
+    assert finetune(files, tmp_path, "easytune", slides, reward=("semantic",)) == 2
+    assert "needs the reward's gradient" in capsys.readouterr().err
     assert finetune(files, tmp_path, "easytune", "finetune.trajectories=3") == 2
     assert "exactly one" in capsys.readouterr().err
     assert finetune(files, tmp_path, "easytune", "finetune.learning_rate=3") == 2

@@ -168,13 +168,14 @@ def toy_run(
     hooks = released.hooks(read)
     hooks.network_mode(network, trained)
     table = step_table(table_settings, prediction)
+    read_one = read_method(method, len(table), "one_step")
     return FineTuning(
         network,
         MeteredSampler(network, table, guidance, Meter(), read.denoiser_precision),
         reward,
         hooks.levels(table, reward.alphas, reward.max_t, True),
-        read_method(method, len(table), "one_step"),
-        prompts,
+        read_one,
+        lambda k: prompts(k, 6 // read_one.group).repeated(read_one.group),
         trained,
         read,
         seed=3,
@@ -196,6 +197,19 @@ METHODS: dict[str, dict[str, Any]] = {
     "alignprop": {"family": "alignprop", "options": {"prob": 0.5}},
     "refl": {"family": "refl", "options": {"m": 3}},
     "drtune": {"family": "drtune", "options": {"k": 2, "m": 2}},
+}
+# those that need the reward's value alone, and the samplers that they are defined on
+BY_VALUE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "ddpo": ({"family": "ddpo", "options": {"group": 3, "epochs": 2, "clip": 0.1}}, ("ddpm",)),
+    "flow-grpo": (
+        {"family": "flow_grpo", "options": {"group": 3, "epochs": 2, "clip": 0.1}},
+        ("ddim", "flow"),
+    ),
+    "dpo": ({"family": "diffusion_dpo", "options": {"group": 3, "epochs": 2}}, tuple(SAMPLERS)),
+    "sopo": (
+        {"family": "sopo", "options": {"group": 3, "epochs": 2, "threshold": 0.0}},
+        tuple(SAMPLERS),
+    ),
 }
 
 

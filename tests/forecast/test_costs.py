@@ -33,7 +33,7 @@ SLOW = Card("slow", 10.0, 2.0, 2.0, 2.0, 1e9)
 def small_run(*changes: str):
     sizes = ["backbones=[mld]", "methods=[draft-10]", "matrix=[{methods: [draft-10]}]"]
     numbers = [
-        "finetune={updates: 10, batch_size: 8, validate_every: 0, select: last}",
+        "finetune={updates: 10, batch_size: 8, validate_every: 0, select: last, reward_ceiling: 0}",
         "seeds=[0]",
     ]
     return load_run(PAPER, [*sizes, *numbers, *changes])
@@ -91,7 +91,7 @@ def test_the_form_that_auto_takes_is_counted_with_what_it_costs():
 def test_what_was_not_counted_is_not_invented():
     run = small_run()
     other = small_run(
-        "finetune={updates: 10, batch_size: 8, tune: lora, validate_every: 0, select: last}"
+        "finetune={updates: 10, batch_size: 8, tune: lora, validate_every: 0, select: last, reward_ceiling: 0}"
     )
     forecast = Forecast(other, table_of(run), SLOW)
     assert forecast.cells == {}

@@ -27,6 +27,8 @@ def test_a_still_body_on_the_floor_has_no_fault():
         "jerk",
         "peak_jerk",
         "bone_drift_mm",
+        "bone_change",
+        "root_speed",
     }
     for name, value in found.items():
         assert value.item() == pytest.approx(0, abs=1e-3), name
@@ -145,3 +147,21 @@ def test_control_errors_count_what_is_controlled():
 def test_recovery_of_one_row():
     features = kinematic.process(clip("stand")[None, :2], torch.tensor([2]))[0]
     assert recovery.joints_from_positions(features).shape == (1, 1, 22, 3)
+
+
+def test_bone_change_is_that_of_the_worst_frame():
+    joints = standing(20)
+    joints[:, 7] *= 0.5  # every bone half as long, in one frame
+    assert realism.bone_change(joints, LENGTH).item() == pytest.approx(50, abs=1e-3)
+    assert realism.bone_drift(joints, LENGTH).item() < 30
+    assert realism.bone_change(joints, torch.tensor([7])).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_root_speed_is_that_over_the_ground():
+    joints = standing(20)
+    joints[..., 0] += 0.03 * torch.arange(20)[None, :, None]
+    joints[..., 2] += 0.04 * torch.arange(20)[None, :, None]
+    joints[..., 1] += torch.arange(20)[None, :, None]
+    assert realism.root_speed(joints, LENGTH).item() == pytest.approx(1.0)
+    joints[:, 12:] = 0
+    assert realism.root_speed(joints, torch.tensor([12])).item() == pytest.approx(1.0)

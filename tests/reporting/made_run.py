@@ -19,7 +19,7 @@ RUN = {
     "size": "small",
     "corpus": {"kind": "toy", "clips": 20, "seed": 0},
     "backbones": ["mdm"],
-    "methods": ["easytune", "draft-10"],
+    "methods": ["easytune", "draft-10", "best-of-4"],
     "seeds": [0, 1, 2],
 }
 # the same with a variant of easytune, whose records are those of draft-10
@@ -49,6 +49,8 @@ def make_run(root: Path, *, methods: tuple[str, ...] = ("easytune",), corpus: st
     shared = rng.normal(0, 0.01, 8)
     evaluate(folder / "evaluate/real/base/seed0", shared, 1, corpus, "real")
     evaluate(folder / "evaluate/mdm/base/seed0", shared, 0, corpus, "base")
+    # four samples of a prompt, picked from by the reward: nothing is trained
+    evaluate(folder / "evaluate/mdm/best-of-4/seed0", shared, 1, corpus, "best-of-4")
     for method in methods:
         for seed in (0, 1, 2):
             jitter = rng.normal(0, 0.002, 8)
@@ -287,6 +289,10 @@ def analyse(folder: Path) -> None:
         memory += [(10, 9, "backward", 2**23, form) for form in ("plain", "exact")]
         frame = pd.DataFrame(memory, columns=columns["memory"])
         place = folder / "memory" / f"mdm-{method}.parquet"
+        write_table(place, frame, {"backbone": "mdm", "method": method})
+    for method, flops in (("easytune", 1e9), ("draft-10", 1e9), ("best-of-4", 5e9)):
+        frame = pd.DataFrame([("flops", flops), ("s", flops / 1e11)], columns=["name", "value"])
+        place = folder / "sampling_cost" / f"mdm-{method}.parquet"
         write_table(place, frame, {"backbone": "mdm", "method": method})
 
 

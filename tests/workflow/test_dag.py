@@ -121,6 +121,10 @@ CHANGES = {
             **REPORTING,
         },
     ),
+    "the judge": (
+        ("evaluator={judge: {seed: 2}}",),
+        {"train_judge": 1, "finetune": 2, "evaluate": 2, **REPORTING},
+    ),
     "a method's label": (("override={methods: {easytune: {label: E}}}",), {"tables": 1, "page": 1}),
     "the comparisons that count": (("compare={metrics: [FID]}",), {"tables": 1, "page": 1}),
     "memory": (("resources={finetune: {mem_mb: 7000}}", "device=cpu"), {}),

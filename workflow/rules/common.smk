@@ -2,11 +2,12 @@
 from motionrft.configuration import as_written, dump, merge, resolve, typed
 from motionrft.configuration.switches import switches
 from motionrft.errors import InputError, storage_error
-from motionrft.files import atomic
+from motionrft.files import atomic, digest
 from motionrft.finetune.cells import check_cells
 from motionrft.workflow_command import snakemake_command
 from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
+from motionrft.workflow_sharing import base_plan, states, taken
 from motionrft.workflow_targets import check_targets
 
 # in place: jobs on other machines are started with these values
@@ -19,6 +20,7 @@ SOURCE = ", ".join(
 try:
     PLAN = Plan(resolve(merge(config, typed(workflow.config_settings.config)), SOURCE))
     check_cells(PLAN.run, SOURCE)
+    base_plan(PLAN.run)
 except InputError as error:
     raise WorkflowError(f"error: {error}") from None
 

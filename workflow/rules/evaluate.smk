@@ -2,11 +2,12 @@
 
 
 rule evaluate:
-    """A base or fine-tuned model, sampled and scored."""
+    """A base or fine-tuned model, sampled and scored; with a method that trains nothing, sampled under the reward."""
     input:
         model=PLAN.scored_model,
         base=PLAN.base_of_scored,
         text=PLAN.text_of_backbone,
+        steering=PLAN.steering_reward,
         evaluator="<results>/evaluator/model.safetensors",
         evaluator_text=PLAN.text_of_evaluator(),
         features="<results>/features/stats.safetensors",
@@ -27,12 +28,14 @@ rule evaluate:
         settings=PLAN.evaluation_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
+        steering=PLAN.steering_options,
         out=subpath(output.scores, parent=True),
         evaluator_text=lambda wildcards, input: PLAN.option(
             "--evaluator-text", input.evaluator_text
         ),
     shell:
         "python -m motionrft evaluate --config {params.config:q} --backbone {wildcards.backbone} --model {input.model:q} --text {input.text:q} "
+        "{params.steering} "
         "--features {params.features:q} --evaluator {input.evaluator:q} "
         "{params.evaluator_text} --device {resources.device} "
         "--out {params.out:q} > {log:q} 2>&1"

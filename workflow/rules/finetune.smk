@@ -9,8 +9,8 @@ rule tune:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
-        evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_of_evaluator(),
+        evaluator=PLAN.judge,
+        evaluator_text=PLAN.text_of_judge(),
     output:
         "<results>/tune/{backbone}/{method}.json",
     log:
@@ -47,8 +47,8 @@ rule finetune:
         features="<results>/features/stats.safetensors",
         text=PLAN.text_of_backbone,
         reward_text=PLAN.text_file(PLAN.run["reward"]["text"]),
-        evaluator="<results>/evaluator/model.safetensors",
-        evaluator_text=PLAN.text_of_evaluator(),
+        evaluator=PLAN.judge,
+        evaluator_text=PLAN.text_of_judge(),
         tuned=PLAN.tuned,
     output:
         model="<results>/finetune/{backbone}/{method}/seed{seed}/model.safetensors",

@@ -1,7 +1,7 @@
 """ACMDM (arXiv 2505.19377): flow matching on joint positions, in a causal latent space or on raw frames.
 
 x_t = (1 - t) noise + t data with t = 0 noise, t = 1 data; the network predicts data - noise. The published
-S-PS22 model is latent; `autoencoder: null` gives the raw variant.
+S-PS22 model is latent; `autoencoder: null` gives the raw variant, `principal` the suite's own latent.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from motionrft.backbones.acmdm.transformer import ACMDMTransformer
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
 from motionrft.backbones.normalisation import NetworkNormalisation
+from motionrft.backbones.principal import PrincipalComponents
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
+from motionrft.motion.rigid import rigid
 from motionrft.networks.masks import frame_mask, longest
 from motionrft.options import read_options
 
@@ -31,7 +33,8 @@ WINDOW = 64  # frames of an auto-encoder training window
 
 
 class ACMDM(Backbone):
-    """x [B, n, 22 C]: C = 4 channels and n = frames / 4 in the latent space, C = 3 and n = frames raw.
+    """x [B, n, 22 C]: C = 4 channels and n = frames / 4 in the latent space, C = 3 and n = frames raw; principal
+    components are dealt out to n tokens of C channels a joint, and decoded to a body whose bones keep their length.
 
     `statistics` are those of the network's joint space (official: one number an axis for all joints); they
     equal the corpus's unless official weights were loaded. latent_mean, latent_std [C] whiten latents.
@@ -56,11 +59,13 @@ class ACMDM(Backbone):
         drop: float,
         velocity: float = 0.0,
         clean: bool = False,
+        components: PrincipalComponents | None = None,
     ):
         super().__init__()
         self.denoiser, self.autoencoder, self.normaliser = denoiser, autoencoder, normaliser
         self.text_drop, self.velocity, self.clean = drop, velocity, clean
-        self.unofficial = "clean" if clean else ""
+        self.components = components
+        self.unofficial = "principal" if components else "clean" if clean else ""
         self.statistics = NetworkNormalisation(normaliser)
         if autoencoder is None:
             self.stages = ("denoiser",)
@@ -84,16 +89,23 @@ class ACMDM(Backbone):
         autoencoder = (
             None if sizes is None else CausalAutoencoder(sizes.width, dropout=sizes.dropout)
         )
+        components: PrincipalComponents | None = None
+        channels = 3 if autoencoder is None else LATENT
+        positions = options.frames if autoencoder is None else options.frames // FRAMES
+        if options.principal:
+            positions, channels = options.principal
+            components = PrincipalComponents(dim, (positions, JOINTS * channels), cls.max_frames)
         denoiser = ACMDMTransformer(
-            channels=3 if autoencoder is None else LATENT,
+            channels=channels,
             width=options.width,
             feedforward=options.feedforward,
             layers=options.layers,
             text=text["pooled"],
-            frames=options.frames if autoencoder is None else options.frames // FRAMES,
+            frames=positions,
             patch=options.patch,
         )
-        return cls(denoiser, autoencoder, normaliser, options.drop, options.velocity, options.clean)
+        rest = options.drop, options.velocity, options.clean, components
+        return cls(denoiser, autoencoder, normaliser, *rest)
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
@@ -104,6 +116,8 @@ class ACMDM(Backbone):
     # shapes
 
     def width(self, frames: int) -> int:
+        if self.components is not None:
+            return self.components.latent[0]
         return frames if self.autoencoder is None else -(-frames // FRAMES)
 
     def sample_shape(self, frames: int) -> tuple[int, ...]:
@@ -111,6 +125,8 @@ class ACMDM(Backbone):
 
     def widths(self, lengths: Tensor) -> Tensor:
         """Positions of x that hold motion, for each length."""
+        if self.components is not None:
+            return torch.full_like(lengths, self.components.latent[0])
         return lengths if self.autoencoder is None else (lengths + FRAMES - 1) // FRAMES
 
     # the network and its spaces
@@ -131,6 +147,8 @@ class ACMDM(Backbone):
     @torch.no_grad()
     def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Corpus features [B, T, 66] -> x [B, n, 22 C], zero after each length."""
+        if self.components is not None:
+            return self.components.encode(batch.features, batch.lengths)[0]
         valid = frame_mask(batch.lengths, batch.features.shape[1])
         joints = self.joints(batch.features) * valid[..., None, None]
         if self.autoencoder is None:
@@ -142,6 +160,8 @@ class ACMDM(Backbone):
         return (latents * valid[..., None, None]).flatten(2)
 
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
+        if self.components is not None:
+            return self.rigid_features(self.components.decode(x, lengths, frames), lengths)
         joints = x.unflatten(-1, (JOINTS, -1))
         if self.autoencoder is not None:
             latents = joints * self.latent_std + self.latent_mean
@@ -149,6 +169,12 @@ class ACMDM(Backbone):
         frames = longest(lengths) if frames is None else frames
         features = self.statistics.to_corpus(joints[:, :frames].flatten(2), self.normaliser)
         return features * frame_mask(lengths, frames)[..., None]
+
+    def rigid_features(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Corpus features [B, T, 66] of a body whose bones keep their length."""
+        joints = self.normaliser.denormalise(features).unflatten(-1, (JOINTS, 3))
+        features = self.normaliser.normalise(rigid(joints, lengths).flatten(2))
+        return features * frame_mask(lengths, features.shape[1])[..., None]
 
     # training
 
@@ -200,6 +226,10 @@ class ACMDM(Backbone):
             total = error.abs().sum() + self.velocity * moved.abs().sum()
         loss: Tensor = total / values
         return loss
+
+    def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        if self.components is not None:
+            self.components.fit(batches)
 
     @torch.no_grad()
     def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:

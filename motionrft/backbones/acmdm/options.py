@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from motionrft.errors import InputError
+
 
 @dataclass(frozen=True)
 class AutoencoderOptions:
@@ -21,6 +23,8 @@ class ACMDMOptions:
     frames       the longest motion
     drop         how often training hides the text
     autoencoder  its section, or null for the raw variant
+    principal    [tokens, channels of a joint]: the latent is the principal components of the training motions
+                 (principal.py beside the families), not an auto-encoder's
     velocity     0 trains the auto-encoder on smooth L1 of positions, as published; above 0 on L1 of positions plus
                  so many times that of frame differences, without which a short training leaves more
                  jitter than motion
@@ -34,5 +38,14 @@ class ACMDMOptions:
     frames: int = 196
     drop: float = 0.1
     autoencoder: AutoencoderOptions | None = None
+    principal: tuple[int, int] | None = None
     velocity: float = 0.0
     clean: bool = False
+
+    def __post_init__(self) -> None:
+        if self.principal and self.autoencoder:
+            raise InputError(
+                "two latents",
+                field="network.principal",
+                fix="leave it out, or set network.autoencoder to null",
+            )

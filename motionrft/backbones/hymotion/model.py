@@ -2,11 +2,13 @@
 
 t = 0 is noise and t = 1 data. The official network works at 30 fps on 201 numbers a frame: translation and
 22 rotations as 6D (135), then the 22 joints relative to the pelvis (66), which the decoder ignores. `joints:
-false` leaves the last 66 out for small models; `fps: 20` switches the conversion of frame rates off.
+false` leaves the last 66 out for small models; `fps: 20` switches the conversion of frame rates off;
+`principal` puts the motion's principal components for its frames.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_c
 from motionrft.backbones.hymotion.frame_rate import Clock
 from motionrft.backbones.hymotion.mmdit import MMDiT, TextStream
 from motionrft.backbones.hymotion.options import HYMotionOptions
+from motionrft.backbones.principal import PrincipalComponents
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
@@ -32,7 +35,8 @@ JOINT_SCALE = 0.3  # metres; scale of the relative joints where no official stat
 
 
 class HYMotion(Backbone):
-    """x [B, n, 201 or 135] at the model's frame rate, normalised by its own mean and std."""
+    """x [B, n, 201 or 135] at the model's frame rate, normalised by its own mean and std; or tokens of principal
+    components."""
 
     representation = "rotation"
     prediction = "velocity"
@@ -52,10 +56,11 @@ class HYMotion(Backbone):
         clock: Clock,
         drop: float,
         clean: bool = False,
+        components: PrincipalComponents | None = None,
     ):
         super().__init__()
-        self.clean = clean
-        self.unofficial = "clean" if clean else ""
+        self.clean, self.components = clean, components
+        self.unofficial = "principal" if components else "clean" if clean else ""
         self.motion_transformer, self.normaliser, self.clock = transformer, normaliser, clock
         self.text_drop = drop
         sentence, tokens = text["pooled"], text["tokens"]
@@ -64,7 +69,7 @@ class HYMotion(Backbone):
         # in every official file, used by its game mode only
         self.special_game_vtxt_feat = nn.Parameter(torch.randn(1, 1, sentence))
         self.special_game_ctxt_feat = nn.Parameter(torch.randn(1, 1, tokens))
-        extra = transformer.input_encoder.in_features - ROTATION
+        extra = 0 if components else transformer.input_encoder.in_features - ROTATION
         self.register_buffer("mean", torch.cat([normaliser.mean.float(), torch.zeros(extra)]))
         self.register_buffer(
             "std", torch.cat([normaliser.std.float(), torch.full((extra,), JOINT_SCALE)])
@@ -82,17 +87,25 @@ class HYMotion(Backbone):
                 fix="use rotation",
             )
         options = read_options(HYMotionOptions, network, field="network")
+        components: PrincipalComponents | None = None
+        width = FULL if options.joints else ROTATION
+        if options.principal:
+            components = PrincipalComponents(dim, options.principal, cls.max_frames)
+            width = options.principal[1]
         transformer = MMDiT(
             options,
-            dim=FULL if options.joints else ROTATION,
+            dim=width,
             tokens=text["tokens"],
             sentence=text["pooled"],
         )
-        return cls(transformer, text, normaliser, Clock(options.fps), options.drop, options.clean)
+        rest = Clock(options.fps), options.drop, options.clean, components
+        return cls(transformer, text, normaliser, *rest)
 
     # shapes and spaces
 
     def width(self, frames: int) -> int:
+        if self.components is not None:
+            return self.components.latent[0]
         longest = self.motion_transformer.text_offset
         count = self.clock.frames(frames)
         if count > longest:
@@ -104,7 +117,13 @@ class HYMotion(Backbone):
         return count
 
     def sample_shape(self, frames: int) -> tuple[int, ...]:
-        return self.width(frames), len(self.mean)
+        return self.width(frames), self.motion_transformer.input_encoder.in_features
+
+    def widths(self, lengths: Tensor) -> Tensor:
+        """Positions of x that hold motion, for each length."""
+        if self.components is not None:
+            return torch.full_like(lengths, self.components.latent[0])
+        return self.clock.lengths(lengths)
 
     def normalise(self, raw: Tensor) -> Tensor:
         """Raw model features [B, n, dim] -> x."""
@@ -117,6 +136,8 @@ class HYMotion(Backbone):
     @torch.no_grad()
     def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Corpus features [B, T, 135] -> x [B, n, dim], zero after each length."""
+        if self.components is not None:
+            return self.components.encode(batch.features, batch.lengths)[0]
         raw = self.clock.to_model(self.normaliser.denormalise(batch.features), batch.lengths)
         if len(self.mean) == FULL:
             joints = representation("rotation").decode(raw)
@@ -125,6 +146,8 @@ class HYMotion(Backbone):
         return self.normalise(raw) * valid[..., None]
 
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
+        if self.components is not None:
+            return self.components.decode(x, lengths, frames)
         frames = longest(lengths) if frames is None else frames
         raw = self.clock.to_data(self.denormalise(x)[..., :ROTATION], lengths, frames)
         return self.normaliser.normalise(raw) * frame_mask(lengths, frames)[..., None]
@@ -155,7 +178,7 @@ class HYMotion(Backbone):
 
     def network(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """The MMDiT's output [B, n, dim]."""
-        valid = frame_mask(self.clock.lengths(condition.lengths), x.shape[1])
+        valid = frame_mask(self.widths(condition.lengths), x.shape[1])
         output: Tensor = self.motion_transformer(x, self.stream(t, condition), valid)
         return output
 
@@ -174,6 +197,10 @@ class HYMotion(Backbone):
 
     # training
 
+    def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
+        if self.components is not None:
+            self.components.fit(batches)
+
     def trainable(self) -> list[nn.Parameter]:
         return list(self.motion_transformer.parameters())
 
@@ -182,6 +209,6 @@ class HYMotion(Backbone):
     ) -> dict[str, Tensor]:
         data = self.encode(batch, generator)
         noise, t, condition = draw(data, condition, self.text_drop, generator)
-        valid = frame_mask(self.clock.lengths(batch.lengths), data.shape[1])
+        valid = frame_mask(self.widths(batch.lengths), data.shape[1])
         loss = velocity_loss(self.predict, data, noise, t, condition, valid, clean=self.clean)
         return {"loss": loss}

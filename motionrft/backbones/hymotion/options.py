@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from motionrft.backbones.hymotion.frame_rate import DATA_FPS
+from motionrft.errors import InputError
+
 
 @dataclass(frozen=True)
 class HYMotionOptions:
@@ -15,6 +18,8 @@ class HYMotionOptions:
     time_factor   of t, before its sinusoid
     joints        201 numbers a frame instead of 135
     drop          how often training hides the text
+    principal     [tokens, width]: x is the principal components of the training motions (principal.py beside the
+                  families), dealt out to so many tokens, instead of frames
     clean         the network's output is the clean motion, from which the velocity follows (`velocity_of_clean`)
     """
 
@@ -28,4 +33,13 @@ class HYMotionOptions:
     time_factor: float = 1000.0
     joints: bool = True
     drop: float = 0.1
+    principal: tuple[int, int] | None = None
     clean: bool = False
+
+    def __post_init__(self) -> None:
+        if self.principal and (self.joints or self.fps != DATA_FPS):
+            raise InputError(
+                "components are those of the corpus's own rotations and frame rate",
+                field="network.principal",
+                fix=f"set joints to false and fps to {DATA_FPS}",
+            )

@@ -14,6 +14,7 @@ from motionrft.finetune.cost import MeteredSampler
 from motionrft.finetune.memory_meter import SavedBytes
 from motionrft.finetune.settings import ACTIVATIONS
 from motionrft.finetune.setup import FineTuning
+from motionrft.finetune.trajectory import Sample
 
 
 class _Log:
@@ -53,6 +54,10 @@ def graph_bytes(tuning: FineTuning) -> pd.DataFrame:
     objective = tuning.objective(batch)
     with log.saved:
         for sample in tuning.method.samples(replace(tuning, sampler=sampler).walk(batch, 0)):
+            if not isinstance(sample, Sample):  # scored and learnt from in one
+                sample.learn(objective)
+                log.note(sample.step, "backward")
+                continue
             score = objective.score(sample.z, sample.level, sample.weight)
             log.note(sample.step, "score")
             sampler.phase = "backward"

@@ -16,6 +16,7 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "text_encoder": ("corpus",),
     "text": ("corpus", "text_encoder"),
     "train_evaluator": ("features", "text"),
+    "train_judge": ("features", "text"),
     "pretrain": ("features", "text"),
     "pretrain_again": ("features", "text"),
     "train_reward": ("features", "text", "reward_data"),
@@ -26,9 +27,9 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "evaluate_reward_switched": (
         "features", "text", "train_reward", "reward_data", "train_reward_switched",
     ),
-    "tune": ("features", "text", "train_evaluator", "pretrain", "train_reward"),
+    "tune": ("features", "text", "train_judge", "pretrain", "train_reward"),
     "finetune": (
-        "features", "text", "train_evaluator", "pretrain", "pretrain_again", "train_reward", "tune",
+        "features", "text", "train_judge", "pretrain", "pretrain_again", "train_reward", "tune",
     ),
     "analyse": ("features", "text", "pretrain", "train_reward"),
     "evaluate_real": ("features", "text", "train_evaluator"),

@@ -44,7 +44,7 @@ def at_reward(records: Records) -> Table:
         if levels:
             named = ", ".join(f"{share:.0%} is {level:.3f}" for share, level in levels.items())
             notes.append(f"{backbone}: a validation reward of {named}.")
-        for cell in records.run["matrix"]:
+        for cell in records.trained_cells():
             if cell["backbone"] == backbone:
                 runs = methods.get(cell["method"], {})
                 cells = _cells(runs, levels) if levels and runs else {}

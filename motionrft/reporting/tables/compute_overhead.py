@@ -57,10 +57,10 @@ def compute_overhead(records: Records) -> Table:
         if levels:
             printed = ", ".join(f"{level:.3f}" for level in levels)
             notes.append(f"{backbone}: levels of {curve_name(frame)} {printed}.")
-        for entry in records.run["matrix"]:
+        for entry in records.trained_cells():
+            method = entry["method"]
             if entry["backbone"] != backbone:
                 continue
-            method = entry["method"]
             runs = frame[frame["method"].eq(method)]
             spent = [
                 until_level(record, curve_name(frame), levels) for _, record in runs.groupby("seed")

@@ -43,7 +43,7 @@ def equal_cost(records: Records) -> Table:
         if methods:
             told = f"{amounts['updates']:.0f} updates, {amounts['seconds']:.1f} s"
             notes.append(f"{backbone}: {told}, as many as every run has.")
-        for cell in records.run["matrix"]:
+        for cell in records.trained_cells():
             if cell["backbone"] == backbone:
                 runs = methods.get(cell["method"], {})
                 cells = _cells(runs, amounts) if runs else {}

@@ -7,6 +7,7 @@ from motionrft.reporting.cells import STARRED, model_row, real_row
 from motionrft.reporting.columns import COST, GENERATION
 from motionrft.reporting.generation_tables import beside_paper
 from motionrft.reporting.records import Records
+from motionrft.reporting.spent import methods_of
 from motionrft.reporting.table import Row, Table, TableFile
 
 
@@ -24,7 +25,7 @@ def finetuning(records: Records) -> Table:
         rows.append(
             real_row(records, columns, (backbone, "Real"), group=backbone, paper=paper("Real"))
         )
-        for method in ("base", *records.run["methods"]):
+        for method in ("base", *methods_of(records, backbone)):
             title = published.METHODS.get(method, "")
             rows.append(
                 model_row(

@@ -45,7 +45,7 @@ def over_optimisation(records: Records) -> Table:
     rows = []
     for backbone in records.run["backbones"]:
         methods = runs_of(records, backbone)
-        for cell in records.run["matrix"]:
+        for cell in records.trained_cells():
             if cell["backbone"] == backbone:
                 method = cell["method"]
                 cells = _cells(methods[method]) if method in methods else {}

@@ -21,7 +21,7 @@ def tuning(records: Records) -> Table:
     """Every trial of every backbone and method, the chosen rate marked, and what the search cost."""
     frame = records.tuning
     rows: list[Row] = []
-    for entry in records.run["matrix"] if "tune" in records.run else ():
+    for entry in records.trained_cells() if "tune" in records.run else ():
         backbone, method = entry["backbone"], entry["method"]
         trials = frame[frame["backbone"].eq(backbone) & frame["method"].eq(method)]
         if trials.empty:

@@ -53,9 +53,9 @@ def test_a_gap_is_marked_with_its_command(records):
 
 def test_methods_stand_in_the_papers_order(tmp_path):
     records = Records(make_run(tmp_path, methods=("easytune", "draft-10")))
-    assert RUN["methods"] == ["easytune", "draft-10"]
+    assert RUN["methods"] == ["easytune", "draft-10", "best-of-4"]
     order = [entry.labels[1] for entry in build("finetuning", records).rows]
-    assert order == ["Real", "base", "draft-10", "easytune"]
+    assert order == ["Real", "base", "draft-10", "easytune", "best-of-4"]
     assert method_beside_base(records, ["base", "alignprop", "easytune"]) == "easytune"
     assert method_beside_base(records, ["base"]) is None
     names = ["own", "motionrft", "refl-10", "easytune", "drtune"]

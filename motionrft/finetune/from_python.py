@@ -1,0 +1,208 @@
+"""`motionrft.finetune(model, reward, …)`: fine-tuning of a loaded model on sentences, by a trained reward or one's own."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+from torch import Tensor
+
+from motionrft.backbones.base import Backbone
+from motionrft.configuration import merge, part
+from motionrft.diffusion.reward_form import check_reward_form
+from motionrft.diffusion.schedules import step_table
+from motionrft.errors import InputError
+from motionrft.files import provenance
+from motionrft.finetune.cost import Meter, MeteredSampler
+from motionrft.finetune.loop import Training
+from motionrft.finetune.method_options import read_method
+from motionrft.finetune.own_reward import JointFunction, JointTerm, Term, TrainedTerm, WeightedSum
+from motionrft.finetune.reward_timestep import reward_levels
+from motionrft.finetune.sentence_prompts import SentencePrompts
+from motionrft.finetune.settings import Settings, cell_settings
+from motionrft.finetune.setup import FineTuning, in_motion_space, open_weights
+from motionrft.inference.model import MotionModel
+from motionrft.inference.reward import RewardModel
+
+# what only a run from files has: a validation split, other budgets, the released code's own ways
+OF_A_RUN = {
+    "validate_every": 0, "select": "last", "patience": 0, "reward_ceiling": 0.0, "levels": "snr",
+    "reward_state": "frozen", "sampled": False, "train_dropout": False, "compile": False,
+    "trajectories": None, "denoiser_calls": None, "seconds": None,
+}  # fmt: skip
+
+
+class TunedModel(MotionModel):
+    """A model with what its fine-tuning recorded: rows of (update, name, value), rewards by term among them."""
+
+    record: pd.DataFrame
+
+
+def finetune(
+    model: MotionModel,
+    reward: RewardModel | JointFunction | Mapping[RewardModel | JointFunction, float],
+    method: str = "easytune",
+    *,
+    prompts: Sequence[str],
+    updates: int = 50,
+    seconds: float | None = None,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> TunedModel:
+    """A fine-tuned copy of `model`, which itself stays as it is. The same call gives the same weights.
+
+    reward     what is to grow: a trained reward (`load_reward`), a function of the joints [T, J, 3] of one motion in
+               metres (Y up) and its sentence that returns a number, or several of both with their weights,
+               {reward: weight}. A method that differentiates its reward needs torch operations from joints to number.
+    method     a file of config/methods; the weights of the reward's terms that it names do not count here
+    prompts    sentences to train on, each with new noise every time
+    updates    of the optimiser
+    seconds    length of every motion (default: drawn, as the model's training clips' are)
+    settings   any other key of a run's `finetune` section, over the method's own and config/finetune/small.yaml
+               (lr, batch_size, kl, tune, memory_gib, …); validation and selection need a run
+
+    Raises `InputError` for an unknown method or key, a reward without the gradient that the method needs, and a reward
+    of another body or representation than the model's.
+    """
+    section, cell = _cell(model, method, updates, settings or {})
+    backbone = copy.deepcopy(model.backbone)
+    copied = MotionModel(backbone, model.about, model.encoder, model.path)
+    batches = SentencePrompts(copied, prompts, seconds, seed)
+    entry = model.about["backbone"]
+    [frames] = copied.frames(seconds, seed, 1)
+    still = backbone.normaliser.mean.expand(frames, -1)  # a motion to try a function on
+    summed = _reward(reward, copied, (still, batches.sentences[0]))
+    table = step_table(entry["sampler"], backbone.prediction)
+    check_reward_form(
+        entry["reward_form"],
+        table,
+        model.path,
+        allow_on_sde=entry.get("allow_one_step_on_sde", False),
+    )
+    tuned_method = read_method(section, len(table), entry["reward_form"])
+    if not summed.differentiable and getattr(tuned_method, "differentiates", True):
+        raise InputError(
+            f"it has no gradient, and {method} differentiates its reward",
+            where="finetune",
+            field="reward",
+            fix="compute the number from the joints by torch operations",
+        )
+    if tuned_method.reads_motions:
+        raise InputError(
+            f"{method} learns from recorded motions",
+            where="finetune",
+            field="method",
+            fix="take another method, or fine-tune with a run file",
+        )
+    trained, adapters = open_weights(backbone, cell, seed)
+    backbone.eval()
+    device = next(backbone.parameters()).device
+    guidance = float(entry["sampler"].get("guidance", 1.0))
+    tuning = FineTuning(
+        backbone,
+        MeteredSampler(backbone, table, guidance, Meter.of(device), cell.denoiser_precision),
+        summed,
+        reward_levels(table, summed.alphas.cpu(), summed.max_t, in_motion_space(backbone)),
+        tuned_method,
+        lambda k: batches(k, cell.batch_size),
+        trained,
+        cell,
+        seed,
+        label=f"{entry['name']} {method}",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        record = Training(tuning, Path(folder) / "checkpoint.pt").run()
+    if adapters is not None:
+        _merge_adapters(backbone)
+    about = {
+        **model.about,
+        "finetune": {"method": section, "settings": asdict(cell), "seed": seed},
+        "provenance": provenance(asdict(cell), seed=seed, device=str(tuning.device)),
+    }
+    result = TunedModel(backbone.requires_grad_(False).eval(), about, model.encoder, model.path)
+    result.record = record
+    return result
+
+
+def _cell(
+    model: MotionModel, method: str, updates: int, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], Settings]:
+    """The method's section with the given settings laid over it, and all settings of the cell."""
+    for name in sorted({*OF_A_RUN, "updates"} & settings.keys()):
+        raise InputError(
+            "no setting here",
+            where="finetune",
+            field=f"settings.{name}",
+            fix="say updates=" if name == "updates" else "fine-tune with a run file",
+        )
+    section = part("methods", method, "finetune")
+    if "semantic_stage" in section:
+        raise InputError(
+            f"{method} is trained on the reward's stage {section['semantic_stage']} alone",
+            where="finetune",
+            field="method",
+            fix="take another method, or fine-tune with a run file",
+        )
+    given = {**settings, **OF_A_RUN, "references": False, "updates": updates}
+    section = merge({**section, "name": method}, given)
+    entry = model.about["backbone"]
+    run = {
+        "finetune": part("finetune", "small", "finetune"),
+        "backbones": {entry["name"]: entry},
+        "methods": {method: section},
+    }
+    return section, cell_settings(run, entry["name"], method)
+
+
+def _reward(
+    reward: RewardModel | JointFunction | Mapping[RewardModel | JointFunction, float],
+    model: MotionModel,
+    example: tuple[Tensor, str],
+) -> WeightedSum:
+    parts = reward if isinstance(reward, Mapping) else {reward: 1.0}
+    if not parts:
+        raise InputError(
+            "no reward", where="finetune", field="reward", fix="give at least one with its weight"
+        )
+    device = next(model.backbone.parameters()).device
+    terms: dict[str, Term] = {}
+    weights: dict[str, float] = {}
+    for number, (one, weight) in enumerate(parts.items()):
+        if isinstance(one, RewardModel):
+            _check_same_body(model, one)
+            name, term = "reward", cast(Term, TrainedTerm(one, model.representation, device))
+        else:
+            name = getattr(one, "__name__", "").strip("<>") or f"reward {number}"
+            term = JointTerm(one, model.representation, example)
+        name = name if name not in (*terms, "total") else f"{name} {number}"
+        terms[name], weights[name] = term, float(weight)
+    return WeightedSum(terms, weights, model.backbone.normaliser)
+
+
+def _check_same_body(model: MotionModel, reward: RewardModel) -> None:
+    """Raw features mean the same to both."""
+    about, own = reward.store.about, model.about["corpus"]
+    theirs = {
+        "skeleton": reward.skeleton.name,
+        "fps": reward.fps,
+        **{key: about.get(key, own[key]) for key in ("compat", "bone_lengths")},
+    }
+    for key, value in theirs.items():
+        if value != own[key]:
+            raise InputError(
+                f"trained on a corpus of {key} {value!r:.60}, the model on {own[key]!r:.60}",
+                where="finetune",
+                field="reward",
+                fix="take a reward and a model of one corpus",
+            )
+
+
+def _merge_adapters(backbone: Backbone) -> None:
+    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
+
+    lora.merge(backbone)

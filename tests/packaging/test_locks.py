@@ -1,0 +1,99 @@
+"""The locks of requirements/: each pins its group of pyproject.toml, all that it asks for, and nothing else."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import util
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from motionrft.configuration import ROOT
+
+spec = util.spec_from_file_location("locks", ROOT / "envs" / "locks.py")
+locks = util.module_from_spec(spec)
+spec.loader.exec_module(locks)
+FILES = sorted((ROOT / "requirements").glob("*.lock"))
+
+
+def pins(group: str) -> dict[str, str]:
+    lines = (ROOT / "requirements" / f"{group}.lock").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+@pytest.mark.parametrize("group", [*locks.BESIDE])
+def test_a_lock_is_what_its_group_asks_for(group):
+    own = locks.locks()[group]
+    assert own == (ROOT / "requirements" / f"{group}.lock").read_text("utf-8").splitlines()[1:]
+
+
+def test_a_run_installs_no_linters_and_no_tests():
+    run = pins("run") | pins("workflow")
+    for name in (
+        "mypy",
+        "ruff",
+        "black",
+        "snakefmt",
+        "pre-commit",
+        "pytest",
+        "selenium",
+        "ipykernel",
+    ):
+        assert name not in run
+        assert name in pins("test") | pins("lint")
+
+
+def test_no_two_locks_pin_different_versions_and_none_a_build():
+    versions = {}
+    for path in FILES:
+        for name, version in pins(path.stem).items():
+            assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{path.name}: {name}"
+            assert versions.setdefault(name, version) == version, f"{path.name}: {name}"
+
+
+def test_every_lower_bound_is_the_version_that_is_tested():
+    pinned = {name: version for path in FILES for name, version in pins(path.stem).items()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    locked = {path.stem for path in FILES}  # other extras are claimed by nobody's tests
+    asked = [line for group, lines in locks.asked().items() if group in locked for line in lines]
+    asked += project["build-system"]["requires"]
+    assert len(asked) > 30
+    for requirement in map(Requirement, asked):
+        [bound] = requirement.specifier
+        assert bound.operator == ">="
+        version = pinned[canonicalize_name(requirement.name)]
+        assert f"{version}.".startswith(f"{bound.version}."), f"{requirement}, pinned {version}"
+    [snakemake] = re.findall(r'^min_version\("(.*)"\)', (ROOT / "Snakefile").read_text(), re.M)
+    assert f"{pinned['snakemake']}.".startswith(f"{snakemake}.")
+
+
+@pytest.mark.parametrize(
+    ("target", "installed"),
+    [
+        ("demo", {"run", "workflow"}),
+        ("env", {"run", "workflow"}),
+        ("test", {"run", "workflow", "test"}),
+        ("numeric", {"run", "workflow", "test"}),
+        ("lint", {"run", "workflow", "lint"}),
+    ],
+)
+def test_what_make_installs(target, installed, tmp_path):
+    """From nothing: `VENV` leads to a folder that is not there."""
+    command = ["make", "--dry-run", target, f"VENV={tmp_path / 'venv'}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"-r requirements/(\w+)\.lock", said)) == installed
+
+
+def test_the_locks_are_written_by_the_program_that_checks_them(tmp_path):
+    program = (ROOT / "envs" / "locks.py").read_text(encoding="utf-8")
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "envs" / "locks.py").write_text(program, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    subprocess.run([sys.executable, tmp_path / "envs" / "locks.py"], check=True, timeout=120)
+    for path in FILES:
+        if path.stem in locks.BESIDE:
+            assert (tmp_path / "requirements" / path.name).read_text() == path.read_text()
