@@ -57,8 +57,12 @@ def _data(plan: Plan) -> Iterator[Made]:
             yield Made("text_encoder", made, CORPUS[:1], settings)
         yield Made("text", _own(plan, [plan.text_file(name)]), (*CORPUS[:1], *made), settings)
     text = _own(plan, plan.text_of_evaluator())
-    settings = plan.settings_of("evaluator")
+    settings = plan.evaluator_settings()
     yield Made("train_evaluator", ("evaluator/model.safetensors",), (FEATURES, *text), settings)
+    [judge] = _own(plan, [plan.judge])
+    if plan.cells and judge.startswith("judge/"):
+        text = _own(plan, plan.text_of_judge())
+        yield Made("train_judge", (judge,), (FEATURES, *text), plan.settings_of("evaluator"))
 
 
 def _backbones(plan: Plan) -> Iterator[Made]:
@@ -99,8 +103,8 @@ def _reward(plan: Plan) -> Iterator[Made]:
     for stage in plan.scored_stages:
         if stage in plan.imported_stages:
             wildcards = SimpleNamespace(stage=stage)
-            files = plan.reward_checkpoint(wildcards)
-            read = (*files, *_own(plan, plan.start_of_reward_stage(wildcards)))
+            released = plan.reward_checkpoint(wildcards)
+            read = (*released, *_own(plan, plan.start_of_reward_stage(wildcards)))
             imported = plan.reward_import_settings(wildcards)
             yield Made("import_reward", (f"reward/{stage}.safetensors",), read, imported)
             continue
@@ -132,16 +136,18 @@ def _stands_on(plan: Plan, stage: str) -> tuple[str, ...]:
 
 def _finetuned(plan: Plan) -> Iterator[Made]:
     cells = [SimpleNamespace(backbone=b, method=m, seed=s) for b, m, s in plan.cells]
-    evaluator = ("evaluator/model.safetensors", *_own(plan, plan.text_of_evaluator()))
-    for row in plan.run["matrix"] if "tune" in plan.run else []:
-        pair = SimpleNamespace(backbone=row["backbone"], method=row["method"], seed=0)
+    trained = [SimpleNamespace(backbone=b, method=m, seed=s) for b, m, s in plan.trained_cells]
+    judge = _own(plan, [plan.judge, *plan.text_of_judge()])
+    pairs = {(cell.backbone, cell.method): cell for cell in trained} if "tune" in plan.run else {}
+    for cell in pairs.values():
+        pair = SimpleNamespace(**{**vars(cell), "seed": 0})
         [tuned] = _own(plan, plan.tuned(pair))
         rates = [plan.finetuning_settings(pair), plan.run["tune"]]
-        yield Made("tune", (tuned,), (*_tuned_from(plan, pair), *evaluator), rates)
-    for cell in cells:
+        yield Made("tune", (tuned,), (*_tuned_from(plan, pair), *judge), rates)
+    for cell in trained:
         folder = f"finetune/{cell.backbone}/{cell.method}/seed{cell.seed}"
         outputs = tuple(f"{folder}/{name}" for name in TUNED)
-        read = (*_tuned_from(plan, cell), *evaluator, *_own(plan, plan.tuned(cell)))
+        read = (*_tuned_from(plan, cell), *judge, *_own(plan, plan.tuned(cell)))
         yield Made("finetune", outputs, read, plan.finetuning_settings(cell))
     for path in _own(plan, plan.analyses()):
         name = Path(path).stem
@@ -165,7 +171,9 @@ def _scores(plan: Plan) -> Iterator[Made]:
     for path in _own(plan, plan.evaluations()):
         _, backbone, method, seed, _ = path.split("/")
         cell = SimpleNamespace(backbone=backbone, method=method, seed=seed.removeprefix("seed"))
+        steering = [] if method == "base" else plan.steering_reward(cell)
         files = [plan.scored_model(cell), *plan.base_of_scored(cell), plan.text_of_backbone(cell)]
+        files += steering
         model = _own(plan, files)
         outputs = tuple(f"{Path(path).parent}/{name}" for name in SCORES)
         yield Made("evaluate", outputs, (*model, *read), plan.evaluation_settings(cell))
@@ -244,6 +252,8 @@ def take(plan: Plan) -> int:
     for job in taken(plan):
         names = {str(Path(job.outputs[0]).parent)} if job.folder else set(job.outputs)
         for name in sorted(names):
+            if (base / name).is_dir():
+                (own / name).mkdir(parents=True, exist_ok=True)
             for source in _files(base / name):
                 link(source, own / source.relative_to(base))
                 count += 1

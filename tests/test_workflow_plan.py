@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -46,53 +45,6 @@ def test_backbones_that_only_sample_differently_are_trained_once():
     longer = {"motionlcm-4step": {"pretrain": {"distill": {"steps": 700}}}}
     apart = plan(backbones=names, override={"backbones": longer})
     assert "motionlcm-4step/" in apart.base_model("motionlcm-4step")
-
-
-def test_judged_stages_learn_from_the_generators_that_are_named():
-    def generators(**data):
-        p = plan(backbones=["mdm", "mld"], reward={"stages": {"authenticity": {"data": data}}})
-        return [file.split("/")[-2] for file in p.samples()]
-
-    assert generators() == ["mdm", "mld"]
-    assert generators(generators=["mld"]) == ["mld"]
-
-
-def test_scored_stages_follow_the_weights():
-    silent = {"weights": {"preference": 0, "authenticity": 0}}
-    assert plan(reward=silent).weighed_stages == ["semantic"]
-    assert plan(reward=silent, methods=["motionrft"]).weighed_stages == [
-        "semantic",
-        "preference",
-        "authenticity",
-    ]
-    silent["stages"] = {"spl": {"train": {"steps": 8}}}
-    run = plan(reward=silent, methods=["easytune", "easytune-spl"])
-    assert run.scored_stages == ["semantic", "spl"]
-    assert run.judged_data(run.scored_stages) == []
-    read = {
-        name: [file.split("/")[-1] for file in run.reward_files(Wildcards(method=name))]
-        for name in ("easytune", "easytune-spl")
-    }
-    assert read["easytune"] == ["semantic.safetensors"]
-    assert read["easytune-spl"] == ["semantic.safetensors", "spl.safetensors"]
-
-
-def test_a_method_waits_for_the_stages_it_weighs_and_no_other():
-    def read(method, **reward):
-        files = plan(reward=reward, methods=[method]).reward_files(Wildcards(method=method))
-        return [Path(file).stem for file in files]
-
-    assert read("easytune") == ["semantic"]
-    assert read("easytune-spl") == ["semantic", "spl"]
-    assert read("motionrft") == ["semantic", "preference", "authenticity"]
-    # a run whose own weights are of nothing but a judged stage validates by it
-    people = {"semantic": 0, "m2m": 0, "preference": 1, "authenticity": 0}
-    assert read("easytune", weights=people) == ["semantic", "preference"]
-
-
-def test_a_stage_that_is_left_out_is_none():
-    assert "spl" in plan().reward_stages
-    assert "spl" not in plan(reward={"stages": {"spl": None}}).reward_stages
 
 
 def test_the_resources_table_is_laid_layer_over_layer():
@@ -395,27 +347,3 @@ def test_an_evaluation_under_the_reward_depends_on_the_method():
     (base, four), (same, five) = digest(4), digest(5)
     assert base == same
     assert len({base, four, five}) == 3
-
-
-def test_own_bases_are_trained_evaluated_and_fine_tuned_seed_by_seed():
-    p = plan(backbones=["motionlcm-1step"], seeds=[0, 2], bases="own")
-    teacher = p.run["backbones"]["motionlcm-1step"]["teacher"]
-    assert (
-        p.base_model("motionlcm-1step") == "results/t/backbones/motionlcm-1step/distill.safetensors"
-    )
-    own = "results/t/backbones/motionlcm-1step/seed2/distill.safetensors"
-    assert p.base_model("motionlcm-1step", "2") == own
-    stages = p.stages(teacher)
-    start = p.start_of_stage(Wildcards(backbone="motionlcm-1step", stage="distill", seed="2"))
-    assert start == [f"results/t/backbones/{teacher}/seed2/{stages[-1]}.safetensors"]
-    start = p.start_of_stage(Wildcards(backbone=teacher, stage=stages[1], seed="2"))
-    assert start == [f"results/t/backbones/{teacher}/seed2/{stages[0]}.safetensors"]
-    cell = Wildcards(backbone="motionlcm-1step", method="base", seed="2")
-    assert p.scored_model(cell) == own
-    folder = "results/t/evaluate/motionlcm-1step/base"
-    assert {f"{folder}/seed{k}/replications.parquet" for k in (0, 2)} <= set(p.evaluations())
-    counts = p.job_counts()
-    assert counts["pretrain_again"] == counts["pretrain"] == 1 + len(stages)
-    shared = plan(backbones=["motionlcm-1step"], seeds=[0, 2])
-    assert shared.base_model("motionlcm-1step", 2) == shared.base_model("motionlcm-1step")
-    assert "pretrain_again" not in shared.job_counts()

@@ -33,7 +33,8 @@ class Variant:
 def swept_methods(
     methods: dict[str, dict[str, Any]], sweep: dict[str, list[Any]], tuned: bool, where: str | Path
 ) -> dict[str, list[Variant]]:
-    """Each method's variants, by the method's name; without a sweep, the method alone.
+    """Each method's variants, by the method's name; without a sweep, or without training, the method
+    alone.
 
     tuned: the run chooses the learning rates itself.
     """
@@ -57,6 +58,8 @@ def swept_methods(
             _variant(name, section, dict(zip(keys, values, strict=True)))
             for values in itertools.product(*sweep.values())
         ]
+        if section.get("training", True)
+        else [Variant(section)]
         for name, section in methods.items()
     }
 

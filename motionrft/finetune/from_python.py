@@ -21,11 +21,12 @@ from motionrft.files import provenance
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.loop import Training
 from motionrft.finetune.method_options import read_method
+from motionrft.finetune.method_reward import check_gradient
 from motionrft.finetune.own_reward import JointFunction, JointTerm, Term, TrainedTerm, WeightedSum
 from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.sentence_prompts import SentencePrompts
 from motionrft.finetune.settings import Settings, cell_settings
-from motionrft.finetune.setup import FineTuning, in_motion_space, open_weights
+from motionrft.finetune.setup import FineTuning, check_method, in_motion_space, open_weights
 from motionrft.inference.model import MotionModel
 from motionrft.inference.reward import RewardModel
 
@@ -85,23 +86,14 @@ def finetune(
         allow_on_sde=entry.get("allow_one_step_on_sde", False),
     )
     tuned_method = read_method(section, len(table), entry["reward_form"])
-    if not summed.differentiable and getattr(tuned_method, "differentiates", True):
-        raise InputError(
-            f"it has no gradient, and {method} differentiates its reward",
-            where="finetune",
-            field="reward",
-            fix="compute the number from the joints by torch operations",
-        )
-    if tuned_method.reads_motions:
-        raise InputError(
-            f"{method} learns from recorded motions",
-            where="finetune",
-            field="method",
-            fix="take another method, or fine-tune with a run file",
-        )
+    check_method(tuned_method, section, table, cell, f"config/methods/{method}.yaml")
+    check_gradient(tuned_method, summed, "finetune")
+    if tuned_method.reads_motions or not tuned_method.trains:
+        what = "learns from recorded motions" if tuned_method.trains else "trains nothing"
+        raise _for_runs(f"{method} {what}", "method")
     trained, adapters = open_weights(backbone, cell, seed)
     backbone.eval()
-    device = next(backbone.parameters()).device
+    device, group = next(backbone.parameters()).device, tuned_method.group
     guidance = float(entry["sampler"].get("guidance", 1.0))
     tuning = FineTuning(
         backbone,
@@ -109,7 +101,7 @@ def finetune(
         summed,
         reward_levels(table, summed.alphas.cpu(), summed.max_t, in_motion_space(backbone)),
         tuned_method,
-        lambda k: batches(k, cell.batch_size),
+        lambda k: batches(k, cell.batch_size // group).repeated(group),
         trained,
         cell,
         seed,
@@ -142,12 +134,10 @@ def _cell(
         )
     section = part("methods", method, "finetune")
     if "semantic_stage" in section:
-        raise InputError(
-            f"{method} is trained on the reward's stage {section['semantic_stage']} alone",
-            where="finetune",
-            field="method",
-            fix="take another method, or fine-tune with a run file",
-        )
+        stage = section["semantic_stage"]
+        raise _for_runs(f"{method} is trained on the reward's stage {stage} alone", "method")
+    if section.get("values"):
+        raise _for_runs(f"{method} is trained on {', '.join(section['values'])} too", "method")
     given = {**settings, **OF_A_RUN, "references": False, "updates": updates}
     section = merge({**section, "name": method}, given)
     entry = model.about["backbone"]
@@ -157,6 +147,11 @@ def _cell(
         "methods": {method: section},
     }
     return section, cell_settings(run, entry["name"], method)
+
+
+def _for_runs(problem: str, field: str) -> InputError:
+    fix = "take another method, or fine-tune with a run file"
+    return InputError(problem, where="finetune", field=field, fix=fix)
 
 
 def _reward(

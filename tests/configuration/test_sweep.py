@@ -61,6 +61,11 @@ def test_settings_of_a_cell_hold_for_its_variants_under_the_swept_value():
     assert cell_settings(swept, "mdm", "draft-10-lr3e-5").batch_size != 4
 
 
+def test_a_method_that_trains_nothing_has_no_variants():
+    swept = run(methods=["easytune", "best-of-4"], sweep=RATES)
+    assert list(swept["methods"]) == ["easytune-lr1e-5", "easytune-lr3e-5", "best-of-4"]
+
+
 def test_declared_comparisons_are_of_the_variants():
     compared = run(sweep=RATES, compare={"methods": ["easytune"]})["compare"]["methods"]
     assert compared == ["easytune-lr1e-5", "easytune-lr3e-5"]

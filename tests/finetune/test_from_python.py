@@ -130,11 +130,18 @@ def test_a_reward_without_gradient_is_refused_by_methods_that_need_one(model):
     for function in (numpy_height, lambda joints, text: len(text), lambda joints, text: (joints > 0).float().mean()):  # fmt: skip
         term = JointTerm(function, model.representation, example(model))
         assert not term.differentiable
-        with pytest.raises(InputError, match="has no gradient, and easytune differentiates"):
+        with pytest.raises(InputError, match="EasyTune needs the reward's gradient"):
             tuned(model, function)
     raw = torch.zeros(1, 8, model.representation.dim)
     term = JointTerm(numpy_height, model.representation, example(model))
     assert torch.isfinite(term(raw, torch.tensor([8]), PROMPTS[:1], None)).all()
+
+
+def test_a_method_that_needs_no_gradient_takes_a_reward_without(model):
+    in_groups = {**QUICK, "batch_size": 16}
+    result = tuned(model, numpy_height, method="ddpo", updates=2, settings=in_groups)
+    assert len(result.record.query("name == 'reward/numpy_height'")) == 2
+    assert not torch.equal(weights(result), weights(model))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +153,7 @@ def test_a_reward_without_gradient_is_refused_by_methods_that_need_one(model):
         ({"method": "easytun"}, "did you mean easytune"),
         ({"method": "easytune-spl"}, "stage spl alone"),
         ({"method": "pretraining"}, "learns from recorded motions"),
+        ({"method": "best-of-4"}, "trains nothing"),
         ({"settings": {"learning_rate": 1.0}}, "unknown key 'learning_rate'"),
         ({"settings": {"updates": 3}}, "say updates="),
         ({"settings": {"validate_every": 3}}, "settings.validate_every"),

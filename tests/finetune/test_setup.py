@@ -74,6 +74,7 @@ def files(tmp_path_factory) -> Path:
             "validate_prompts": 4,
             "lr": 0.001,
             "select": "last",  # no judge here
+            "select_by": "reward",
             "reward_ceiling": 0,
         },
         "override": {"backbones": {"mdm": {"network": NETWORK}}},

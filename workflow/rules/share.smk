@@ -12,6 +12,7 @@ if SHARED:
         > text_encoder
         > text
         > train_evaluator
+        > train_judge
         > pretrain
         > pretrain_again
         > import_backbone
