@@ -40,7 +40,7 @@ class Operations(TorchDispatchMode):
     """Counts, while active. `work` so far; `live` bytes of tensors made inside that still exist, `peak` the most."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         self._flops = self._traffic = self._kernels = 0
         self._storages: dict[int, weakref.ref[Any]] = {}
