@@ -131,7 +131,7 @@ def count_flops(
     from torch.utils.flop_counter import FlopCounterMode
 
     # without these, attention on the CPU would count nothing
-    counter = partial(FlopCounterMode, display=False, custom_mapping=FLOPS_OF_ATTENTION)
+    counter = partial(FlopCounterMode, display=False, custom_mapping=dict(FLOPS_OF_ATTENTION))
     counts = asdict(meter)
     with counter() as of_forward, torch.enable_grad():
         output = forward()

@@ -24,7 +24,7 @@ def cell_lines(run: Mapping[str, Any], table: Table, cards: Sequence[Card]) -> I
 def described(cost: CellCost) -> str:
     """`exact, 4 slices, scored by 16: 41.2 GB`"""
     plan = cost.plan
-    parts = [plan.activations]
+    parts: list[str] = [plan.activations]
     if plan.slices > 1:
         parts.append(f"{plan.slices} slices")
     parts.append(f"scored by {plan.micro_batch}")

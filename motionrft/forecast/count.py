@@ -145,8 +145,13 @@ def method_calls(method: Method) -> Calls:
             if not sample.scored:  # its own loss: a call without the unconditional half
                 walk.forwards, walk.live = walk.forwards + 0.5, walk.live + 0.5
         forwards, live = forwards + walk.forwards, live + walk.live
-    means = (count / DRAWS for count in (forwards, live, scorings))
-    return Calls(*means, method.updates_per_trajectory(), method.most_live())
+    return Calls(
+        forwards / DRAWS,
+        live / DRAWS,
+        scorings / DRAWS,
+        method.updates_per_trajectory(),
+        method.most_live(),
+    )
 
 
 def stage_counts(run: dict[str, Any], name: str, stage: str) -> StageCounts:

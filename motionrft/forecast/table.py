@@ -5,10 +5,10 @@ An entry is found by the digest of all settings that it follows from, so that on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from motionrft.configuration.files import ROOT
 from motionrft.counting.costs import Line, Work, WorkLine
@@ -16,6 +16,7 @@ from motionrft.files import digest, read_json
 from motionrft.finetune.settings import Settings, cell_settings
 
 FILE = ROOT / "config" / "counted.json"
+Counts = TypeVar("Counts")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Table:
     def samples(self, key: str) -> Samples | None:
         return self._get("samples", key, Samples)
 
-    def _get(self, kind: str, key: str, counts: Any) -> Any:
+    def _get(self, kind: str, key: str, counts: type[Counts]) -> Counts | None:
         entry = self.entries.get(kind, {}).get(key)
         return None if entry is None else _read(counts, entry)
 
@@ -125,11 +126,18 @@ def _written(counts: Any) -> dict[str, Any]:
     return values
 
 
-def _read(counts: Any, entry: Mapping[str, Any]) -> Any:
-    readers = {"Line": lambda v: Line(*v), "Work": lambda v: Work(*v), "WorkLine": WorkLine.read}
+def _read(counts: type[Counts], entry: Mapping[str, Any]) -> Counts:
+    readers: dict[str, Callable[[Any], Any]] = {
+        "Line": lambda v: Line(*v),
+        "Work": lambda v: Work(*v),
+        "WorkLine": WorkLine.read,
+    }
     kinds = counts.__annotations__
     values = {name: value for name, value in entry.items() if name != "name"}
-    return counts(**{name: readers.get(kinds[name], lambda v: v)(v) for name, v in values.items()})
+    for name, value in values.items():
+        if kinds[name] in readers:
+            values[name] = readers[kinds[name]](value)
+    return counts(**values)
 
 
 def lacking(table: Table, run: Mapping[str, Any]) -> list[tuple[str, str]]:
