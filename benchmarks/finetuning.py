@@ -80,8 +80,8 @@ def prompts(backbone: Backbone, rows: int, frames: int) -> PromptBatch:
     condition = Condition.of(text, text.select(slice(0, 1)), lengths)
     references = torch.randn(rows, frames, 263, generator=generator)
     return PromptBatch(
-        condition, text, references, noise_seeds(0, 0, rows), backbone.sample_shape(frames)
-    )
+        condition, text, references, [frames] * rows, noise_seeds(0, 0, rows), backbone.sample_shape(frames)
+    )  # fmt: skip
 
 
 def prepared(

@@ -22,7 +22,10 @@ from motionrft.configuration.outside import (
     read_from_outside,
 )
 from motionrft.configuration.schema import has_schema
+from motionrft.counting.card import REFERENCE
 from motionrft.files import digest
+from motionrft.forecast.costs import Forecast
+from motionrft.forecast.table import Table
 from motionrft.workflow_resources import Wildcards
 from motionrft.workflow_reward import RewardFiles
 
@@ -52,6 +55,17 @@ def analyses() -> list[str]:
 @dataclass(frozen=True)
 class Plan(RewardFiles):
     """Files, settings and resources of one resolved run."""
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """Counted costs on the card that `runtime: counted` speaks of."""
+        return Forecast(self.run, Table.read(), REFERENCE)
+
+    def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """Minutes of a job by its counts."""
+        job = (wildcards.get(key) for key in ("backbone", "method", "stage"))
+        minutes = self.forecast.minutes(rule, *job) if name == "runtime" else None
+        return super().counted(rule, name, wildcards) if minutes is None else minutes
 
     @property
     def official(self) -> list[str]:

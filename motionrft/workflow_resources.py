@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LAYERS = ("encoders", "backbones", "methods", "cells")
+COUNTED = "counted"  # in the table: a number that follows from the counts of the job
+UNCOUNTED = {"runtime": 1440, "mem_mb": 32000}  # of jobs whose settings nobody counted
 
 Wildcards = Any  # Snakemake's, or anything with their names as attributes and a `get`
 
@@ -25,7 +27,7 @@ class Resources:
 
     def asked(self, rule: str, name: str, wildcards: Wildcards) -> Any:
         """One entry of the `resources` table: default, rule, encoder, backbone, method, cell; the last that has it. What is
-        said of a method holds for its variants (`sweep`)."""
+        said of a method holds for its variants (`sweep`). An entry `counted` is what the job was counted to need."""
         row = self.run["resources"].get(rule, {})
         backbone, method = wildcards.get("backbone"), wildcards.get("method")
         named = [self.run["methods"].get(method, {}).get("sweep_of"), method]
@@ -37,7 +39,13 @@ class Resources:
             *(row.get("methods", {}).get(name, {}) for name in named),
             *(row.get("cells", {}).get(f"{backbone}/{name}", {}) for name in named),
         )
-        return next((layer[name] for layer in reversed(layers) if name in layer), None)
+        value = next((layer[name] for layer in reversed(layers) if name in layer), None)
+        return self.counted(rule, name, wildcards) if value == COUNTED else value
+
+    def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
+        """What stands for `counted` in the table."""
+        del rule, wildcards
+        return UNCOUNTED[name]
 
     def threads(self, rule: str) -> Callable[[Wildcards], int]:
         return lambda wildcards: self.asked(rule, "threads", wildcards)

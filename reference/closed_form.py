@@ -71,7 +71,7 @@ class ClosedForm(Backbone):
         output: Tensor = hidden @ w["W2"].T + w["b2"]
         return output
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         matrix, offset = self.decode
         return x / self.scale @ matrix.T + offset
 
@@ -142,6 +142,7 @@ class RecordedModel:
             self.condition,
             text,
             None,
+            [1] * len(cond),
             range(len(cond)),
             tuple(case.input("in/x_init").shape[1:]),
         )
@@ -220,7 +221,7 @@ def run_sequence(
         score = objective.score(sample.z, sample.level, sample.weight)
         assert score.gradient is not None
         sample.backward(score.gradient)
-        rewards.append(score.means()["total"])
+        rewards.append(score.read().rewards["total"])
         norms.append(updater.step())
     return rewards, norms, _final(walk.sampler, toy), updater.weights()
 

@@ -329,7 +329,7 @@ class Update:
             with self._part(modes["decoder"]) as cast:
                 z = sample.z.detach().requires_grad_()
                 with cast, torch.enable_grad():
-                    motion = tuning.backbone.to_features(z, lengths)
+                    motion = tuning.backbone.to_features(z, lengths, max(prompts.frames))
             with self._part(modes["reward"]) as cast:
                 scored = motion.detach().float().requires_grad_()
                 with cast, torch.enable_grad():

@@ -27,19 +27,21 @@ class Condition:
     lengths  [B] frames
     drop     [B] True: the backbone's null condition stands in for the text (the unconditional branch)
     empty    features of the empty caption (B = 1), which are the null condition of some families
+    whole    True: known without asking the device that nothing is dropped
     """
 
     text: TextBatch
     lengths: Tensor
     drop: Tensor
     empty: TextBatch | None = None
+    whole: bool = False
 
     @classmethod
     def of(cls, text: TextBatch, empty: TextBatch, lengths: Tensor) -> Condition:
         """The condition of B captions, none of them dropped, on the device of `text`."""
         device = text.pooled.device
         drop = torch.zeros(len(text), dtype=torch.bool, device=device)
-        return cls(text, lengths, drop, empty.to(device))
+        return cls(text, lengths, drop, empty.to(device), whole=True)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -56,6 +58,7 @@ class Condition:
             text=TextBatch.cat([self.text, self.text]),
             lengths=torch.cat([self.lengths, self.lengths]),
             drop=torch.cat([self.drop, torch.ones_like(self.drop)]),
+            whole=False,
         )
 
     @cached_property
@@ -63,11 +66,14 @@ class Condition:
         """(rows [U], place [B]): one row of each caption there is, and the place in `rows` that stands for a row.
 
         Captions are the same if their features are; dropped ones, if their masks are. Found once, for all steps.
+        Without values (the meta device) there is nothing to compare: all are distinct.
         """
+        every = torch.arange(len(self), device=self.drop.device)
+        if self.drop.is_meta:
+            return every, every
         heard = ~self.drop[:, None]
         key = torch.cat([self.text.pooled * heard, self.text.mask, self.drop[:, None]], dim=1)
         _, place = key.unique(dim=0, return_inverse=True)
-        every = torch.arange(len(place), device=place.device)
         rows = every.new_empty(int(place.max()) + 1)
         rows = rows.scatter_reduce(0, place, every, "amin", include_self=False)
         tokens = self.text.tokens * heard[..., None]
@@ -75,7 +81,7 @@ class Condition:
         return (rows, place) if same else (every, every)
 
     def with_drop(self, drop: Tensor) -> Condition:
-        return replace(self, drop=drop)
+        return replace(self, drop=drop, whole=False)
 
 
 class Backbone(nn.Module, ABC):
@@ -144,8 +150,11 @@ class Backbone(nn.Module, ABC):
         """
 
     @abstractmethod
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """x -> z-normalised features [B, T, dim], zero after each length. Differentiable."""
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
+        """x -> z-normalised features [B, T, dim], zero after each length. Differentiable.
+
+        frames: T, the longest of `lengths`. Without it `lengths` is asked, for which a GPU has to finish its work.
+        """
 
     @abstractmethod
     def pretrain_loss(

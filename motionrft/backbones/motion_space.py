@@ -9,7 +9,7 @@ from torch import Tensor
 from motionrft.backbones.base import Backbone
 from motionrft.backbones.normalisation import NetworkNormalisation
 from motionrft.corpus.dataset import Batch
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 
 
 class MotionSpaceBackbone(Backbone):
@@ -31,6 +31,7 @@ class MotionSpaceBackbone(Backbone):
         x = x * frame_mask(batch.lengths, frames)[..., None]
         return F.pad(x, (0, 0, 0, self.width(frames) - frames))
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = self.statistics.to_corpus(x[:, : int(lengths.max())], self.normaliser)
-        return x * frame_mask(lengths, x.shape[1])[..., None]
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
+        frames = longest(lengths) if frames is None else frames
+        x = self.statistics.to_corpus(x[:, :frames], self.normaliser)
+        return x * frame_mask(lengths, frames)[..., None]

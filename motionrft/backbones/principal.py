@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 
 ROUNDS = 5  # of filling in unobserved frames; their share is small
 
@@ -65,7 +65,7 @@ class PrincipalComponents(nn.Module):
 
     def decode(self, z: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         """Latents [B, n, d] -> features [B, T, F], exactly zero after each length; T = the longest."""
-        frames = int(lengths.max()) if frames is None else frames
+        frames = longest(lengths) if frames is None else frames
         linear = torch.einsum("bk,ktf->btf", z.flatten(1), self.loadings[:, :frames])
         return (self.center[:frames] + linear) * frame_mask(lengths, frames)[..., None]
 

@@ -9,34 +9,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
+from motionrft.workflow_resources import COUNTED
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from motionrft.forecast.costs import Forecast, JobCost
+    from motionrft.forecast.table import Table
     from motionrft.workflow_plan import Plan
 
-# widths of the published encoders' pooled and token states: their features do not exist yet when a run is planned
-WIDTHS = {
-    "sentence-t5-large": (768, 1024),
-    "clip-vit-large-patch14": (768, 768),
-    "clip-vit-base-patch32": (512, 512),
-    "distilbert-base-uncased": (768, 768),
-    "Qwen3-8B": (768, 4096),
-}
+ELSEWHERE = "H100"  # the card that is spoken of where none is here and none is named
 
 
 @app.command
 def plan(
     *files: Path,
     changes: Annotated[list[str] | None, Parameter(name="--set", show_default=False)] = None,
+    card: str | None = None,
+    cells: bool = False,
 ) -> None:
-    """Say what a run will do: its jobs, what it lacks, its disk.
+    """Say what a run will do: its jobs, what it lacks, GPU time, memory, disk.
 
-    Time and memory are those of finished jobs, and what is asked of a cluster
-    until there are any. Sizes of models are counted from their shapes.
+    GPU hours and memory are counted from shapes, hours to a factor of two, and
+    replaced by those of finished jobs. The counts of the shipped configurations
+    stand in config/counted.json; others are made now, which takes a minute.
 
     For example:
-        python -m motionrft plan config/humanml3d.yaml my-site.yaml
+        python -m motionrft plan config/humanml3d.yaml my-site.yaml --card 48
 
     Parameters
     ----------
@@ -44,10 +43,18 @@ def plan(
         Run files, each laid over the one before (default: config/toy.yaml).
     changes
         A change to a key of the run, e.g. `--set seeds=[0]`; may be repeated.
+    card
+        The GPU to count for: a name (`H100`, `A100 40GB`), or its memory in GB
+        (default: the one that is here, else an H100).
+    cells
+        Only the table of all fine-tunings: what `finetune.memory: auto` makes
+        of them on cards of 80, 48 and 24 GB, or on `--card`.
     """
     from motionrft.configuration import apply_set, merge, resolve
     from motionrft.configuration.files import read_yaml, run_file
+    from motionrft.counting.card import card_named
     from motionrft.finetune.cells import check_cells
+    from motionrft.forecast.cells import cell_lines, summary_lines
     from motionrft.reporting.page.jobs import jobs
     from motionrft.reporting.records import Records
     from motionrft.workflow_inputs import missing_inputs
@@ -61,8 +68,16 @@ def plan(
     run = resolve(apply_set(run, changes or []), where)
     check_cells(run, where)
     planned = Plan(run)
-    print("\n".join(stage_lines(planned, jobs(Records(Path(planned.results))))))
-    print("\n".join(disk_lines(planned)))
+    if cells:
+        sizes = [card] if card else ["80", "48", "24"]
+        print("\n".join(cell_lines(run, counts(run), [card_named(size) for size in sizes])))
+        return
+    forecast = forecast_of(planned, card)
+    finished = jobs(Records(Path(planned.results)))
+    print("\n".join(stage_lines(planned, finished, forecast)))
+    if forecast is not None:
+        print("\n".join(summary_lines(forecast)))
+    print("\n".join(disk_lines(planned, forecast)))
     print("\n".join(power_lines(planned)))
     missing = missing_inputs(run)
     for entry in missing:
@@ -71,24 +86,81 @@ def plan(
         print("Nothing is missing.")
 
 
-def stage_lines(plan: Plan, finished: pd.DataFrame) -> Iterator[str]:
+def counts(run: dict[str, Any]) -> Table:
+    """What the run's jobs cost: as it stands in config/counted.json, the rest counted now."""
+    from motionrft.forecast.table import Table, lacking
+
+    table = Table.read()
+    if lacking(table, run):
+        from motionrft.forecast.count import fill
+
+        fill(table, run)
+    return table
+
+
+def forecast_of(plan: Plan, card: str | None) -> Forecast | None:
+    """For the card that is named, or here; None of a run that asks for no GPU, unless a card is named."""
+    from motionrft.counting.card import CARDS, card_here, card_named
+    from motionrft.forecast.costs import Forecast
+
+    asks = any(row.get("gpu") for row in plan.run["resources"].values())
+    if card is None and not asks:
+        return None
+    chosen = card_named(card) if card else card_here() or CARDS[ELSEWHERE]
+    return Forecast(plan.run, counts(plan.run), chosen)
+
+
+def stage_lines(plan: Plan, finished: pd.DataFrame, forecast: Forecast | None) -> Iterator[str]:
     """A line a stage: its jobs and those that are done; hours of these, and of the others if they take as long;
-    largest memory; and what is asked of a cluster for one job."""
+    largest memory of the machine; hours and memory on a GPU; and what is asked of a cluster for one job."""
     from motionrft.workflow_sharing import job_counts
 
-    counts = job_counts(plan)
-    done = {rule: min(len(rows), counts.get(rule, 0)) for rule, rows in finished.groupby("rule")}
-    total = f"{sum(counts.values())} jobs, {sum(done.values())} done"
-    yield f"{plan.run['name']} ({plan.run['size']}, corpus {plan.run['corpus']['kind']}): {total}"
-    yield f"{'stage':26}{'jobs':>6}{'done':>6}{'took h':>9}{'left h':>9}{'peak GB':>9}   asks for a job"
-    for rule, count in counts.items():
+    numbers = job_counts(plan)
+    done = {rule: min(len(rows), numbers.get(rule, 0)) for rule, rows in finished.groupby("rule")}
+    total = f"{sum(numbers.values())} jobs, {sum(done.values())} done"
+    on = "" if forecast is None else f"; on {forecast.card.name}, {forecast.card.memory:g} GB"
+    yield f"{plan.run['name']} ({plan.run['size']}, corpus {plan.run['corpus']['kind']}): {total}{on}"
+    heads = f"{'took h':>8}{'left h':>8}{'peak GB':>8}{'GPU h':>9}{'GPU GB':>8}"
+    yield f"{'stage':26}{'jobs':>5}{'done':>5}{heads}   asks for a job"
+    for rule, count in numbers.items():
         rows = finished[finished["rule"] == rule]
         took = left = peak = "-"
+        expected = [] if forecast is None else job_costs(plan, rule, forecast)
+        hours, memory = gpu_columns(expected, count)
         if len(rows):
-            hours = rows["wall_s"].astype(float) / 3600
-            took, peak = f"{hours.sum():.2f}", f"{rows['peak_mb'].astype(float).max() / 1000:.1f}"
-            left = f"{hours.mean() * (count - done[rule]):.2f}"
-        yield f"{rule:26}{count:6}{done.get(rule, 0):6}{took:>9}{left:>9}{peak:>9}   {asked(plan, rule)}"
+            spent = rows["wall_s"].astype(float) / 3600
+            took, peak = f"{spent.sum():.2f}", f"{rows['peak_mb'].astype(float).max() / 1000:.1f}"
+            left = f"{spent.mean() * (count - done[rule]):.2f}"
+            hours = f"{spent.mean() * count:.1f}" if expected else hours
+        columns = f"{took:>8}{left:>8}{peak:>8}{hours:>9}{memory:>8}"
+        yield f"{rule:26}{count:5}{done.get(rule, 0):5}{columns}   {asked(plan, rule)}"
+
+
+def job_costs(plan: Plan, rule: str, forecast: Forecast) -> list[JobCost | None]:
+    """The expected cost of every job of a rule; none of a rule that asks for no GPU, or that is not counted."""
+    run = plan.run
+    if rule == "finetune":
+        return [forecast.cells.get((backbone, method)) for backbone, method, _ in plan.cells]
+    if rule == "evaluate":
+        bases = [(name, "base", 0) for name in plan.backbones]
+        return [forecast.evaluation(backbone) for backbone, _, _ in [*bases, *plan.cells]]
+    if rule == "pretrain":
+        trained = dict.fromkeys(plan.weights_of[name] for name in plan.trained)
+        return [
+            forecast.pretraining(name, stage) for name in trained for stage in plan.stages(name)
+        ]
+    if rule == "train_reward":
+        return [forecast.reward_stage(stage) for stage in run["reward"]["stages"]]
+    return []
+
+
+def gpu_columns(costs: list[JobCost | None], count: int) -> tuple[str, str]:
+    """GPU hours of `count` jobs and their largest GPU memory in GB; `-` where they are not known."""
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return "-", "-"
+    hours = sum(cost.seconds for cost in known) / 3600 / len(known) * count
+    return f"{hours:.{0 if hours >= 10 else 1}f}", f"{max(cost.memory for cost in known) / 1e9:.0f}"
 
 
 def asked(plan: Plan, rule: str) -> str:
@@ -106,23 +178,26 @@ def asked(plan: Plan, rule: str) -> str:
         plan.run["resources"].get(row, {})
     )
     more = f" (others by {' and '.join(sorted(exceptions))})" if exceptions else ""
-    return f"{card}{memory / 1000:g} GB, {minutes / 60:g} h{more}"
+    counted = plan.run["resources"].get(row, {}).get("runtime") == COUNTED
+    time = "as counted" if counted else f"{minutes / 60:g} h"
+    return f"{card}{memory / 1000:g} GB, {time}{more}"
 
 
-def disk_lines(plan: Plan) -> Iterator[str]:
-    """The models that the run keeps, counted from their shapes, the dearest backbone first."""
-    sizes = {name: counted_bytes(plan.run, name) for name in plan.backbones}
-    copies = {
-        name: len(plan.stages(name))
-        * (plan.weights_of[name] == name)
-        * (1 + len(plan.more_bases(name)))
-        + sum(backbone == name for backbone, _, _ in plan.cells)
-        for name in plan.backbones
-    }
-    whole = {name: copies[name] * size for name, size in sizes.items()}
-    yield f"disk: {sum(whole.values()) / 1e9:.1f} GB of models, counted from their shapes"
-    for name in sorted(whole, key=lambda name: -whole[name]):
-        yield f"  {name:24}{copies[name]:4} x {sizes[name] / 1e9:6.3f} GB ={whole[name] / 1e9:8.1f} GB"
+def disk_lines(plan: Plan, forecast: Forecast | None) -> Iterator[str]:
+    """The models that the run keeps, the dearest backbone first: of its training stages, and of its fine-tunings, which
+    are adapters alone where a run tunes by LoRA."""
+    whole = {}
+    for name in plan.backbones:
+        bases = (plan.weights_of[name] == name) * (1 + len(plan.more_bases(name)))
+        trained = len(plan.stages(name)) * bases
+        tuned = sum(backbone == name for backbone, _, _ in plan.cells)
+        size, kept = model_bytes(plan.run, name, forecast)
+        line = f"{trained} x {size / 1e9:.3f} GB + {tuned} x {kept / 1e9:.3f} GB"
+        whole[name] = (trained * size + tuned * kept, line)
+    total = sum(size for size, _ in whole.values())
+    yield f"disk: {total / 1e9:.1f} GB of models, counted from their shapes: stages of training + fine-tunings"
+    for name in sorted(whole, key=lambda name: -whole[name][0]):
+        yield f"  {name:24}{whole[name][1]:36} ={whole[name][0] / 1e9:8.1f} GB"
 
 
 def power_lines(plan: Plan) -> Iterator[str]:
@@ -146,28 +221,12 @@ def prompts_of_test(plan: Plan) -> int | None:
     return round(corpus["clips"] * corpus["splits"]["test"]) if corpus["kind"] == "toy" else None
 
 
-def counted_bytes(run: dict[str, Any], name: str) -> int:
-    """Bytes of a backbone's weights in its file."""
-    import torch
+def model_bytes(run: dict[str, Any], name: str, forecast: Forecast | None) -> tuple[int, int]:
+    """Bytes of a backbone's file, and of that of a fine-tuning."""
+    counted = None if forecast is None else forecast.network(name)
+    if counted is not None:
+        return counted.file, counted.saved
+    from motionrft.backbones.shapes import backbone_shapes
 
-    from motionrft.backbones.io import build_backbone
-    from motionrft.motion.normaliser import Normaliser
-    from motionrft.motion.representation import representation
-
-    settings = run["backbones"][name]
-    skeleton = "kit21" if run["corpus"]["kind"] == "kit" else "smpl22"
-    dim = representation(settings["representation"], skeleton).dim
-    pooled, tokens = text_widths(run["text"][settings["text"]])
-    with torch.device("meta"):
-        normaliser = Normaliser(torch.zeros(dim), torch.ones(dim))
-        widths = {"pooled": pooled, "tokens": tokens}
-        backbone = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
-    return sum(value.nbytes for value in backbone.state_dict().values())
-
-
-def text_widths(encoder: dict[str, Any]) -> tuple[int, int]:
-    """Pooled and token widths of a section of `text`; of an encoder that is not known, those of CLIP ViT-L."""
-    if "width" in encoder:
-        return encoder["width"], encoder["width"]
-    source = encoder.get("source") or encoder.get("sources", {}).get("qwen", "")
-    return WIDTHS.get(Path(source).name, WIDTHS["clip-vit-large-patch14"])
+    size = sum(value.nbytes for value in backbone_shapes(run, name).state_dict().values())
+    return size, size

@@ -22,6 +22,7 @@ class PromptBatch:
     condition   what the network reads: caption features and lengths
     captions    the same captions as the reward reads them
     references  their true motions [B, T, dim], or None
+    frames      the lengths as Python numbers: no part of an update waits for a device to tell them
     seeds       a noise seed for each prompt
     shape       shape of one sample's x
     clips       names of their clips
@@ -30,6 +31,7 @@ class PromptBatch:
     condition: Condition
     captions: TextBatch
     references: Tensor | None
+    frames: Sequence[int]
     seeds: Sequence[int]
     shape: tuple[int, ...]
     clips: Sequence[str] = ()
@@ -48,6 +50,7 @@ class PromptBatch:
             condition=self.condition.select(part),
             captions=self.captions.select(part),
             references=None if self.references is None else self.references[part],
+            frames=self.frames[part],
             seeds=self.seeds[part],
             clips=self.clips[part],
         )
@@ -62,6 +65,7 @@ class PromptBatch:
             condition=self.condition.select(index),
             captions=self.captions.select(index),
             references=None if self.references is None else self.references[index],
+            frames=[count for count in self.frames for _ in range(times)],
             seeds=[candidate_seed(seed, n) for seed in self.seeds for n in range(times)],
             clips=[clip for clip in self.clips for _ in range(times)],
         )

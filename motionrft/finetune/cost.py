@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Condition
+from motionrft.counting.attention import FLOPS_OF_ATTENTION
 from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.table import StepTable
 from motionrft.training.loop import autocast
@@ -128,12 +130,14 @@ def count_flops(
     """Counted by torch on one batch; `meter` is left as it was."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    # without these, attention on the CPU would count nothing
+    counter = partial(FlopCounterMode, display=False, custom_mapping=dict(FLOPS_OF_ATTENTION))
     counts = asdict(meter)
-    with FlopCounterMode(display=False) as of_forward, torch.enable_grad():
+    with counter() as of_forward, torch.enable_grad():
         output = forward()
-    with FlopCounterMode(display=False) as of_backward:
+    with counter() as of_backward:
         output.sum().backward()
-    with FlopCounterMode(display=False) as of_scoring:
+    with counter() as of_scoring:
         scoring()
     for name, value in counts.items():
         setattr(meter, name, value)

@@ -20,9 +20,10 @@ from motionrft.errors import InputError
 from motionrft.finetune.batch import PromptBatch, pieces
 from motionrft.finetune.cost import Flops, Meter, count_flops
 from motionrft.finetune.kl_penalty import KLPenalty, kl_to
+from motionrft.finetune.memory_choice import smaller
 from motionrft.finetune.memory_meter import PeakMemory, out_of_memory, release
-from motionrft.finetune.memory_plan import memory_plan, smaller
-from motionrft.finetune.objective import Objective, Score
+from motionrft.finetune.memory_plan import memory_plan
+from motionrft.finetune.objective import Objective, Score, Scored
 from motionrft.finetune.optimizer import Updater, copied, swapped
 from motionrft.finetune.selection import selection_score
 from motionrft.finetune.setup import FineTuning
@@ -92,8 +93,8 @@ class Training:
             label=self.tuning.label,
             unit="trajectories",
         )
-        for score in bar:
-            reward = score.means().get("total", float("nan"))
+        for scored in bar:
+            reward = scored.rewards.get("total", float("nan"))
             bar.set_postfix(
                 updates=f"{self.updater.updates} of {self.updater.planned}",
                 reward=f"{reward:.4f}",
@@ -108,7 +109,7 @@ class Training:
         self.updater.refresh()
         return pd.DataFrame(self.record, columns=["update", "name", "value"])
 
-    def _trajectories(self) -> Iterator[Score]:
+    def _trajectories(self) -> Iterator[Scored]:
         updater, settings = self.updater, self.tuning.settings
         clock = CheckpointClock(settings.checkpoint_every, settings.checkpoint_minutes)
         while not self._over():
@@ -121,7 +122,7 @@ class Training:
             if not self._over() and clock.due(self.trajectory):
                 self.checkpoint.save(self.state())
 
-    def _trajectory_that_fits(self, k: int) -> Score:
+    def _trajectory_that_fits(self, k: int) -> Scored:
         """Trajectory k. Where memory runs out it is begun again with the same weights and draws, in slices of half the
         rows; not among several processes, which would wait for each other."""
         settings = self.tuning.settings
@@ -147,7 +148,7 @@ class Training:
         self.tuning = replace(self.tuning, settings=less)
         return self._trajectory_that_fits(k)
 
-    def _trajectory(self, k: int) -> Score:
+    def _trajectory(self, k: int) -> Scored:
         """Every update of trajectory k; the last one's score."""
         tuning, slices = self.tuning, self.tuning.settings.slices
         batch = tuning.batch(k)
@@ -175,26 +176,29 @@ class Training:
         objectives: Sequence[Objective],
         k: int,
         memory: PeakMemory | None,
-    ) -> Score:
+    ) -> Scored:
         """All slices, sample by sample, to their ends or to the end of the budget. One slice's graph is gone before
         the next one's exists."""
-        score = last = Score()
+        last = Scored()
+        score: Score | None = None
         while True:
             for stream, objective in zip(streams, objectives, strict=True):
                 lesson = next(stream, None)
                 if lesson is None:
                     return last
-                score += self._learn(lesson, objective)
+                learnt = self._learn(lesson, objective)
+                score = learnt if score is None else score + learnt
                 update, step = lesson.update, lesson.step
                 del lesson
-            if update:
-                last, score = self._update(score, step, k, memory), Score()
+            if update and score is not None:
+                last, score = self._update(score, step, k, memory), None
                 if self._over():
                     break
         return last
 
     def _learn(self, lesson: Lesson, objective: Objective) -> Score:
-        """The score of one lesson (or its own loss), its gradient added to the parameters'."""
+        """The score of one lesson (or its own loss), its gradient added to the parameters'; whether it is finite, the
+        update asks."""
         before = objective.scorings
         score = lesson.learn(objective)
         self.meter.scorings += self.meter.share * (objective.scorings - before)
@@ -203,22 +207,22 @@ class Training:
         ):  # a call without its unconditional half
             self.meter.forwards += self.meter.share / 2
             self.meter.backwards += self.meter.share / 2
-        return score
+        return replace(score, gradient=None)
 
-    def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Score:
+    def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Scored:
         updater, settings = self.updater, self.tuning.settings
         sum_gradients(self.tuning.trained)
-        score = score.of_all_processes(self.tuning.device)
-        norm = updater.step(finite=score.finite)
+        scored = score.read(self.tuning.device)
+        norm = updater.step(finite=scored.finite)
         numbers = {
             "trajectory": k,
             "step": step,
-            "loss": score.loss,
+            "loss": scored.loss,
             "grad_norm": norm,
             "lr": updater.rate,
             "skipped": updater.skipped,
         }
-        numbers |= {_reward_name(name): value for name, value in score.means().items()}
+        numbers |= {_reward_name(name): value for name, value in scored.rewards.items()}
         if memory is not None:
             numbers["peak_bytes"] = memory.take()
         self._log(numbers)
@@ -231,7 +235,7 @@ class Training:
                 memory.take()
         if updater.streak >= settings.max_skipped:
             self.ended = REFUSED
-        return score
+        return scored
 
     # its parts
 

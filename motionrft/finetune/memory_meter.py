@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 from collections.abc import Sequence
@@ -10,8 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from motionrft.counting.costs import Work
+from motionrft.counting.operations import Operations, counted
+
 # the second: cuBLAS and cuDNN have errors of their own
 SHORTAGES = ("out of memory", "ALLOC_FAILED")
+
+
+# what a device's peak is
+KINDS = {"cuda": "cuda_peak", "meta": "counted"}
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -45,7 +53,7 @@ class SavedBytes:
     """
 
     def __init__(self, weights: Sequence[Tensor] = ()):
-        self._weights = {weight.untyped_storage().data_ptr() for weight in weights}
+        self._weights = {weight.untyped_storage()._cdata for weight in weights}
         self._counts: dict[int, int] = {}
         self.held = self.peak = 0
         self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, self._unpack)
@@ -65,7 +73,8 @@ class SavedBytes:
     def _pack(self, tensor: Tensor) -> Any:
         held = _Held(tensor)
         storage = tensor.untyped_storage()
-        address, size = storage.data_ptr(), storage.nbytes()
+        # the storage object's own address: on the meta device all data lies at 0
+        address, size = storage._cdata, storage.nbytes()
         if address in self._weights or size == 0:
             return held
         count = self._counts.get(address, 0)
@@ -88,32 +97,41 @@ class SavedBytes:
 
 
 class PeakMemory:
-    """Peak bytes of a piece of work, by the device's own means: `kind` says which.
+    """Peak bytes of a piece of work, by the device's own means: `kind` says which. work: what was taken with the last
+    peak, where it is counted.
 
-    On a GPU the allocator's peak above what was allocated at the start; on the CPU saved tensors.
+    On a GPU the allocator's peak above what was allocated at the start; on the meta device what a GPU's allocator
+    would hold; on the CPU saved tensors.
     """
 
     def __init__(self, device: torch.device, weights: Sequence[Tensor] = ()):
         self.device = device
-        self.kind = "cuda_peak" if device.type == "cuda" else "saved_tensors"
+        self.kind = KINDS.get(device.type, "saved_tensors")
         self._saved = SavedBytes(weights) if self.kind == "saved_tensors" else None
+        self._stack = contextlib.ExitStack()
+        self.work = Work()
+        self._operations: Operations | None = None
 
     def __enter__(self) -> PeakMemory:
         if self._saved is not None:
-            self._saved.__enter__()
+            self._stack.enter_context(self._saved)
+        elif self.kind == "counted":
+            self._operations = self._stack.enter_context(counted())
         else:
             torch.cuda.reset_peak_memory_stats(self.device)
             self._before = torch.cuda.memory_allocated(self.device)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if self._saved is not None:
-            self._saved.__exit__(*error)
+        self._stack.close()
 
     def take(self) -> int:
         """The peak since the last `take`."""
         if self._saved is not None:
             return self._saved.reset()
+        if self._operations is not None:
+            self.work, peak = self._operations.take()
+            return peak
         peak = torch.cuda.max_memory_allocated(self.device) - self._before
         torch.cuda.reset_peak_memory_stats(self.device)
         return peak

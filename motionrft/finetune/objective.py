@@ -6,8 +6,7 @@ The gradient is taken at z, so that a micro-batch's activations are gone before 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,40 +49,46 @@ class Reward(Protocol):
 
 
 @dataclass(frozen=True)
-class Score:
-    """What the reward said of rows of samples. Scores of other rows or samples can be added.
+class Scored:
+    """A `Score` as Python numbers: the loss, mean rewards by dimension, and whether loss and gradient are finite."""
 
-    loss      its sum, each row already divided by the rows of the whole batch
-    rewards   sums over rows, by dimension
-    finite    whether loss and gradient are
-    gradient  dL/dz of one sample; a sum has none
-    """
-
-    rows: int = 0
     loss: float = 0.0
     rewards: dict[str, float] = field(default_factory=dict)
     finite: bool = True
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the reward said of rows of samples, left on their device. Scores of other rows or samples can be added.
+
+    sums      float64, by name: "loss", each row already divided by the rows of the whole batch; the rewards by
+              dimension, over rows; "unfinite", 1 where loss or gradient is not finite
+    gradient  dL/dz of one sample; a sum has none
+    """
+
+    rows: int
+    sums: Mapping[str, Tensor]
     gradient: Tensor | None = None
 
     def __add__(self, other: Score) -> Score:
-        names = self.rewards | other.rewards
-        rewards = {
-            name: self.rewards.get(name, 0.0) + other.rewards.get(name, 0.0) for name in names
-        }
-        return Score(
-            self.rows + other.rows, self.loss + other.loss, rewards, self.finite and other.finite
+        sums = {name: value + other.sums[name] for name, value in self.sums.items()}
+        return Score(self.rows + other.rows, sums)
+
+    @classmethod
+    def of(cls, rows: int, loss: float, rewards: Mapping[str, float], *, finite: bool) -> Score:
+        """From numbers that are known already; rewards: sums over rows."""
+        numbers = {"loss": loss, **rewards, "unfinite": float(not finite)}
+        return cls(
+            rows, {name: torch.tensor(v, dtype=torch.float64) for name, v in numbers.items()}
         )
 
-    def means(self) -> dict[str, float]:
-        return {name: self.rewards[name] / self.rows for name in sorted(self.rewards)}
-
-    def of_all_processes(self, device: torch.device) -> Score:
-        names = sorted(self.rewards)
-        sums = [self.rewards[name] for name in names]
-        rows, loss, bad, *sums = sum_numbers(
-            [float(self.rows), self.loss, float(not self.finite), *sums], device
-        )
-        return Score(int(rows), loss, dict(zip(names, sums, strict=True)), finite=bad == 0.0)
+    def read(self, device: torch.device | None = None) -> Scored:
+        """One look at the device for everything. device: where the processes' sums are added up; None: this process's."""
+        values = [float(self.rows), *torch.stack(list(self.sums.values())).tolist()]
+        rows, *values = values if device is None else sum_numbers(values, device)
+        sums = dict(zip(self.sums, values, strict=True))
+        loss, unfinite = sums.pop("loss"), sums.pop("unfinite")
+        return Scored(loss, {name: sums[name] / rows for name in sorted(sums)}, unfinite == 0.0)
 
 
 class Objective:
@@ -113,13 +118,18 @@ class Objective:
         self.precision, self.confine = precision, confine
         self.backbone, self.reward, self.batch, self.loss = backbone, reward, batch, loss
         self.rows, self.scorings = rows or len(batch), 0
-        self.parts = rows_by_length(batch.lengths, micro_batch or len(batch))
-        self.contexts = [self._context(part) for part in self.parts]
+        parts = rows_by_length(batch.frames, micro_batch or len(batch))
+        self.parts = [torch.tensor(part, device=batch.lengths.device) for part in parts]
+        self.frames = [max(batch.frames[row] for row in part) for part in parts]
+        self.contexts = [
+            self._context(part, frames)
+            for part, frames in zip(self.parts, self.frames, strict=True)
+        ]
 
-    def _context(self, part: Tensor) -> Any:
+    def _context(self, part: Tensor, frames: int) -> Any:
         lengths, references = self.batch.lengths[part], self.batch.references
         if references is not None:
-            references = references[part, : int(lengths.max())]
+            references = references[part, :frames]
         return self.reward.context(
             self.batch.captions.select(part), references, lengths, self.backbone.representation
         )
@@ -128,8 +138,7 @@ class Objective:
         """Decodes and scores z [B, …], told its noise level, and takes the gradient of weight * loss there."""
         self.scorings += 1
         gradient = torch.empty_like(z, memory_format=torch.contiguous_format)
-        sums: dict[str, float] = {}
-        total_loss = 0.0
+        sums: dict[str, Tensor] = {}
         for number, part in enumerate(self.parts):
             with torch.enable_grad():
                 z_part = z[part].detach().requires_grad_()
@@ -138,18 +147,18 @@ class Objective:
                 loss.backward()
             assert z_part.grad is not None
             gradient[part] = z_part.grad
-            total_loss += float(loss.detach())
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach().sum())
-        finite = bool(torch.isfinite(gradient).all()) and total_loss == total_loss
-        return Score(len(self.batch), total_loss, sums, finite, gradient)
+            for name, value in {"loss": loss, **values}.items():
+                part_sum = value.detach().sum().double()
+                sums[name] = sums[name] + part_sum if name in sums else part_sum
+        finite = torch.isfinite(gradient).all() & ~sums["loss"].isnan()
+        return Score(len(self.batch), {**sums, "unfinite": (~finite).double()}, gradient)
 
     def itself(self, loss: Tensor) -> Score:
         """Of a loss [] that is the mean over the batch's rows already: its share in the whole batch's mean."""
         share = len(self.batch) / self.rows
-        value = float(loss.detach())
-        gradient = torch.full_like(loss, share)
-        return Score(len(self.batch), share * value, {}, math.isfinite(value), gradient)
+        value = share * loss.detach().double()
+        sums = {"loss": value, "unfinite": (~value.isfinite()).double()}
+        return Score(len(self.batch), sums, torch.full_like(loss, share))
 
     @torch.no_grad()
     def rewards(self, z: Tensor, level: Level = CLEAN) -> dict[str, Tensor]:
@@ -160,10 +169,10 @@ class Objective:
         return {name: torch.cat([value[name] for value in values])[place] for name in values[0]}
 
     def _values(self, number: int, z: Tensor, level: Level) -> dict[str, Tensor]:
-        lengths = self.batch.lengths[self.parts[number]]
+        lengths, frames = self.batch.lengths[self.parts[number]], self.frames[number]
         t = level.timesteps(len(z), z.device)
         with autocast(self.precision, z.device):
-            features = self.backbone.to_features(z, lengths)
+            features = self.backbone.to_features(z, lengths, frames)
             confine = self.confine
             if confine is not None and features.requires_grad:
                 features.register_hook(lambda gradient: confine(gradient, lengths))
@@ -173,9 +182,10 @@ class Objective:
         return {name: score.to(z.dtype) for name, score in scores.items()}
 
 
-def rows_by_length(lengths: Tensor, width: int) -> list[Tensor]:
-    """Rows of motions of lengths [B], `width` at a time: as they come where they are one part, else from short to long."""
-    rows = torch.arange(len(lengths), device=lengths.device)
+def rows_by_length(frames: Sequence[int], width: int) -> list[list[int]]:
+    """Rows of motions of B lengths, `width` at a time: as they come where they are one part, else from short to long."""
+    rows = list(range(len(frames)))
     if width >= len(rows):
         return [rows]
-    return list(lengths.argsort(stable=True).split(width))
+    order = sorted(rows, key=frames.__getitem__)
+    return [order[begin : begin + width] for begin in range(0, len(order), width)]

@@ -115,9 +115,8 @@ class PolicyLesson:
         values = self.rollout.scored(objective)
         loss = self.backward(advantages(values["total"], self.group), objective.rows)
         sums = {name: float(value.sum()) for name, value in values.items()}
-        return Score(
-            len(objective.batch), loss, sums, finite=loss == loss and abs(loss) < torch.inf
-        )
+        finite = loss == loss and abs(loss) < torch.inf
+        return Score.of(len(objective.batch), loss, sums, finite=finite)
 
     def backward(self, advantage: Tensor, rows: int) -> float:
         """The loss; its gradient is added to the parameters'. advantage [B]; rows: of the whole batch."""

@@ -82,7 +82,7 @@ class PairLesson:
             total += float(loss.detach())
         sums = {name: float(value.sum()) for name, value in pairs.rewards.items()}
         finite = total == total and abs(total) < torch.inf
-        return Score(len(objective.batch), total, sums, finite)
+        return Score.of(len(objective.batch), total, sums, finite=finite)
 
     def loss(self, pairs: Pairs, i: int, eps: Tensor) -> Tensor:
         """[P] at step i of the sampler, with the network as it is conditioned, unguided. eps [P, …]."""

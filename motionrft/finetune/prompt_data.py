@@ -81,13 +81,15 @@ class PromptData:
         return batch, self.prompts(batch, noise_seeds(0, 0, len(batch)))
 
     def prompts(self, batch: Batch, seeds: list[int]) -> PromptBatch:
-        batch, backbone = batch.to(self.device), self.backbone
+        frames, backbone = batch.lengths.tolist(), self.backbone
+        batch = batch.to(self.device)
         text = self.text(batch.captions).to(self.device)
         one = self.reward_text is self.text
         return PromptBatch(
             condition=Condition.of(text, self.empty, batch.lengths),
             captions=text if one else self.reward_text(batch.captions).to(self.device),
             references=batch.features if self.references else None,
+            frames=frames,
             seeds=seeds,
             shape=backbone.sample_shape(batch.features.shape[1]),
             clips=batch.clips,

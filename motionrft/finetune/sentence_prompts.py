@@ -37,14 +37,16 @@ class SentencePrompts:
         backbone = self.model.backbone
         device = next(backbone.parameters()).device
         rows = [self._row(place) for place in range(k * size, (k + 1) * size)]
-        frames = torch.tensor(self._frames(k, size), device=device)
+        frames = self._frames(k, size)
+        lengths = torch.tensor(frames, device=device)
         text = self.text.select(torch.tensor(rows)).to(device)
         return PromptBatch(
-            condition=Condition.of(text, self.empty.to(device), frames),
+            condition=Condition.of(text, self.empty.to(device), lengths),
             captions=Captions.of(text, [self.sentences[row] for row in rows]),
             references=None,
+            frames=frames,
             seeds=noise_seeds(self.seed, k, size),
-            shape=backbone.sample_shape(int(frames.max())),
+            shape=backbone.sample_shape(max(frames)),
         )
 
     def _row(self, place: int) -> int:

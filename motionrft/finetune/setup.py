@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,25 +160,13 @@ def prepare(
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
     points_of       for a backbone, the evaluator's space (`values: {retrieval_rank: 1}`)
     """
-    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
+    section, where = run["methods"][method_name], f"config/methods/{method_name}.yaml"
     settings = cell_settings(run, backbone_name, method_name)
-    hooks = released.hooks(settings)
-    backbone, about = load_backbone(files.base, device, family=entry["family"])
-    table = step_table(entry["sampler"], backbone.prediction)
-    check_reward_form(
-        entry["reward_form"],
-        table,
-        f"config/backbones/{backbone_name}.yaml",
-        allow_on_sde=entry.get("allow_one_step_on_sde", False),
-    )
-    where = f"config/methods/{method_name}.yaml"
-    method = read_method(section, len(table), entry["reward_form"])
-    check_method(method, section, table, settings, where)
-    trained, adapters = open_weights(backbone, settings, seed)
-    hooks.network_mode(backbone, trained)
-
+    family = run["backbones"][backbone_name]["family"]
+    backbone, about = load_backbone(files.base, device, family=family)
     weights = run["reward"]["weights"]
     trained_on, common = method_reward(section, stage_files(files.rewards), weights, device, where)
+    hooks = released.hooks(settings)
     hooks.reward_state(common)
     hooks.reward_state(trained_on)
     data = PromptData(
@@ -194,17 +182,11 @@ def prepare(
         scene = Scene.of(backbone.representation, data.training.store.about, points)
         named = {name: values.load(name)(scene) for name in section["values"]}
         reward = ValueReward(trained_on, named, section["values"], backbone.normaliser)
-    check_gradient(method, reward, where)
-
-    levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
-    guidance = float(entry["sampler"].get("guidance", 1.0))
-    denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
-    sampler = MeteredSampler(
-        denoiser, table, guidance, Meter.of(device), settings.denoiser_precision
-    )
+    tuning = assemble(run, backbone_name, method_name, seed, backbone, reward)
+    sampler, group = tuning.sampler, tuning.method.group
     if "text_encoder" in about:  # an imported file has not met the encoder yet
         about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
-    if method.reads_motions:  # what pre-training encodes once, the control does too
+    if tuning.method.reads_motions:  # what pre-training encodes once, the control does too
         backbone.start_stage(backbone.stages[-1], data.training_motions())
     validation = None
     if settings.validate_every:
@@ -216,38 +198,76 @@ def prepare(
         validation = RewardValidation(
             backbone,
             # a plain sampler: validation is not part of a method's cost
-            Sampler(denoiser, table, guidance),
+            Sampler(sampler.denoiser, sampler.table, sampler.guidance),
             common,
             counted,
             data.validation(settings.validate_prompts, settings.batch_size),
             None if evaluation_of is None else evaluation_of(backbone),
             recorded,
         )
+    return replace(
+        tuning,
+        batch=Prefetched(
+            lambda k: data.batch(k, settings.batch_size // group, seed).repeated(group), device
+        ),
+        validation=validation,
+        about=about,
+        base=files.base,
+        data=data,
+        common_reward=common,
+        confine=confinement(settings.gradient, data.training, device, backbone.max_frames),
+    )
+
+
+def assemble(
+    run: dict[str, Any],
+    backbone_name: str,
+    method_name: str,
+    seed: int,
+    backbone: Backbone,
+    reward: Reward,
+) -> FineTuning:
+    """A run of one cell on a backbone and the method's reward, as its settings say. It has no prompts yet."""
+    entry, section = run["backbones"][backbone_name], run["methods"][method_name]
+    settings = cell_settings(run, backbone_name, method_name)
+    hooks = released.hooks(settings)
+    table = step_table(entry["sampler"], backbone.prediction)
+    check_reward_form(
+        entry["reward_form"],
+        table,
+        f"config/backbones/{backbone_name}.yaml",
+        allow_on_sde=entry.get("allow_one_step_on_sde", False),
+    )
+    where = f"config/methods/{method_name}.yaml"
+    method = read_method(section, len(table), entry["reward_form"])
+    check_method(method, section, table, settings, where)
+    check_gradient(method, reward, where)
+    trained, adapters = open_weights(backbone, settings, seed)
+    hooks.network_mode(backbone, trained)
+    levels = hooks.levels(table, reward.alphas.cpu(), reward.max_t, in_motion_space(backbone))
+    guidance = float(entry["sampler"].get("guidance", 1.0))
+    denoiser: Denoiser = Compiled(backbone) if settings.compile else backbone
+    sampler = MeteredSampler(
+        denoiser, table, guidance, Meter.of(trained[0].device), settings.denoiser_precision
+    )
     return FineTuning(
         backbone,
         sampler,
         reward,
         levels,
         method,
-        Prefetched(
-            lambda k: data.batch(k, settings.batch_size // method.group, seed).repeated(
-                method.group
-            ),
-            device,
-        ),
+        _no_prompts,
         trained,
         settings,
         seed,
         label=f"{backbone_name} {method_name} seed {seed}",
         hooks=hooks,
-        validation=validation,
-        about=about,
         adapters=adapters,
-        base=files.base,
-        data=data,
-        common_reward=common,
-        confine=confinement(settings.gradient, data.training, device, backbone.max_frames),
     )
+
+
+def _no_prompts(k: int) -> PromptBatch:
+    raise ValueError(f"no prompts for trajectory {k}")
 
 
 def check_method(

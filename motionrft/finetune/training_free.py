@@ -63,7 +63,14 @@ class RewardedSampling:
     def __call__(self, condition: Condition, noise: SeededNoise, captions: Sequence[str]) -> Tensor:
         """Final samples x [B, …] of B captions."""
         read = self.reward_captions(list(captions)).to(condition.lengths.device)
-        batch = PromptBatch(condition, read, None, noise.seeds.tolist(), noise.shape)
+        batch = PromptBatch(
+            condition,
+            read,
+            None,
+            condition.lengths.tolist(),
+            noise.seeds.tolist(),
+            noise.shape,
+        )
         with torch.no_grad():
             objective = Objective(self.backbone, self.reward, batch, Loss())
             return self.method.sample(self.sampler, self.levels, objective)

@@ -68,8 +68,8 @@ class Sample:
             score = objective.score(self.z, self.level, self.weight)
         else:
             score = objective.itself(self.z)
-        if score.finite and score.gradient is not None:
-            self.backward(score.gradient)
+        assert score.gradient is not None
+        self.backward(score.gradient)
         return score
 
 

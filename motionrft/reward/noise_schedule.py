@@ -7,6 +7,7 @@ backbone has another schedule matches cumulative alphas.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,8 +19,9 @@ from motionrft.training.distributed import largest, rank, world_size
 STEPS = 1000
 
 
+@cache
 def cumulative_alphas() -> Tensor:
-    """alpha-bar [1000], float64."""
+    """alpha-bar [1000], float64; one tensor for all."""
     return training_alphas(
         {
             "num_train_timesteps": STEPS,

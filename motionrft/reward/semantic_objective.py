@@ -131,7 +131,8 @@ def _parts(lengths: Tensor, frames: int, *, cut: bool) -> list[tuple[Tensor, int
     if len(lengths) <= DECODED_TOGETHER:
         return [(torch.arange(len(lengths), device=lengths.device), frames)]
     order = lengths.argsort(stable=True)
-    longest = lengths[order].tolist()
+    # without values (the meta device) all are as long as the batch
+    longest = [frames] * len(lengths) if lengths.is_meta else lengths[order].tolist()
     return [
         (
             order[begin : begin + DECODED_TOGETHER],
@@ -156,11 +157,13 @@ class SemanticObjective(nn.Module):
     recompute: the motion encoder's graphs are not kept but computed again on the way back, one view at a time.
     """
 
+    alphas: Tensor
+
     def __init__(self, loss: SemanticLoss, noise: NoiseLaw, *, recompute: bool = False):
         super().__init__()
         self.network, self.loss, self.noise = loss.network, loss, noise
         self.recompute = recompute
-        self.alphas = cumulative_alphas()
+        self.register_buffer("alphas", cumulative_alphas(), persistent=False)
         # the text side never carries a time token, so its embedding is not trained
         self.network.time_embedding_text.requires_grad_(False)
 

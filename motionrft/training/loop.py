@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from motionrft.counting.half import HalfProducts
 from motionrft.errors import InputError
 from motionrft.options import read_options
 from motionrft.progress import progress
@@ -86,7 +87,9 @@ def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> 
 
 def autocast(precision: str, device: torch.device | str) -> contextlib.AbstractContextManager[Any]:
     kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+    if precision != "bf16":
+        return contextlib.nullcontext()
+    return HalfProducts() if kind == "meta" else torch.autocast(kind, torch.bfloat16)
 
 
 def fit(

@@ -96,7 +96,7 @@ def _gradient(
         score = objective.score(sample.z, sample.level, sample.weight)
         assert score.gradient is not None
         sample.backward(score.gradient)
-        total += score.loss
+        total += score.read().loss
     gradients = {
         f"grad.{parameter}": torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
         for parameter, tensor in backbone.weights.items()

@@ -167,4 +167,4 @@ def test_the_gradient_in_parts_is_the_update_s_own(tmp_path: Path) -> None:
     sample.backward(score.gradient)
     whole = torch.cat([parameter.grad.flatten() for parameter in tuning.trained])
     torch.testing.assert_close(gradient.value, whole, rtol=1e-5, atol=1e-8)
-    assert gradient.reward == pytest.approx(score.means()["total"], rel=1e-6)
+    assert gradient.reward == pytest.approx(score.read().rewards["total"], rel=1e-6)

@@ -16,9 +16,18 @@ def test_a_run_of_the_papers_size(tmp_path, monkeypatch, capsys):
     [stage] = [line for line in lines if line.startswith("finetune ")]
     assert stage.split()[:3] == ["finetune", "219", "0"]
     assert "1 GPU" in stage
-    [full] = [line for line in lines if line.startswith("  hymotion ")]
-    # one of pre-training, 27 of fine-tuning, 1,042,878,811 values of four bytes each
-    assert full.split()[1:4] == ["28", "x", "4.172"]
+    assert lines[0].endswith("on H100, 80 GB")
+    # GPU hours and memory of every stage that computes on one
+    for name in ("finetune", "pretrain", "train_reward", "evaluate"):
+        [stage] = [line for line in lines if line.startswith(f"{name} ")]
+        hours, memory = stage.split()[6:8]
+        assert float(hours) > 0
+        assert 0 < float(memory) <= 80
+    full = next(line for line in lines if line.startswith("  hymotion ") and " x " in line)
+    # one of pre-training, 1,042,878,811 values of four bytes each, and 27 fine-tunings, which are adapters
+    assert full.split()[1:4] == ["1", "x", "4.172"]
+    assert full.split()[5:7] == ["+", "27"]
+    assert float(full.split()[8]) < 0.1
     assert any(line.startswith("missing: corpus.humanml3d_dir: ") for line in lines)
     assert len([line for line in lines if line.startswith("missing: backbones.")]) == 8
     assert len(lines) < 60  # a screen
@@ -39,6 +48,23 @@ def test_finished_jobs_are_counted_with_what_they_took(tmp_path, monkeypatch, ca
     # two methods, two seeds; one took two hours, and three are left
     assert stage.split()[:6] == ["finetune", "4", "1", "2.00", "6.00", "2.5"]
     assert "Nothing is missing." in out
+
+
+def test_a_smaller_card_needs_other_forms(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", PAPER, "--card", "24"]) == 0
+    out = capsys.readouterr().out
+    assert "on A100s, 24 GB" in out
+    assert "cells do not fit 24 GB" in out
+    assert main(["plan", PAPER, "--cells"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if " / " in line]
+    assert len(rows) == 73
+    assert not any("does not fit" in row for row in rows)
+
+
+def test_an_unknown_card_is_refused(capsys):
+    assert main(["plan", PAPER, "--card", "Voodoo2"]) != 0
+    assert "--card" in capsys.readouterr().err
 
 
 def test_whether_a_gain_would_show_is_said_before_anything_runs(tmp_path, monkeypatch, capsys):

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from motionrft.counting.costs import Line
 from motionrft.errors import InputError
 from motionrft.finetune.analysis.memory import graph_bytes
 from motionrft.finetune.loop import Training
-from motionrft.finetune.memory_plan import GIB, SHARE, Counted, Line, choose, count, free_bytes
+from motionrft.finetune.memory_choice import GIB, SHARE, Counted, choose
+from motionrft.finetune.memory_plan import count, free_bytes
 from motionrft.finetune.objective import Objective
 from motionrft.finetune.results import cost_of
 from motionrft.finetune.settings import Settings

@@ -28,7 +28,9 @@ def score(precision: str) -> tuple[Tensor, Tensor]:
     tokens = torch.randn(rows, 3, TOKENS, generator=torch.Generator().manual_seed(5))
     mask = torch.ones(rows, 3, dtype=torch.bool)
     words = TextBatch(tokens[:, 0], tokens, mask, torch.full((rows,), 2))
-    batch = PromptBatch(given, words, None, [0] * rows, backbone.sample_shape(24))
+    batch = PromptBatch(
+        given, words, None, given.lengths.tolist(), [0] * rows, backbone.sample_shape(24)
+    )
     objective = Objective(backbone, reward, batch, Loss(), precision=precision)
     z = torch.randn(
         len(LENGTHS), *backbone.sample_shape(24), generator=torch.Generator().manual_seed(3)
@@ -36,7 +38,7 @@ def score(precision: str) -> tuple[Tensor, Tensor]:
     scored = objective.score(z)
     assert scored.gradient is not None
     assert scored.gradient.dtype == torch.float32
-    return torch.tensor(scored.rewards["total"]), scored.gradient
+    return scored.sums["total"], scored.gradient
 
 
 def test_bf16_turns_the_gradient_by_less_than_a_tenth():

@@ -89,7 +89,7 @@ class Network(Backbone):
     def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
         return batch.features
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         kept = torch.arange(x.shape[1])[None] < lengths[:, None]
         return (x + 0.1 * torch.tanh(self.frozen(x))) * kept[..., None]
 
@@ -144,7 +144,8 @@ def prompts(k: int, rows: int = 6) -> PromptBatch:
     lengths = torch.randint(3, FRAMES + 1, (rows,), generator=generator)
     condition = Condition(text, lengths, torch.zeros(rows, dtype=torch.bool))
     references = torch.randn(rows, FRAMES, DIM, generator=generator)
-    return PromptBatch(condition, text, references, noise_seeds(3, k, rows), (FRAMES, DIM))
+    frames, seeds = lengths.tolist(), noise_seeds(3, k, rows)
+    return PromptBatch(condition, text, references, frames, seeds, (FRAMES, DIM))
 
 
 def toy_run(

@@ -24,7 +24,7 @@ from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.rigid import rigid
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 from motionrft.options import read_options
 
 JOINTS = 22
@@ -159,14 +159,14 @@ class ACMDM(Backbone):
         valid = frame_mask(self.widths(batch.lengths), latents.shape[1])
         return (latents * valid[..., None, None]).flatten(2)
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         if self.components is not None:
-            return self.rigid_features(self.components.decode(x, lengths), lengths)
+            return self.rigid_features(self.components.decode(x, lengths, frames), lengths)
         joints = x.unflatten(-1, (JOINTS, -1))
         if self.autoencoder is not None:
             latents = joints * self.latent_std + self.latent_mean
             joints = self.autoencoder.decode(latents.permute(0, 3, 1, 2))
-        frames = int(lengths.max())
+        frames = longest(lengths) if frames is None else frames
         features = self.statistics.to_corpus(joints[:, :frames].flatten(2), self.normaliser)
         return features * frame_mask(lengths, frames)[..., None]
 

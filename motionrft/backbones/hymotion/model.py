@@ -24,7 +24,7 @@ from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
@@ -145,10 +145,10 @@ class HYMotion(Backbone):
         valid = frame_mask(self.clock.lengths(batch.lengths), raw.shape[1])
         return self.normalise(raw) * valid[..., None]
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         if self.components is not None:
-            return self.components.decode(x, lengths)
-        frames = int(lengths.max())
+            return self.components.decode(x, lengths, frames)
+        frames = longest(lengths) if frames is None else frames
         raw = self.clock.to_data(self.denormalise(x)[..., :ROTATION], lengths, frames)
         return self.normaliser.normalise(raw) * frame_mask(lengths, frames)[..., None]
 

@@ -95,8 +95,8 @@ class MLD(Backbone):
         means, log_variances = zip(*(self.remembered[clip] for clip in batch.clips), strict=True)
         return torch.stack(means), torch.stack(log_variances)
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
-        return self.vae.decode(x, lengths)
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
+        return self.vae.decode(x, lengths, frames)
 
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The denoiser is trained afresh over a trained VAE, the only part that is taken."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.principal import PrincipalComponents
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 from motionrft.networks.positions import LearnedPositions
 from motionrft.networks.skip_transformer import SkipDecoder
 
@@ -30,7 +30,7 @@ class PrincipalVAE(PrincipalComponents):
 
     def decode(self, z: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         """Latents [B, n, d] -> features [B, T, F], exactly zero after each length; T = the longest."""
-        frames = int(lengths.max()) if frames is None else frames
+        frames = longest(lengths) if frames is None else frames
         valid = frame_mask(lengths, frames)
         queries = self.query_pos_decoder.first(frames).expand(len(z), -1, -1)
         residual = self.final_layer(self.decoder(queries, self.latent_post(z), valid))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.backbones.mld.options import LatentOptions
-from motionrft.networks.masks import frame_mask
+from motionrft.networks.masks import frame_mask, longest
 from motionrft.networks.positions import LearnedPositions
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
 
@@ -49,7 +49,7 @@ class MotionVAE(nn.Module):
 
     def decode(self, z: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         """Latents [B, n, d] -> features [B, T, F], exactly zero after each length; T = the longest."""
-        frames = int(lengths.max()) if frames is None else frames
+        frames = longest(lengths) if frames is None else frames
         valid = frame_mask(lengths, frames)
         memory = self.latent_post(z) if self.projected else z
         queries = self.query_pos_decoder.first(frames).expand(len(z), -1, -1)

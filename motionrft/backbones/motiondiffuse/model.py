@@ -39,11 +39,11 @@ ATTENTIONS: dict[str, tuple[Mixing, Mixing]] = {
 
 @dataclass(frozen=True)
 class EncodedText:
-    """xf_proj [B, 4 h], xf_out [B, L, text latent], and which tokens count (None: all)."""
+    """xf_proj [B, 4 h], xf_out [B, L, text latent], and which tokens count [B, L]."""
 
     summary: Tensor
     tokens: Tensor
-    valid: Tensor | None
+    valid: Tensor
 
 
 class MotionDiffuse(MotionSpaceBackbone):
@@ -108,13 +108,12 @@ class MotionDiffuse(MotionSpaceBackbone):
         CLIP's 77 positions all count, pads included, as the official model was trained; the mask of
         other encoders is kept, so that a caption does not see how far its batch is padded.
         """
-        valid = None if bool(text.mask.all()) else text.mask
         h = self.text_pre_proj(text.tokens)
         for layer in cast(nn.ModuleList, self.textTransEncoder["layers"]):
-            h = layer(h, valid)
+            h = layer(h, text.mask)
         h = self.text_ln(h)
         rows = torch.arange(len(h), device=h.device)
-        return EncodedText(self.text_proj(h[rows, text.eos]), h, valid)
+        return EncodedText(self.text_proj(h[rows, text.eos]), h, text.mask)
 
     def text_of_walk(self, text: TextBatch) -> EncodedText:
         """As `encode_text`; without gradient, once for all steps of a walk: while `text` is the same object, and the
@@ -147,7 +146,7 @@ class MotionDiffuse(MotionSpaceBackbone):
         return output
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        if bool(condition.drop.any()):
+        if not condition.whole and bool(condition.drop.any()):
             raise _no_guidance()
         valid = frame_mask(condition.lengths, x.shape[1])
         return self.denoise(x, t, self.text_of_walk(condition.text), valid)
@@ -173,7 +172,7 @@ class MotionDiffuse(MotionSpaceBackbone):
     def masked_error(predicted: Tensor, target: Tensor, lengths: Tensor) -> Tensor:
         """Squared error a valid number of the batch."""
         valid = frame_mask(lengths, target.shape[1])
-        return ((predicted - target) ** 2).mean(-1)[valid].mean()
+        return (((predicted - target) ** 2).mean(-1) * valid).sum() / valid.sum()
 
 
 def _no_guidance() -> InputError:

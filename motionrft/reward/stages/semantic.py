@@ -33,7 +33,7 @@ class SemanticStage(Stage[RewardNetwork]):
         network = new_network(settings, clips["train"], captions).to(device)
         objective = SemanticObjective(
             settings.semantic_loss(network), settings.noise, recompute=settings.recompute
-        )
+        ).to(device)
         losses_of = data_parallel(objective)
 
         def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:

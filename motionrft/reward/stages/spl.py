@@ -174,7 +174,7 @@ class SplStage(Stage[RewardNetwork]):
             settings.semantic_loss(network), settings.noise, recompute=settings.recompute
         )
         miner = Miner(network, clips["train"], captions, spl, clean_token=rules.clean_token)
-        losses_of = data_parallel(SplObjective(semantic, spl, rules))
+        losses_of = data_parallel(SplObjective(semantic, spl, rules).to(device))
         validation = retrieval_validation(network, clips[rules.selection_split], captions, rules)
         network.eval()
         before = validation(-1)

@@ -61,10 +61,13 @@ def test_text_is_encoded_once_a_trajectory_and_again_when_weights_change():
     assert model.text_ln.weight.grad is not None
 
 
-def test_all_valid_masks_are_no_mask():
+def test_a_mask_of_all_tokens_is_no_mask():
     model, text = make(), texts(2)
     full = TextBatch(text.pooled, text.tokens, torch.ones_like(text.mask), text.eos)
-    assert model.encode_text(full).valid is None
+    unmasked = model.text_pre_proj(text.tokens)
+    for layer in model.textTransEncoder["layers"]:
+        unmasked = layer(unmasked, None)
+    torch.testing.assert_close(model.encode_text(full).tokens, model.text_ln(unmasked))
     assert (model.encode_text(full).tokens - model.encode_text(text).tokens).abs().max() > 1e-3
 
 

@@ -56,7 +56,7 @@ class Gaussian(Network):
         i = int((self.table.t_model - t[0]).abs().argmin())
         return self.factor(i) * x + self.bias
 
-    def to_features(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         return x
 
 

@@ -1,0 +1,11 @@
+"""Random draws without values."""
+
+from __future__ import annotations
+
+import torch
+
+
+class MetaGenerator(torch.Generator):
+    """A generator of meta tensors, which torch has none of: it says of itself that it is there, and is never drawn from."""
+
+    device = torch.device("meta")

@@ -1,0 +1,127 @@
+"""The paper's run, rehearsed on the meta device: every network at its full size, every loss, every walk.
+
+Nothing is computed, but every operation is called with the shapes that a card would see. A tensor left on another
+device is an error here as it is there, and so is a look at a value inside a walk. Samplers take three steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+from motionrft.backbones import shapes as backbone_shapes
+from motionrft.configuration import load_run
+from motionrft.configuration.files import ROOT
+from motionrft.counting.attention import FusedAttention
+from motionrft.counting.operations import counted
+from motionrft.finetune.memory_plan import measure
+from motionrft.finetune.settings import cell_settings
+from motionrft.finetune.setup import FineTuning
+from motionrft.finetune.shapes import tuning_shapes
+from motionrft.forecast import table as keys
+from motionrft.forecast.count import cell_counts, reward_stage_counts, stage_counts
+from motionrft.forecast.table import Table
+
+RUN = load_run(ROOT / "config" / "humanml3d.yaml")
+STEPS, ROWS = 3, 8
+CELLS = [(cell["backbone"], cell["method"]) for cell in RUN["matrix"]]
+STAGES = [(name, stage) for name, entry in RUN["backbones"].items() for stage in entry["pretrain"]]
+
+
+@cache
+def short_run() -> dict[str, Any]:
+    """The run with samplers of three steps; HY-Motion, which has 27 equal layers, with three."""
+    run = load_run(ROOT / "config" / "humanml3d.yaml")
+    for entry in run["backbones"].values():
+        sampler = entry["sampler"]
+        sampler["steps"] = min(sampler["steps"], STEPS)
+        if sampler.get("respacing"):
+            sampler["respacing"] = f"ddim{STEPS}"
+    run["backbones"]["hymotion"]["network"]["layers"] = 3
+    return run
+
+
+def walk_once(tuning: FineTuning) -> None:
+    """A whole trajectory, its updates left out."""
+    batch = tuning.batch(0)
+    objective = tuning.objective(batch)
+    for sample in tuning.method.samples(tuning.walk(batch, 0)):
+        score = objective.score(sample.z, sample.level, sample.weight)
+        sample.backward(score.gradient)
+        del sample, score
+
+
+def trajectory_peak(tuning: FineTuning) -> int:
+    """Peak bytes of `walk_once`, beside gradients that are there already."""
+    for parameter in tuning.trained:
+        parameter.grad = torch.zeros_like(parameter)
+    with counted() as operations:
+        walk_once(tuning)
+        return operations.peak
+
+
+@pytest.mark.parametrize(("backbone", "method"), CELLS)
+def test_every_cell_walks(backbone, method):
+    tuning = tuning_shapes(short_run(), backbone, method, ROWS)
+    with FusedAttention():
+        walk_once(tuning)
+    reached = [parameter for parameter in tuning.trained if parameter.grad is not None]
+    assert len(reached) > len(tuning.trained) / 4
+
+
+@pytest.mark.parametrize("form", ["plain", "exact"])
+@pytest.mark.parametrize(
+    "backbone", [name for name in RUN["backbones"] if name != "motionlcm-1step"]
+)
+def test_the_peak_of_a_trajectory_is_the_counted_one(backbone, form):
+    tuning = tuning_shapes(short_run(), backbone, "draft-50", ROWS)
+    settings = replace(tuning.settings, batch_size=ROWS, activations=form)
+    tuning = replace(tuning, settings=settings)
+    gradients = sum(parameter.nbytes for parameter in tuning.trained)
+    needed = measure(tuning_shapes(short_run(), backbone, "draft-50", 2 * ROWS), 2 * ROWS).bytes
+    peak = trajectory_peak(tuning)
+    expected = needed.needed(form, ROWS, ROWS)
+    # gradients of one step exist beside the sum of the others'
+    assert 0.95 * expected <= peak <= 1.05 * expected + gradients
+
+
+@pytest.mark.parametrize(("backbone", "stage"), STAGES)
+def test_every_stage_of_training_runs_at_full_size(backbone, stage):
+    network = backbone_shapes.stage_shapes(RUN, backbone, stage)
+    rows = RUN["backbones"][backbone]["pretrain"][stage]["batch_size"]
+    losses = backbone_shapes.stage_losses(RUN, backbone, stage, network, rows)
+    losses["loss"].backward()
+    assert any(parameter.grad is not None for parameter in network.stage_parameters(stage))
+    assert all(value.is_meta and value.shape == () for value in losses.values())
+    if backbone != "hymotion":  # seconds
+        key = keys.stage_key(RUN, backbone, stage)
+        assert_counted("stages", key, stage_counts(RUN, backbone, stage))
+
+
+def assert_counted(kind: str, key: str, counts: Any) -> None:
+    """As config/counted.json has it; otherwise: python -m benchmarks.counted --afresh"""
+    fresh = Table()
+    fresh.put(kind, key, "", counts)
+    found, stored = fresh.entries[kind][key], Table.read().entries[kind][key]
+    for name in found.keys() - {"name"}:
+        assert stored[name] == pytest.approx(found[name], rel=1e-3, abs=1e4), name
+
+
+@pytest.mark.parametrize("stage", RUN["reward"]["stages"])
+def test_every_stage_of_the_reward_runs_at_full_size(stage):
+    key = keys.reward_stage_key(RUN, stage)
+    assert_counted("stages", key, reward_stage_counts(RUN, stage))
+
+
+@pytest.mark.parametrize(
+    "backbone", ["mdm", *(pytest.param(name, marks=pytest.mark.slow) for name in RUN["backbones"])]
+)
+def test_the_shipped_counts_are_those_of_the_code(backbone):
+    settings = cell_settings(RUN, backbone, "motionrft")
+    step, score = cell_counts(RUN, backbone, "motionrft")
+    assert_counted("backbones", keys.backbone_key(RUN, backbone, settings), step)
+    assert_counted("scores", keys.score_key(RUN, backbone, "motionrft"), score)
