@@ -104,16 +104,16 @@ def _reward(plan: Plan) -> Iterator[Made]:
         if stage in plan.imported_stages:
             wildcards = SimpleNamespace(stage=stage)
             released = plan.reward_checkpoint(wildcards)
-            read = (*released, *_own(plan, plan.start_of_reward_stage(wildcards)))
+            begins = (*released, *_own(plan, plan.start_of_reward_stage(wildcards)))
             imported = plan.reward_import_settings(wildcards)
-            yield Made("import_reward", (f"reward/{stage}.safetensors",), read, imported)
+            yield Made("import_reward", (f"reward/{stage}.safetensors",), begins, imported)
             continue
         read = (FEATURES, *text, *_stands_on(plan, stage))
         yield Made("train_reward", (f"reward/{stage}.safetensors",), read, plan.reward_settings(stage))  # fmt: skip
     rewards = [plan.reward_file(stage) for stage in plan.scored_stages]
-    files = _own(plan, [*rewards, *plan.judged_data(plan.scored_stages)])
+    scored = _own(plan, [*rewards, *plan.judged_data(plan.scored_stages)])
     reward = {**plan.run["reward"], "stages": None}
-    read = (*files, FEATURES, *text, "evaluator/model.safetensors")
+    read = (*scored, FEATURES, *text, "evaluator/model.safetensors")
     yield Made("evaluate_reward", ("reward/scores.parquet",), read, reward)
     for switch, stage in plan.switched_stages():
         path = f"reward/switches/{switch}/{stage}"

@@ -91,9 +91,11 @@ def cells_at(path: Path) -> list[Cell]:
     path = Path(path)
     if (path / "config.yaml").is_file():
         names = sorted(
-            {folder.parts[-2:] for folder in path.glob("evaluate/*/*") if folder.is_dir()}
+            (folder.parts[-2], folder.parts[-1])
+            for folder in path.glob("evaluate/*/*")
+            if folder.is_dir()
         )
-        cells = [Cell(path, *name) for name in names]
+        cells = [Cell(path, backbone, method) for backbone, method in names]
         cells = [cell for cell in cells if cell.folders]
     else:
         cells = _one_cell(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,7 +110,10 @@ class WeightsAndBiases:
         self.run.finish()
 
 
-KINDS = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
+KINDS: dict[str, Callable[[Path, str], Tracker]] = {
+    "tensorboard": TensorBoard,
+    "wandb": WeightsAndBiases,
+}
 
 
 def _not_installed(package: str) -> InputError:
