@@ -22,8 +22,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory):
+    """A page left open keeps playing on a processor: the browser ends with its module."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
