@@ -96,7 +96,10 @@ def plainly() -> Iterator[None]:
 
     def scored(self: Objective, *arguments: Any, **options: Any) -> Score:
         with torch.no_grad():
-            self.contexts = [self._context(part) for part in self.parts]
+            self.contexts = [
+                self._context(part, frames)
+                for part, frames in zip(self.parts, self.frames, strict=True)
+            ]
         return score(self, *arguments, **options)
 
     with (

@@ -56,7 +56,9 @@ def run_file(folder: Path, backbones: list[str]) -> dict[str, Any]:
                 "spl": {"pool": "batch", "train": few},
             }
         },
-        "finetune": {"updates": None, "trajectories": 1, "batch_size": 4, "validate_every": 0, "select": "last"},
+        "finetune": {
+            "updates": None, "trajectories": 1, "batch_size": 4, "validate_every": 0, "select": "last", "reward_ceiling": 0.0,
+        },
         "evaluate": {"replications": 1, "limit": 32, "multimodality": {"texts": 0}},
         "override": {
             "backbones": {

@@ -13,7 +13,7 @@ from motionrft.reward.lora import LoraSettings
 from motionrft.reward.network import NetworkSettings, RewardNetwork
 
 MDM = {
-    "network": {"latent_dim": 16, "ff_size": 16, "layers": 1, "heads": 2},
+    "network": {"latent_dim": 16, "ff_size": 16, "layers": 1},  # four heads, as official files have
     "sampler": {"steps": 4},
     "pretrain": {"denoiser": {"steps": 2, "batch_size": 4}},
 }

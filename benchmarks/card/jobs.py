@@ -61,7 +61,8 @@ class OutOfTimeError(Exception):
 def configuration(tiny: bool, backbones: list[str], methods: list[str]) -> dict[str, Any]:
     """The resolved run: paper sizes, or small ones."""
     finetune = {
-        "updates": None, "trajectories": 1, "validate_every": 0, "select": "last", "memory": "fixed",
+        "updates": None, "trajectories": 1, "validate_every": 0, "select": "last",
+        "reward_ceiling": 0.0, "memory": "fixed",
     }  # fmt: skip
     run = {
         "name": "gpu", "size": "small" if tiny else "paper", "corpus": {"kind": "toy" if tiny else "humanml3d"},

@@ -69,6 +69,7 @@ def export_motion(
 
     if not motions:
         raise InputError("no motion", where="export-motion", fix="name a file")
+    write = writer(to, target)
     targets = [
         (out or path.parent) / f"{path.name.removesuffix(path.suffix)}{ENDINGS[to]}"
         for path in motions
@@ -80,7 +81,6 @@ def export_motion(
                 f"would be written to {written} over another motion", where=path,
                 fix="name another folder with --out",
             )  # fmt: skip
-    write = writer(to, target)
     read = [read_motion(path) for path in motions]
     for motion, written in zip(read, targets, strict=True):
         lost = write(written, motion)

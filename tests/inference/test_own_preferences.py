@@ -40,6 +40,7 @@ RUN = {
         "lr": 1e-3,
         "validate_every": 20,
         "validate_prompts": 16,
+        "select_by": "reward",  # no judge is trained here
     },
     "override": {
         "methods": {"easytune": {"reward_weights": {"semantic": 0.0, "preference": 1.0}}},

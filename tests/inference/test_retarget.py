@@ -152,7 +152,7 @@ def test_another_program_reads_the_same_joints(motion, tmp_path):
 def test_a_skeleton_that_cannot_be_moved_is_named(tmp_path, motion, change, said, capsys):
     rig = template(tmp_path / "rig.bvh")
     text = rig.read_text().replace(*change)
-    if "positions" in said:
+    if "position channels" in said:
         head, _, row = text.rstrip().rpartition("\n")
         text = f"{head}\n{' '.join(row.split()[3:])}\n"
     rig.write_text(text)
