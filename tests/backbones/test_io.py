@@ -18,7 +18,11 @@ from tests.backbones.conftest import RUN
 @pytest.mark.parametrize("option", ["principal", "clean"])
 def test_a_network_that_means_something_else_has_no_official_file(tmp_path, capsys, option):
     settings = resolve({**RUN, "backbones": ["acmdm"], "override": {}})["backbones"]["acmdm"]
-    settings["network"] |= {"width": 64, "layers": 1, "feedforward": 8}  # of the small size, which has both
+    settings["network"] |= {
+        "width": 64,
+        "layers": 1,
+        "feedforward": 8,
+    }  # of the small size, which has both
     if option == "clean":
         del settings["network"]["principal"]
     widths = {"pooled": 6, "tokens": 6}
