@@ -81,7 +81,7 @@ def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     """Write weights back in the official file layout.
 
     Refused are networks that the official code reads otherwise, at the small size
-    HY-Motion and ACMDM (`network.clean`), MotionDiffuse (`network.prediction`),
+    HY-Motion and ACMDM (`network.principal`, `network.clean`), MotionDiffuse (`network.prediction`),
     MLD, MLD++ and MotionLCM (`network.prediction`, `network.principal`); and MDM
     with other than four heads or another noise schedule than the cosine. MDM's
     args.json is written beside its weights.

@@ -15,17 +15,24 @@ from motionrft.motion.representation import representation
 from tests.backbones.conftest import RUN
 
 
-def test_a_network_that_means_something_else_has_no_official_file(tmp_path, capsys):
+@pytest.mark.parametrize("option", ["principal", "clean"])
+def test_a_network_that_means_something_else_has_no_official_file(tmp_path, capsys, option):
     settings = resolve({**RUN, "backbones": ["acmdm"], "override": {}})["backbones"]["acmdm"]
-    settings["network"] |= {"width": 64, "layers": 1, "feedforward": 8}
+    settings["network"] |= {
+        "width": 64,
+        "layers": 1,
+        "feedforward": 8,
+    }  # of the small size, which has both
+    if option == "clean":
+        del settings["network"]["principal"]
     widths = {"pooled": 6, "tokens": 6}
     normaliser = Normaliser(torch.zeros(66), torch.ones(66))
     backbone = build_backbone(settings, dim=66, text=widths, normaliser=normaliser)
-    assert backbone.unofficial == "clean"  # the small size
+    assert backbone.unofficial == option
     model, out = tmp_path / "model.safetensors", tmp_path / "official"
     save_backbone(model, backbone, {"backbone": settings, "dim": 66, "text": widths})
     assert main(["export", "--model", str(model), "--out", str(out)]) == 2
-    assert "network.clean" in capsys.readouterr().err
+    assert f"network.{option}" in capsys.readouterr().err
     assert not out.exists()
     with pytest.raises(
         InputError, match="a model of the family acmdm, the configuration names mdm"

@@ -66,7 +66,8 @@ def test_two_runs_say_what_they_do_not_share(run, tmp_path, capsys):
     assert f"only in one: {other} mdm draft-10" in text
     assert "finetune.lr: " in text
     assert "| 0.0003" in text
-    assert set(pd.read_csv(table)["cell"]) == {"mdm base", "mdm easytune", "real base"}
+    shared = {"mdm base", "mdm easytune", "mdm best-of-4", "real base"}
+    assert set(pd.read_csv(table)["cell"]) == shared
 
 
 @pytest.mark.parametrize("fact", ["evaluator_digest", "corpus_digest", "settings"])

@@ -44,9 +44,14 @@ def what_was_run(run: dict[str, Any]) -> str:
     corpus = CORPORA.get(run["corpus"]["kind"], run["corpus"]["kind"])
     if "clips" in run["corpus"]:
         corpus += f" of {run['corpus']['clips']:,} clips"
+    trained = [name for name, entry in run["methods"].items() if entry.get("training", True)]
+    sampled = len(run["methods"]) - len(trained)
+    beside = (
+        f", beside {several(sampled, 'method')} of sampling under the reward" if sampled else ""
+    )
     return (
-        f"{several(len(run['methods']), 'method')} of reward fine-tuning on {several(len(run['backbones']), 'text-to-motion model')}, "
-        f"on {corpus}, with networks of size “{run['size']}” and {several(len(run['seeds']), 'seed')}."
+        f"{several(len(trained), 'method')} of reward fine-tuning on {several(len(run['backbones']), 'text-to-motion model')}, "
+        f"on {corpus}, with networks of size “{run['size']}” and {several(len(run['seeds']), 'seed')}{beside}."
     )
 
 

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from motionrft.backbones.io import build_backbone, save_backbone
-from motionrft.backbones.mld.principal import PrincipalVAE
+from motionrft.backbones.principal import PrincipalComponents
 from motionrft.cli import main
 from motionrft.configuration import available, load_run
 from motionrft.corpus.dataset import Batch
@@ -63,12 +63,12 @@ def test_every_backbone_has_its_similarity_recorded(files, tmp_path, name):
     normaliser = FeatureStore(files / "features").normaliser(representation)
     torch.manual_seed(0)
     backbone = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
-    vae = getattr(backbone, "vae", None)
-    if isinstance(vae, PrincipalVAE):  # its components are taken from motions, not drawn
-        motions = torch.randn(len(vae.loadings) + 8, 49, dim)
-        lengths = torch.full((len(motions),), 49)
-        names = [""] * len(motions)
-        vae.fit([Batch(motions, lengths, names, names)])
+    for part in backbone.modules():
+        if isinstance(part, PrincipalComponents):  # taken from motions, not drawn
+            motions = torch.randn(len(part.loadings) + 8, 49, dim)
+            lengths = torch.full((len(motions),), 49)
+            names = [""] * len(motions)
+            part.fit([Batch(motions, lengths, names, names)])
     about = {"backbone": settings, "dim": dim, "text": widths}
     save_backbone(tmp_path / "base.safetensors", backbone, about)
     words = [

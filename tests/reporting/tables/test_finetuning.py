@@ -59,5 +59,5 @@ def test_methods_stand_in_the_papers_order(tmp_path):
     assert method_beside_base(records, ["base", "alignprop", "easytune"]) == "easytune"
     assert method_beside_base(records, ["base"]) is None
     names = ["own", "motionrft", "refl-10", "easytune", "drtune"]
-    ordered = paper_order(dict.fromkeys(names))
+    ordered = paper_order({name: {} for name in names})
     assert list(ordered) == ["refl-10", "drtune", "easytune", "own", "motionrft"]
