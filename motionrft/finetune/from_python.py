@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,19 +14,13 @@ from torch import Tensor
 
 from motionrft.backbones.base import Backbone
 from motionrft.configuration import merge, part
-from motionrft.diffusion.reward_form import check_reward_form
-from motionrft.diffusion.schedules import step_table
 from motionrft.errors import InputError
 from motionrft.files import provenance
-from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.loop import Training
-from motionrft.finetune.method_options import read_method
-from motionrft.finetune.method_reward import check_gradient
 from motionrft.finetune.own_reward import JointFunction, JointTerm, Term, TrainedTerm, WeightedSum
-from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.finetune.sentence_prompts import SentencePrompts
-from motionrft.finetune.settings import Settings, cell_settings
-from motionrft.finetune.setup import FineTuning, check_method, in_motion_space, open_weights
+from motionrft.finetune.settings import cell_settings
+from motionrft.finetune.setup import assemble
 from motionrft.inference.model import MotionModel
 from motionrft.inference.reward import RewardModel
 
@@ -70,46 +64,27 @@ def finetune(
     Raises `InputError` for an unknown method or key, a reward without the gradient that the method needs, and a reward
     of another body or representation than the model's.
     """
-    section, cell = _cell(model, method, updates, settings or {})
+    run = _run(model, method, updates, settings or {})
+    section, name = run["methods"][method], model.about["backbone"]["name"]
     backbone = copy.deepcopy(model.backbone)
     copied = MotionModel(backbone, model.about, model.encoder, model.path)
     batches = SentencePrompts(copied, prompts, seconds, seed)
-    entry = model.about["backbone"]
     [frames] = copied.frames(seconds, seed, 1)
     still = backbone.normaliser.mean.expand(frames, -1)  # a motion to try a function on
     summed = _reward(reward, copied, (still, batches.sentences[0]))
-    table = step_table(entry["sampler"], backbone.prediction)
-    check_reward_form(
-        entry["reward_form"],
-        table,
-        model.path,
-        allow_on_sde=entry.get("allow_one_step_on_sde", False),
-    )
-    tuned_method = read_method(section, len(table), entry["reward_form"])
-    check_method(tuned_method, section, table, cell, f"config/methods/{method}.yaml")
-    check_gradient(tuned_method, summed, "finetune")
-    if tuned_method.reads_motions or not tuned_method.trains:
-        what = "learns from recorded motions" if tuned_method.trains else "trains nothing"
+    tuning = assemble(run, name, method, seed, backbone, summed)
+    if tuning.method.reads_motions or not tuning.method.trains:
+        what = "learns from recorded motions" if tuning.method.trains else "trains nothing"
         raise _for_runs(f"{method} {what}", "method")
-    trained, adapters = open_weights(backbone, cell, seed)
-    backbone.eval()
-    device, group = next(backbone.parameters()).device, tuned_method.group
-    guidance = float(entry["sampler"].get("guidance", 1.0))
-    tuning = FineTuning(
-        backbone,
-        MeteredSampler(backbone, table, guidance, Meter.of(device), cell.denoiser_precision),
-        summed,
-        reward_levels(table, summed.alphas.cpu(), summed.max_t, in_motion_space(backbone)),
-        tuned_method,
-        lambda k: batches(k, cell.batch_size // group).repeated(group),
-        trained,
-        cell,
-        seed,
-        label=f"{entry['name']} {method}",
+    cell, group = tuning.settings, tuning.method.group
+    tuning = replace(
+        tuning,
+        batch=lambda k: batches(k, cell.batch_size // group).repeated(group),
+        label=f"{name} {method}",
     )
     with tempfile.TemporaryDirectory() as folder:
         record = Training(tuning, Path(folder) / "checkpoint.pt").run()
-    if adapters is not None:
+    if tuning.adapters is not None:
         _merge_adapters(backbone)
     about = {
         **model.about,
@@ -121,10 +96,10 @@ def finetune(
     return result
 
 
-def _cell(
+def _run(
     model: MotionModel, method: str, updates: int, settings: Mapping[str, Any]
-) -> tuple[dict[str, Any], Settings]:
-    """The method's section with the given settings laid over it, and all settings of the cell."""
+) -> dict[str, Any]:
+    """A run of one cell: the model's backbone, and the method's section with the given settings laid over it."""
     for name in sorted({*OF_A_RUN, "updates"} & settings.keys()):
         raise InputError(
             "no setting here",
@@ -146,7 +121,8 @@ def _cell(
         "backbones": {entry["name"]: entry},
         "methods": {method: section},
     }
-    return section, cell_settings(run, entry["name"], method)
+    cell_settings(run, entry["name"], method)  # a wrong key is said before a sentence is encoded
+    return run
 
 
 def _for_runs(problem: str, field: str) -> InputError:
