@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,15 @@ class Plan(RewardFiles):
     """Files, settings and resources of one resolved run."""
 
     @cached_property
-    def forecast(self) -> Forecast:
-        """Counted costs on the card that `runtime: counted` speaks of."""
-        return Forecast(self.run, Table.read(), REFERENCE)
+    def minutes(self) -> Callable[..., int | None]:
+        """Of a rule, backbone, method and stage, by their counts on the card that `runtime: counted` speaks of. Snakemake
+        asks several times a job, and all seeds cost the same: each is computed once."""
+        return cache(Forecast(self.run, Table.read(), REFERENCE).minutes)
 
     def counted(self, rule: str, name: str, wildcards: Wildcards) -> Any:
         """Minutes of a job by its counts."""
         job = (wildcards.get(key) for key in ("backbone", "method", "stage"))
-        minutes = self.forecast.minutes(rule, *job) if name == "runtime" else None
+        minutes = self.minutes(rule, *job) if name == "runtime" else None
         return super().counted(rule, name, wildcards) if minutes is None else minutes
 
     @property
