@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from motionrft.metrics.crossed import Effect
+from motionrft.reporting.cells import values_of
 from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, Outcome
 from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, verdicts
+from motionrft.reporting.page.summary import WORDS
 from motionrft.reporting.records import Records
 
 CORPORA = {
@@ -22,7 +24,6 @@ CORPORA = {
     "kit": "KIT-ML",
 }
 FOUND = ("Holds here", "Does not hold here", "Cannot be told from this run")
-WORDS = {"better": "better", "worse": "worse", "unclear": "no clear difference"}
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,7 @@ def main_rows(records: Records) -> Iterator[dict[str, Any]]:
 
 
 def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dict[str, str]:
-    frame = records.evaluations
-    base = frame[
-        frame["backbone"].eq(backbone) & frame["method"].eq("base") & frame["metric"].eq(column.key)
-    ]
-    before = float(base["value"].mean())
+    before = float(values_of(records, backbone, "base", column.key)["value"].mean())
     return {
         "before": f"{before:.3f}",
         "after": f"{before + found.difference:.3f}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import tempfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ def players(records: Records, prompts: int = 4) -> dict[str, Any]:
     """What player.js reads. For each backbone: sentences, and for each of its models one packed motion a sentence with
     what the evaluator says of it. The first backbone and sentence are those on which fine-tuning changes most."""
     entries, changes = [], []
+    references = _references(records)
     for backbone in records.run["backbones"]:
         files = sample_files(records, backbone)
         if "base" not in files:
@@ -42,7 +42,7 @@ def players(records: Records, prompts: int = 4) -> dict[str, Any]:
             {
                 "model": name,
                 "motions": [pack(samples[name].joints[row], SMPL_22) for row in rows],
-                "facts": [_facts(records, backbone, name, samples[name], row) for row in rows],
+                "facts": _facts(files[name], [samples[name].clips[row] for row in rows]),
             }
             | (
                 {"bvh": [_bvh(samples[name].joints[row]) for row in rows]}
@@ -52,7 +52,6 @@ def players(records: Records, prompts: int = 4) -> dict[str, Any]:
             for name in models
         ]
         show = [0] if tuned is None else [0, models.index(tuned)]
-        references = dict(_references(records))
         clips_shown = [samples["base"].clips[row] for row in rows]
         if all(clip in references for clip in clips_shown):
             motions = [references[clip] for clip in clips_shown]
@@ -72,12 +71,13 @@ def players(records: Records, prompts: int = 4) -> dict[str, Any]:
     return player_data(SMPL_22, SMPL_22.fps, entries)
 
 
-def _references(records: Records) -> Iterator[tuple[str, Tensor]]:
-    """(clip, recorded motion [T, J, 3]) of the recorded motions that the run kept."""
+def _references(records: Records) -> dict[str, Tensor]:
+    """The recorded motions [T, J, 3] that the run kept, by clip."""
     path = records.folder / "evaluate/real/base/seed0/samples.safetensors"
-    if path.exists():
-        samples = read_samples(path)
-        yield from zip(samples.clips, samples.joints, strict=True)
+    if not path.exists():
+        return {}
+    samples = read_samples(path)
+    return dict(zip(samples.clips, samples.joints, strict=True))
 
 
 def _apart(samples: dict[str, Samples], row: int, tuned: str | None) -> float:
@@ -90,15 +90,20 @@ def _apart(samples: dict[str, Samples], row: int, tuned: str | None) -> float:
     return float(torch.linalg.vector_norm(poses[0] - poses[1], dim=-1).mean())
 
 
-def _facts(records: Records, backbone: str, method: str, samples: Samples, row: int) -> str:
-    """The evaluator's distance of motion and sentence, and the rank of the sentence among 32."""
-    for path in sorted(records.folder.glob(f"evaluate/{backbone}/{method}/seed*/per_prompt.parquet"))[:1]:  # fmt: skip
-        frame = read_table(path)[0]
-        own = frame[frame["clip"].eq(samples.clips[row]) & frame["replication"].eq(0)]
-        if len(own):
-            first = own.iloc[0]
-            return f"distance to the sentence {first['matching']:.2f}, rank {first['rank']:.0f}"
-    return ""
+def _facts(samples: Path, clips: list[str]) -> list[str]:
+    """Of each clip, what the evaluation that kept these samples says of its motion: the evaluator's distance of motion
+    and sentence, and the rank of the sentence among 32; empty where it says nothing."""
+    path = samples.with_name("per_prompt.parquet")
+    if not path.exists():
+        return [""] * len(clips)
+    frame = read_table(path)[0]
+    first = frame[frame["replication"].eq(0)].drop_duplicates("clip").set_index("clip")
+    return [
+        f"distance to the sentence {first.at[clip, 'matching']:.2f}, rank {first.at[clip, 'rank']:.0f}"
+        if clip in first.index
+        else ""
+        for clip in clips
+    ]
 
 
 def _bvh(joints: Tensor) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from motionrft.metrics.crossed import Effect
+from motionrft.reporting.cells import values_of
 from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, declared, effect, verdicts
 from motionrft.reporting.records import Records
@@ -65,11 +66,7 @@ def summary(records: Records) -> Summary:
 
 def sentence(records: Records, backbone: str, column: Column, found: Effect) -> str:
     """R@1 +0.046 [+0.021, +0.071] (0.512 → 0.558, 5 seeds, 320 prompts)"""
-    frame = records.evaluations
-    base = frame[
-        frame["backbone"].eq(backbone) & frame["method"].eq("base") & frame["metric"].eq(column.key)
-    ]
-    before = float(base["value"].mean())
+    before = float(values_of(records, backbone, "base", column.key)["value"].mean())
     seeds = f"{found.seeds} seeds" if found.seeds > 1 else "one seed"
     return (
         f"{column.title} {found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}] "
