@@ -12,7 +12,7 @@ from motionrft.finetune.loop import Training
 from motionrft.finetune.method_reward import check_gradient
 
 from .test_loop import flat
-from .toy_run import BY_VALUE, METHODS, prompts, toy_run
+from .toy_run import BY_VALUE, METHODS, prompts, stopped_at, toy_run
 
 CELLS = [(name, sampler) for name, (_, samplers) in BY_VALUE.items() for sampler in samplers]
 
@@ -99,18 +99,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_bit(tmp_path, name, sampler):
     settings = {"checkpoint_minutes": 0, "checkpoint_every": 1, "kl": 0.1}
     whole = run_of(name, sampler, **settings)
     Training(whole, tmp_path / "a").run()
-    first = run_of(name, sampler, **settings)
-    training = Training(first, tmp_path / "b")
-    original = first.batch
-
-    def until(k):
-        if k == 2:
-            raise KeyboardInterrupt
-        return original(k)
-
-    first.batch = until
-    with pytest.raises(KeyboardInterrupt):
-        training.run()
+    stopped_at(Training(run_of(name, sampler, **settings), tmp_path / "b"), 2)
     second = run_of(name, sampler, **settings)
     Training(second, tmp_path / "b").run()
     assert torch.equal(flat(second), flat(whole))

@@ -15,7 +15,7 @@ import torch
 from motionrft.errors import InputError
 from motionrft.finetune.loop import Training
 
-from .toy_run import METHODS, main, toy_run
+from .toy_run import METHODS, main, stopped_at, toy_run
 
 PROGRAM = [sys.executable, "-m", "tests.finetune.toy_run"]
 ROOT = Path(__file__).parents[2]
@@ -78,16 +78,7 @@ def test_a_resumed_run_has_the_same_average(tmp_path, method):
     settings = {"trajectories": 6, "checkpoint_every": 1, "checkpoint_minutes": 0, "ema": 0.9}
     whole, half = (toy_run(METHODS[method], settings) for _ in range(2))
     Training(whole, tmp_path / "whole").run()
-    stopped, prompts = Training(half, tmp_path / "half"), half.batch
-
-    def until_the_fourth(k):
-        if k == 3:
-            raise KeyboardInterrupt
-        return prompts(k)
-
-    half.batch = until_the_fourth
-    with pytest.raises(KeyboardInterrupt):
-        stopped.run()
+    stopped_at(Training(half, tmp_path / "half"), 3)
     resumed = toy_run(METHODS[method], settings)
     training = Training(resumed, tmp_path / "half")
     assert training.resume()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -212,6 +213,20 @@ BY_VALUE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         tuple(SAMPLERS),
     ),
 }
+
+
+def stopped_at(training: Training, k: int) -> None:
+    """Runs `training` until it asks for the prompts of trajectory k, where it is interrupted."""
+    prompts = training.tuning.batch
+
+    def until(asked: int) -> PromptBatch:
+        if asked == k:
+            raise KeyboardInterrupt
+        return prompts(asked)
+
+    training.tuning.batch = until
+    with pytest.raises(KeyboardInterrupt):
+        training.run()
 
 
 def main(checkpoint: str, out: str, method: str, delay: float = 0.0) -> None:

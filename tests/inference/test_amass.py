@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import roma
 import torch
 
 import motionrft
 from motionrft.cli import main
 from motionrft.corpus.kinds.amass import cut, read_source
-from motionrft.corpus.kinds.toy import make_clip
 from motionrft.corpus.official.index import Segment
 from motionrft.inference.amass import export_amass
-from motionrft.motion.representation import representation
 from motionrft.motion.rotation135 import forward_kinematics
 from motionrft.motion.skeleton import SMPL_22
-
-
-@pytest.fixture(scope="module")
-def joints():
-    return torch.from_numpy(make_clip(3, {"seed": 0})[0]).float()
-
-
-@pytest.fixture(scope="module")
-def rotation_motion(joints):
-    kind = representation("rotation")
-    features, _ = kind.encode(joints[None], torch.tensor([len(joints)]))
-    noise = 0.3 * torch.randn(features[0, :, 3:].shape, generator=torch.Generator().manual_seed(0))
-    features[0, :, 3:] += noise
-    return motionrft.Motion(
-        kind.decode(features)[0], 20.0, representation="rotation", features=features[0]
-    )
 
 
 def body_of(rest):

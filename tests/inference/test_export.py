@@ -7,27 +7,8 @@ import torch
 import motionrft
 from motionrft.cli import main
 from motionrft.corpus.bvh.file import END, read_bvh
-from motionrft.corpus.kinds.toy import make_clip
 from motionrft.inference.export import rotations_of
-from motionrft.motion.representation import representation
 from motionrft.motion.skeleton import SMPL_22
-
-
-@pytest.fixture(scope="module")
-def joints():
-    return torch.from_numpy(make_clip(3, {"seed": 0})[0]).float()
-
-
-@pytest.fixture(scope="module")
-def rotation_motion(joints):
-    kind = representation("rotation")
-    features, _ = kind.encode(joints[None], torch.tensor([len(joints)]))
-    # any rotations will do, twists and all
-    noise = 0.3 * torch.randn(features[0, :, 3:].shape, generator=torch.Generator().manual_seed(0))
-    features[0, :, 3:] += noise
-    return motionrft.Motion(
-        kind.decode(features)[0], 20.0, representation="rotation", features=features[0]
-    )
 
 
 def as_read(path):

@@ -5,14 +5,8 @@ import pytest
 import torch
 
 import motionrft
-from motionrft.corpus.kinds.toy import make_clip
 from motionrft.errors import InputError
 from motionrft.motion.representation import representation
-
-
-@pytest.fixture(scope="module")
-def joints():
-    return torch.from_numpy(make_clip(3, {"seed": 0})[0]).float()
 
 
 def test_a_motion_comes_back_whole_and_equal_motions_are_equal_bytes(tmp_path, joints):
