@@ -64,7 +64,7 @@ def inject(backbone: Backbone, settings: LoraSettings) -> None:
     layers, packed = targets(backbone)
     config = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.alpha,  # type: ignore[arg-type]
+        lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules="|".join(map(re.escape, layers)) or None,
         target_parameters=packed or None,

@@ -55,7 +55,7 @@ def diffusers_euler(velocity: Velocity, start: Tensor, steps: int) -> Tensor:
     # it loads the compiler: nothing but the comparison with it needs it
     from diffusers import FlowMatchEulerDiscreteScheduler
 
-    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0)  # type: ignore[no-untyped-call]
+    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=1.0)
     scheduler.set_timesteps(sigmas=(1 - torch.arange(steps) / steps).tolist())
     x = start
     for timestep in scheduler.timesteps:

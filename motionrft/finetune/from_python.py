@@ -91,7 +91,7 @@ def finetune(
         "finetune": {"method": section, "settings": asdict(cell), "seed": seed},
         "provenance": provenance(asdict(cell), seed=seed, device=str(tuning.device)),
     }
-    result = TunedModel(backbone.requires_grad_(False).eval(), about, model.encoder, model.path)
+    result = TunedModel(backbone, about, model.encoder, model.path)
     result.record = record
     return result
 

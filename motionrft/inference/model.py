@@ -33,7 +33,9 @@ class MotionModel:
     def __init__(
         self, backbone: Backbone, about: dict[str, Any], encoder: SentenceEncoder, path: Path
     ):
-        self.backbone, self.about, self.encoder, self.path = backbone, about, encoder, path
+        # torch multiplies by weights that take gradients in another order, without a graph too
+        self.backbone = backbone.eval().requires_grad_(False)
+        self.about, self.encoder, self.path = about, encoder, path
         corpus = about["corpus"]
         self.skeleton, self.fps = SKELETONS[corpus["skeleton"]], float(corpus["fps"])
         self.representation = representation(

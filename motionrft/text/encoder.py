@@ -97,7 +97,8 @@ class SentenceT5(TextEncoder):
     def load(self, source: str) -> nn.Module:
         from transformers import T5EncoderModel
 
-        return T5EncoderModel.from_pretrained(source, dtype=torch.float32)
+        model: nn.Module = T5EncoderModel.from_pretrained(source, dtype=torch.float32)
+        return model
 
     def _dense(self) -> Tensor:
         from safetensors.torch import load_file
@@ -140,7 +141,8 @@ class ClipText(TextEncoder):
     def load(self, source: str) -> nn.Module:
         from transformers import CLIPTextModelWithProjection
 
-        return CLIPTextModelWithProjection.from_pretrained(source, dtype=torch.float32)
+        model: nn.Module = CLIPTextModelWithProjection.from_pretrained(source, dtype=torch.float32)
+        return model
 
     def tokenize(self, captions: Sequence[str]) -> dict[str, Tensor]:
         import ftfy
