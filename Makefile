@@ -1,12 +1,13 @@
 # make env    .venv with what a run needs: requirements/run.lock and workflow.lock
 # make demo   the toy benchmark, from nothing to results/toy/report.html
-# make test   the tests, with test.lock     make lint   format, lint, types, workflow, with lint.lock     make clean
+# make test   the tests, with test.lock     make lint   format, lint, types, workflow, site, with lint.lock     make clean
+# make docs   the documentation site, build/site/index.html, with docs.lock
 # make numeric   the tests of numbers, as two older processors compute them
 # make fuzz   ten thousand mutations of every format that others write
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: env demo fuzz test numeric lint clean help
+.PHONY: env demo docs fuzz test numeric lint clean help
 
 PYTHON ?= python3
 VENV   := .venv
@@ -64,7 +65,11 @@ numeric: $(INSTALLED)-test
 fuzz: $(INSTALLED)-test
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(BIN)/python -m pytest --timeout 7200 tests/fuzz
 
-lint: $(INSTALLED)-lint
+## strict: a link or a name that leads nowhere is an error
+docs: $(INSTALLED)-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+lint: $(INSTALLED)-lint docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

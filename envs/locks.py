@@ -1,7 +1,7 @@
 """Writes requirements/*.lock from the environment that runs this: `python envs/locks.py`.
 
 A lock pins what its group of pyproject.toml asks for and all that these packages ask for in turn: run (the package),
-workflow (Snakemake, less what run.lock pins), test and lint (less what both pin). So `pip install -r run.lock -r
+workflow (Snakemake, less what run.lock pins), test, lint and docs (less what both pin). So `pip install -r run.lock -r
 workflow.lock` makes what a run needs and nothing else. Left out are version suffixes of one build of torch (+cpu) and the libraries of the
 card's maker that other builds of it bring: they differ between machines.
 """
@@ -21,6 +21,7 @@ BESIDE = {
     "workflow": ("run",),
     "test": ("run", "workflow"),
     "lint": ("run", "workflow"),
+    "docs": ("run", "workflow"),
 }
 OF_A_CARD = ("nvidia-", "cuda-", "triton")
 

@@ -187,7 +187,7 @@ def defined(tree: ast.Module) -> set[str]:
 
 
 def python_files() -> list[Path]:
-    tops = ("motionrft", "reference", "benchmarks", "tests", "docs")
+    tops = ("motionrft", "reference", "benchmarks", "tests", "docs", "website")
     return sorted(path for top in tops for path in (ROOT / top).rglob("*.py"))
 
 

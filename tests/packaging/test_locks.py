@@ -41,9 +41,10 @@ def test_a_run_installs_no_linters_and_no_tests():
         "pytest",
         "selenium",
         "ipykernel",
+        "mkdocs",
     ):
         assert name not in run
-        assert name in pins("test") | pins("lint")
+        assert name in pins("test") | pins("lint") | pins("docs")
 
 
 def test_no_two_locks_pin_different_versions_and_none_a_build():
@@ -77,7 +78,8 @@ def test_every_lower_bound_is_the_version_that_is_tested():
         ("env", {"run", "workflow"}),
         ("test", {"run", "workflow", "test"}),
         ("numeric", {"run", "workflow", "test"}),
-        ("lint", {"run", "workflow", "lint"}),
+        ("docs", {"run", "workflow", "docs"}),
+        ("lint", {"run", "workflow", "lint", "docs"}),
     ],
 )
 def test_what_make_installs(target, installed, tmp_path):
