@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files, InclusionLevel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,8 +29,13 @@ PAGES = {
 # copied as they are; the font has every letter that formulas need, on any machine
 STATIC = {
     "site.css": ROOT / "website" / "site.css",
+    "worker.js": ROOT / "website" / "worker.js",
     "stix.ttf": Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXGeneral.ttf",
 }
+
+
+# what the theme loads so that search works from a folder
+SHIM = "https://unpkg.com/iframe-worker/shim"
 
 
 def notebook(text: str) -> str:
@@ -115,3 +121,14 @@ def on_page_content(content: str, *, page: Any, **_: Any) -> str:
         return content
     top = "../" * page.url.count("/")
     return sources.linked(formulas.rendered(content), top)
+
+
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """The page without anything that is loaded from the network."""
+    output = output.replace(f'src="{SHIM}"', f'src="{"../" * page.url.count("/")}worker.js"')
+    loaded = re.findall(
+        r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="(https?://[^"]+)"', output
+    )
+    if loaded:
+        raise PluginError(f"{page.file.src_uri} loads {loaded[0]}: the site must work offline")
+    return output
