@@ -49,29 +49,28 @@ def add_with_all_it_asks_for(
             add_with_all_it_asks_for(Requirement(line), wanted, found)
 
 
-def locks() -> dict[str, list[str]]:
-    """The pins of each group, sorted."""
-    closures = {}
-    for group in BESIDE:
-        found: dict[str, importlib.metadata.Distribution] = {}
-        for line in asked()[group]:
-            add_with_all_it_asks_for(Requirement(line), "", found)
-        closures[group] = {
-            name: f"{package.metadata['Name']}=={package.version.partition('+')[0]}"
-            for name, package in sorted(found.items())
-        }
+def closure(group: str) -> dict[str, str]:
+    """The pins of all that a group asks for, by name. Raises `PackageNotFoundError` where it is not installed."""
+    found: dict[str, importlib.metadata.Distribution] = {}
+    for line in asked()[group]:
+        add_with_all_it_asks_for(Requirement(line), "", found)
     return {
-        group: [
-            pin
-            for name, pin in closures[group].items()
-            if not any(name in closures[other] for other in others)
-        ]
-        for group, others in BESIDE.items()
+        name: f"{package.metadata['Name']}=={package.version.partition('+')[0]}"
+        for name, package in sorted(found.items())
     }
 
 
+def lock(group: str) -> list[str]:
+    """The pins of a group without those of the groups beside it, sorted."""
+    others = [closure(other) for other in BESIDE[group]]
+    return [
+        pin for name, pin in closure(group).items() if not any(name in other for other in others)
+    ]
+
+
 def main() -> None:
-    for group, pins in locks().items():
+    written = {group: lock(group) for group in BESIDE}  # all of them, or none
+    for group, pins in written.items():
         note = f"# Written by envs/locks.py: the group {group} of pyproject.toml"
         note += f", beside {' and '.join(BESIDE[group])}" if BESIDE[group] else ""
         path = ROOT / "requirements" / f"{group}.lock"

@@ -64,8 +64,19 @@ def named(markdown: str) -> set[str]:
     return {found[0] for span in spans if (found := target(span)) is not None}
 
 
+def inside(path: str) -> list[str]:
+    """The files of a folder; none of a file."""
+    return [
+        f"{path}/{entry.name}" for entry in sorted((ROOT / path).glob("*.*")) if entry.is_file()
+    ]
+
+
 def page(path: str) -> str:
-    """A file as a page, its lines numbered and with anchors."""
+    """A file as a page, its lines numbered and with anchors; a folder as the list of its files."""
+    if (ROOT / path).is_dir():
+        folder = path.rpartition("/")[2]
+        entries = [entry.rpartition("/")[2] for entry in inside(path)]
+        return f"# {path}\n\n" + "".join(f"- [{name}]({folder}/{name}.md)\n" for name in entries)
     text = (ROOT / path).read_text(encoding="utf-8")
     fence = "`" * 6
     language = LANGUAGES.get(path.rpartition(".")[2], "text")

@@ -6,7 +6,7 @@ import pytest
 
 from motionrft.configuration import ROOT, available, part
 from motionrft.finetune.method_options import read_method
-from website import backbones, formulas, methods, sources
+from website import backbones, methods, repository, sources
 from website.walks import walked
 
 
@@ -59,7 +59,28 @@ def test_names_lead_to_lines():
     assert page.count('href="../source/motionrft/errors.py.html#__codelineno-0-1"') == 1
 
 
+def test_links_of_the_repository_are_links_of_the_site():
+    assert repository.relinked("[a](docs/data.md#x)", "README.md") == "[a](data.md#x)"
+    assert repository.relinked("[a](docs/results)", "README.md") == "[a](results/README.md)"
+    assert repository.relinked("[a](../CHANGELOG.md)", "docs/faq.md") == "[a](changelog.md)"
+    assert repository.relinked("[a](first_steps.ipynb)", "docs/faq.md") == "[a](first_steps.md)"
+    assert (
+        repository.relinked("[a](../config/toy.yaml)", "docs/faq.md")
+        == "[a](source/config/toy.yaml.md)"
+    )
+    assert (
+        repository.relinked("[a](config/skeletons)", "README.md")
+        == "[a](source/config/skeletons.md)"
+    )
+    assert "](skeletons/cmu.yaml.md)" in sources.page("config/skeletons")
+    for kept in ("[a](https://x.org/y)", "[a](#below)", "[a](no/such.md)"):
+        assert repository.relinked(kept, "README.md") == kept
+
+
 def test_formulas_become_mathml():
+    pytest.importorskip("latex2mathml", reason="make docs installs it")
+    from website import formulas
+
     made = formulas.rendered(
         '<p><span class="arithmatex">\\(\\mathcal L_{a}\\lt\\mathbb E x\\)</span></p>'
     )
