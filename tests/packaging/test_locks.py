@@ -5,10 +5,11 @@ import subprocess
 import sys
 import tomllib
 from importlib import util
-from importlib.metadata import PackageNotFoundError
+from importlib.metadata import PackageNotFoundError, metadata
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from motionrft.configuration import ROOT
@@ -82,8 +83,19 @@ def test_every_lower_bound_is_the_version_that_is_tested():
     assert f"{pinned['snakemake']}.".startswith(f"{snakemake}.")
 
 
+@pytest.mark.parametrize("group", [*locks.BESIDE])
+def test_what_is_pinned_installs_on_the_oldest_python(group):
+    """The first release of it: some packages ask for a later one than the locks were written with."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = f"{project['requires-python'].removeprefix('>=')}.0"
+    installed(group)
+    for name in pins(group):
+        asked = metadata(name)["Requires-Python"]
+        assert asked is None or SpecifierSet(asked).contains(oldest), f"{name}: Python {asked}"
+
+
 @pytest.mark.parametrize(
-    ("target", "installed"),
+    ("target", "groups"),
     [
         ("demo", {"run", "workflow"}),
         ("env", {"run", "workflow"}),
@@ -93,11 +105,11 @@ def test_every_lower_bound_is_the_version_that_is_tested():
         ("lint", {"run", "workflow", "lint", "docs"}),
     ],
 )
-def test_what_make_installs(target, installed, tmp_path):
+def test_what_make_installs(target, groups, tmp_path):
     """From nothing: `VENV` leads to a folder that is not there."""
     command = ["make", "--dry-run", target, f"VENV={tmp_path / 'venv'}"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"-r requirements/(\w+)\.lock", said)) == installed
+    assert set(re.findall(r"-r requirements/(\w+)\.lock", said)) == groups
 
 
 def test_the_locks_are_written_by_the_program_that_checks_them(tmp_path):
