@@ -167,7 +167,8 @@ def orthogonalised(six: Tensor) -> Tensor:
     sine = torch.linalg.cross(first, second).norm(dim=-1) / (
         first.norm(dim=-1) * second.norm(dim=-1)
     )
-    return summed(12) / sine  # two lengths, a projection and a cross product
+    apart: Tensor = summed(12) / sine  # two lengths, a projection and a cross product
+    return apart
 
 
 def averaged(matrices: Tensor) -> Tensor:
@@ -175,7 +176,9 @@ def averaged(matrices: Tensor) -> Tensor:
     over the distance of the next eigenvalue (Davis and Kahan, 1970), and a matrix turns twice as far."""
     values = torch.linalg.eigvalsh(moments(matrices))
     # the averaged products, those behind each quaternion, and the eigenvectors' own, some 4 * 4
-    return 2 * summed(2 * RADIUS + 1 + 8 + 16) / (values[..., -1] - values[..., -2])
+    products = 2 * RADIUS + 1 + 8 + 16
+    apart: Tensor = 2 * summed(products) / (values[..., -1] - values[..., -2])
+    return apart
 
 
 def check_decoding(case: Case, raw: Tensor) -> None:
@@ -271,11 +274,11 @@ def check_fine_tuning(case: Case, backbone: HYMotion, condition: Condition, x: T
         loss = (raw[..., :ROTATION].square() * real[..., None]).sum() / real.sum()
         loss.backward()
     case.compare("io/rft_train_latent_denorm", raw, **within)
-    # as the set was recorded with: `LOSS`, and one part in a million of gradients
     case.compare("io/rft_train_loss", loss[None], **LOSS)
     for key in [key for key in case.tensors if key.startswith("io/rft_train_grad/")]:
         module, _, factor = key.removeprefix("io/rft_train_grad/").rpartition("/")
         gradient = adapters(backbone)[backbone.lora_root + module][factor].grad
+        # what the set was recorded with
         case.compare(key, gradient, atol=1e-6 * float(case.input(key).abs().max().clamp(min=1)))
     frozen = [
         name

@@ -171,7 +171,7 @@ def _learning_rate(case: Case, name: str, recorded: dict[str, Any]) -> None:
             warmup=warmup,
             schedule="cosine",
         )
-        case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-12, rtol=1e-6)
+        case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-18, rtol=1e-12)
 
 
 def _retrieval(case: Case, numbers: dict[str, Any]) -> None:

@@ -186,7 +186,7 @@ class Check:
                 self.gradient_norm(label, parameter.grad, norms.get(parameter_name))
                 recorded = f"grad_{found[1]}/{parameter_name}"
                 if recorded in self.case.tensors:
-                    self.case.compare_scaled(recorded, parameter.grad, self.apart)
+                    self.gradient(recorded, parameter.grad)
                 parameter.grad = None
             self.network.requires_grad_(False)
 
@@ -195,6 +195,10 @@ class Check:
         for name, norms in self.case.meta["numbers"].items():
             if found := re.fullmatch(pattern, name):
                 yield found, norms
+
+    def gradient(self, key: str, gradient: Tensor | None) -> None:
+        assert gradient is not None
+        self.case.compare_scaled(key, gradient, self.apart)
 
     def gradient_norm(self, label: str, gradient: Tensor | None, expected: float | None) -> None:
         """A recorded null is a parameter without gradient.
@@ -289,7 +293,7 @@ class Check:
             for adapter, parameter in branch.adapter.adapter_tensors().items():
                 recorded = f"grad_critic_{found[1]}/{official_name('preference', adapter)}"
                 if recorded in self.case.tensors:
-                    self.case.compare_scaled(recorded, parameter.grad, self.apart)
+                    self.gradient(recorded, parameter.grad)
             self.lora_norms(found[0], norms, branch, "")
 
     def authenticity_gradient(self) -> None:

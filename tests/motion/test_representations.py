@@ -49,7 +49,7 @@ def test_the_rotation_round_trip_is_exact_for_a_real_body():
     joints = tensors("features_t2m")["sample012314.joints_in"][None]
     features = rotation135.REPRESENTATION.from_canonical(joints, torch.tensor([joints.shape[1]]))
     distance = (rotation135.REPRESENTATION.decode(features) - joints).norm(dim=-1)
-    assert distance.max() < 5e-6
+    assert distance.max() < 5e-6  # its bones are constant to 2.5e-7 m, and eight are in a chain
 
 
 @given(seed=st.integers(0, 10_000))
@@ -79,9 +79,9 @@ def test_turning_the_body_changes_the_global_rotation_only(name, yaw):
     (place, local), (moved, turned) = (
         rotation135.fit(body, SMPL_22, offsets) for body in (joints, joints @ turn.T)
     )
-    assert torch.allclose(turned[..., 1:, :, :], local[..., 1:, :, :], atol=1e-6)
-    assert torch.allclose(turned[..., 0, :, :], turn @ local[..., 0, :, :], atol=1e-6)
-    assert torch.allclose(moved, place @ turn.T, atol=1e-6)
+    assert_same(turned[..., 1:, :, :], local[..., 1:, :, :])
+    assert_same(turned[..., 0, :, :], turn @ local[..., 0, :, :])
+    assert_same(moved, place @ turn.T)
 
 
 def test_both_ways_of_the_rotation_representation_are_differentiable():
