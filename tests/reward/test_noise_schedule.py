@@ -35,4 +35,5 @@ def test_variance_is_preserved():
     torch.manual_seed(0)
     x, t = torch.randn(2, 40_000), torch.tensor([10, 450])
     noisy = add_noise(x, t, torch.randn_like(x), cumulative_alphas())
-    torch.testing.assert_close(noisy.std(dim=1), torch.ones(2), atol=0.02, rtol=0)
+    error = (2 * x.shape[1]) ** -0.5  # the standard error of a standard deviation
+    torch.testing.assert_close(noisy.std(dim=1), torch.ones(2), atol=5 * error, rtol=0)
