@@ -9,28 +9,46 @@ import torch
 from torch import Tensor, nn
 
 UNIT = 2.0**-24  # what one float32 operation rounds by, relative to its result
-# a mean of squares has twice the relative rounding of its terms (`rounding`: 1e-5), less by averaging hundreds
+HALF_UNIT = 2.0**-11  # the same of a number stored as float16
+
+
+def summed(products: int) -> float:
+    """How far two float32 results of so many products or sums may lie apart, in units of their size.
+
+    The order of a sum, fused multiply-add and the width of vectors differ between processors and with the number
+    of threads. Roundings are uniform in ±UNIT of the term and independent (Higham and Mary, SIAM J. Sci. Comput.
+    41(5), 2019), so that two results of n products differ with standard deviation sqrt(2 n / 3) UNIT; six of them
+    leave one number in a thousand million.
+    """
+    return 6 * math.sqrt(2 * products / 3) * UNIT
+
+
+# a mean of squares has twice the relative rounding of its terms (`rounding`: 2.1e-5 at most in the recorded sets),
+# which averages out over the entries: over twenty of them to 1e-5, and each loss has more
 LOSS = {"rtol": 1e-5}
-# the gradient of a parameter deep in the network has both ways behind it, and its terms cancel tenfold and more
-NORM = {"atol": 1e-6, "rtol": 1e-3}
-# 1000 float32 factors: 6 sqrt(2 / 3 * 1000) 2^-24 = 9.2e-6
-ALPHAS = {"rtol": 1e-5}
+ALPHAS = {"rtol": summed(1000)}  # of a thousand factors
 # two coefficients, roots of alphas: half their relative rounding
-NOISED = {"atol": 5e-6, "rtol": 5e-6}
+NOISED = {"atol": summed(1000) / 2, "rtol": summed(1000) / 2}
 
 
 def rounding(network: nn.Module, gain: float = 1.0) -> dict[str, float]:
     """How far two float32 evaluations of `network` may lie apart, on numbers of size one and of the result's.
 
-    The order of a sum, fused multiply-add and the width of vectors differ between processors and with the number
-    of threads. A result has behind it at most one row of products of every weight matrix, n in all. Their
-    roundings are uniform in ±UNIT of the term and independent (Higham and Mary, SIAM J. Sci. Comput. 41(5), 2019),
-    so that two evaluations differ with standard deviation sqrt(2 n / 3) UNIT; six of them leave one number in a
-    thousand million. `gain` is what the caller multiplies the result by.
+    A result has behind it at most one row of products of every weight matrix. `gain` is what the caller multiplies
+    the result by.
     """
     products = sum(weight[0].numel() for weight in network.parameters() if weight.dim() > 1)
-    apart = gain * 6 * math.sqrt(2 * products / 3) * UNIT
+    apart = gain * summed(products)
     return {"atol": apart, "rtol": apart}
+
+
+def both_ways(network: nn.Module) -> float:
+    """How far two float32 gradients may lie apart, in units of the largest number of the gradient (or of its norm).
+
+    A gradient has the products of the way through the network and of the way back behind it, twice those of a result.
+    Where it sums over rows, the roundings of one row are independent of another's, and grow as the sum does.
+    """
+    return math.sqrt(2) * rounding(network)["rtol"]
 
 
 def guided(scale: float) -> float:

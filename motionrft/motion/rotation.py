@@ -80,22 +80,6 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     return vector
 
 
-def quaternion_multiply(q: Tensor, r: Tensor) -> Tensor:
-    """Hamilton product q * r of [..., 4] (w, x, y, z)."""
-    w, v = q[..., :1], q[..., 1:]
-    u, s = r[..., :1], r[..., 1:]
-    real = w * u - (v * s).sum(-1, keepdim=True)
-    return torch.cat([real, w * s + u * v + torch.linalg.cross(v, s)], dim=-1)
-
-
-def quaternion_rotate(quaternion: Tensor, vector: Tensor) -> Tensor:
-    """Rotates [..., 3] by unit [..., 4] (w, x, y, z)."""
-    axis = quaternion[..., 1:].expand_as(vector)
-    across = torch.linalg.cross(axis, vector)
-    rotated: Tensor = vector + 2 * (quaternion[..., :1] * across + torch.linalg.cross(axis, across))
-    return rotated
-
-
 def between(start: Tensor, end: Tensor) -> Tensor:
     """The minimal rotation taking direction `start` to `end` [..., 3]: normalise(|a||b| + a·b, a × b), [..., 4].
 

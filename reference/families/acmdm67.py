@@ -36,7 +36,7 @@ def check(case: Case, cases: dict[str, Case]) -> None:
             clip[0, : lengths[row]] = joints[row]
             padded[key] = acmdm67.features_padded(clip, lengths[row : row + 1])[0]
             case.compare(key, padded[key], atol=atol)
-    scale = _inputs(case, padded)
+    scale = _inputs(case, padded, atol)
     for row, name in enumerate(names):
         for key in (key for key in padded if key.startswith(f"{name}.")):
             recorded = case.input(key)
@@ -92,7 +92,7 @@ def _official(case: Case, name: str, alone: Tensor, cases: dict[str, Case], atol
                 case.compare(path, apart, atol=atol)
 
 
-def _inputs(case: Case, padded: dict[str, Tensor]) -> Tensor | None:
+def _inputs(case: Case, padded: dict[str, Tensor], atol: float) -> Tensor | None:
     """Checks the evaluator's inputs; the scale of each channel that was fitted on them."""
     pairs = [(key, key.replace(PADDED, INPUT)) for key in padded]
     pairs = [(key, own) for key, own in pairs if own in case.tensors]
@@ -105,6 +105,7 @@ def _inputs(case: Case, padded: dict[str, Tensor]) -> Tensor | None:
     centred = x - x.mean(0)
     scale = (centred * (y - y.mean(0))).sum(0) / centred.square().sum(0)
     shift = y.mean(0) - scale * x.mean(0)
+    within = atol * float(scale.abs().max())
     for key, own in pairs:
-        case.compare(own, padded[key].double() * scale + shift, atol=1e-3)
+        case.compare(own, padded[key].double() * scale + shift, atol=within)
     return scale

@@ -26,7 +26,7 @@ from reference.latent_networks import (
     widths,
 )
 from reference.noise import RecordedNoise
-from reference.tolerance import ALPHAS, NOISED, guided
+from reference.tolerance import ALPHAS, NOISED, guided, summed
 
 FAMILY = "consistency"
 
@@ -117,7 +117,7 @@ def check_distillation(case: Case, model: MotionLCM) -> None:
     case.compare("io/distill/timesteps", end)
     for suffix, t in (("_start", start), ("", end)):
         for name, value in zip(("c_skip", "c_out"), boundary_scalings(t.float()), strict=True):
-            case.compare(f"io/distill/{name}{suffix}", value, atol=1e-7, rtol=1e-6)
+            case.compare(f"io/distill/{name}{suffix}", value, rtol=summed(5))
     x, text = model.forward_process(z, start, noise), condition.text.pooled
     case.compare("io/distill/noisy", x, **NOISED)
     student = model.consistency(model.denoiser, x, start, text, w)
@@ -132,7 +132,9 @@ def check_distillation(case: Case, model: MotionLCM) -> None:
     case.compare("io/distill/target", target, **divided(model, both, end))
     with torch.enable_grad():
         loss = model.distillation_loss(z, noise, j, w, condition, teaching)["loss"]
-        compare_gradients(case, "distill_grad_norms", model.denoiser, loss)
+        # the pseudo-Huber loss hands back the residuals' signs: what moved the residuals themselves does not count
+        compare_gradients(case, "distill_grad_norms", model.denoiser, loss, moved=once["atol"])
+    # twice the rounding of student and target (`once`: 9e-5 of an epsilon, guided or not), averaged over a hundred entries
     case.compare("scalars/distill/huber_loss", loss, expected=record["huber_loss"], rtol=1e-4)
     squared = F.mse_loss(student, target)
     case.compare("scalars/distill/l2_loss", squared, expected=record["l2_loss"], rtol=1e-4)

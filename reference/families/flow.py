@@ -22,13 +22,9 @@ from motionrft.text.features import TextBatch
 from reference.case import Case
 from reference.euler import euler_path
 from reference.noise import RecordedNoise
-from reference.tolerance import UNIT, guided, rounding
+from reference.tolerance import LOSS, UNIT, both_ways, guided, rounding
 
 FAMILY = "backbones_flow"
-# a mean of squares has twice the relative rounding of its terms, less by averaging hundreds
-LOSS = {"rtol": 1e-5}
-# several times the rounding of the auto-encoder (1.2e-5) on numbers up to ten
-CHANGED = 1e-4
 
 
 def recognises(case: Case) -> bool:
@@ -79,12 +75,18 @@ def check_causality(case: Case, network: CausalAutoencoder, x: Tensor) -> None:
 
     The first latent that differs shows where; which of its frames, and the number, are fitted to the record.
     """
-    latent, recorded = network.encode(x), case.input("io/latent_future_changed")
-    differs = ((recorded - case.input("io/latent")).abs() > CHANGED).any(dim=(0, 1, 3))
+    latent, recorded, close = (
+        network.encode(x),
+        case.input("io/latent_future_changed"),
+        rounding(network),
+    )
+    before = case.input("io/latent")
+    apart = (recorded - before).abs() > close["atol"] + close["rtol"] * before.abs()
+    differs = apart.any(dim=(0, 1, 3))
     kept = int(differs.long().argmax()) if differs.any() else len(differs)
     changed = fitted_change(network, x, recorded, kept) if kept < len(differs) else x
     later = network.encode(changed)
-    case.compare("io/latent_future_changed", later, atol=CHANGED)
+    case.compare("io/latent_future_changed", later, **close)
     case.compare("latents before the change", later[:, :, :kept], expected=latent[:, :, :kept])
 
 
@@ -220,6 +222,4 @@ def check_acmdm_training(
         asked = x.clone().requires_grad_(True)
         total = backbone.predict(asked, mixed, condition).square().sum()
         gradient = torch.autograd.grad(total, asked)[0]
-    # both ways through the network, from 2 x of numbers of the output's size
-    size = 2 * float(backbone.predict(x, mixed, condition).abs().max())
-    case.compare("io/grad_sum_sq_wrt_x", outward(gradient), **rounding(backbone, size * 2**0.5))
+    case.compare_scaled("io/grad_sum_sq_wrt_x", outward(gradient), both_ways(backbone))

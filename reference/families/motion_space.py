@@ -25,13 +25,11 @@ from motionrft.networks.positions import timestep_sinusoid
 from motionrft.text.features import TextBatch
 from reference.case import Case
 from reference.noise import RecordedNoise
-from reference.tolerance import LOSS, NOISED, guided, phase_tolerance, rounding
+from reference.tolerance import LOSS, NOISED, both_ways, guided, phase_tolerance, rounding
 
 FAMILY = "motion_space"
 # float64: a product of a thousand factors of 2^-53 each
 COEFFICIENT = {"atol": 1e-15, "rtol": 1e-12}
-# `rounding` (2e-5) on numbers of a size of 0.01 to 1, with both ways behind them
-GRADIENT = {"atol": 1e-6, "rtol": 1e-4}
 # an untrained epsilon network amplifies, a trajectory to hundreds: relative to the record's largest number,
 # `rounding` of the set's largest network (4,455 products a row: 2.0e-5)
 AMPLIFIED = 2e-5
@@ -243,8 +241,8 @@ def check_mdm_training(case: Case, model: MDM, given: Condition) -> None:
         parameters = (frames_bias, model.embed_text.bias)
         gradients = torch.autograd.grad(losses.mean(), parameters)
     case.compare("io/train_loss_per_sample", losses, **LOSS)
-    case.compare("io/grad_poseEmbedding_bias", gradients[0], **GRADIENT)
-    case.compare("io/grad_embed_text_bias", gradients[1], **GRADIENT)
+    case.compare_scaled("io/grad_poseEmbedding_bias", gradients[0], both_ways(model))
+    case.compare_scaled("io/grad_embed_text_bias", gradients[1], both_ways(model))
 
 
 # -- MotionDiffuse ---------------------------------------------------------------------------------
@@ -356,5 +354,5 @@ def check_motiondiffuse_training(case: Case, model: MotionDiffuse, given: Condit
         gradients = torch.autograd.grad(loss, parameters)
     case.compare("io/train_pred", predicted, **rounding(model))
     case.compare("io/train_loss", loss[None], **LOSS)
-    case.compare("io/grad_joint_embed_bias", gradients[0], **GRADIENT)
-    case.compare("io/grad_sequence_embedding", gradients[1], **GRADIENT)
+    case.compare_scaled("io/grad_joint_embed_bias", gradients[0], both_ways(model))
+    case.compare_scaled("io/grad_sequence_embedding", gradients[1], both_ways(model))

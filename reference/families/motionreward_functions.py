@@ -36,7 +36,7 @@ from motionrft.reward.self_refinement import mine, spl_loss
 from motionrft.training.schedule import learning_rate
 from reference.case import Case
 from reference.reward_networks import representation, tolerance
-from reference.tolerance import phase_tolerance
+from reference.tolerance import ALPHAS, phase_tolerance, summed
 
 FAMILY = "motionreward"
 SPL_K, SPL_CONFIDENT = 10, 0.8
@@ -134,12 +134,14 @@ def _spl(case: Case, name: str) -> None:
         return
     case.compare(f"{key}/loss", loss, **tolerance(case))
     for side, gradient in zip(("motion", "text"), gradients, strict=True):
-        case.compare(f"{key}/grad_{side}", gradient, atol=1e-6, rtol=1e-4)
+        # a cosine's rounding, divided by the temperature, is the relative one of each soft-max weight
+        apart = summed(motion.shape[1]) / temperature
+        case.compare_scaled(f"{key}/grad_{side}", gradient, apart)
 
 
 def _noise(case: Case) -> None:
     alphas = cumulative_alphas()
-    case.compare("noise/alphas_cumprod", alphas, atol=1e-6, rtol=1e-4)
+    case.compare("noise/alphas_cumprod", alphas, **ALPHAS)
     law = ReleasedNoiseLaw(max_t=len(case.input("noise/timestep_weights")))
     case.compare("noise/timestep_weights", law.weights(), **tolerance(case))
     t = case.input("noise/t")
@@ -169,7 +171,7 @@ def _learning_rate(case: Case, name: str, recorded: dict[str, Any]) -> None:
             warmup=warmup,
             schedule="cosine",
         )
-        case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-12, rtol=1e-6)
+        case.compare(f"{name}/{update}", actual, expected=expected, atol=1e-18, rtol=1e-12)
 
 
 def _retrieval(case: Case, numbers: dict[str, Any]) -> None:
@@ -283,7 +285,7 @@ def _pairs(case: Case) -> None:
             motion = torch.from_numpy(frames_of(raw, name, case.folder, pair))
             frames = len(case.tensors[recorded])
             features, _ = padded_item(motion, normaliser, frames, generated=False)
-            case.compare(recorded, features.sum(1), atol=1e-4, rtol=1e-5)
+            case.compare_scaled(recorded, features.sum(1), summed(features.shape[1]))
 
 
 def _normaliser(case: Case, official: str) -> Normaliser:
@@ -303,6 +305,6 @@ def _authenticity_items(case: Case, numbers: dict[str, Any]) -> None:
         facts = numbers.get(f"auth_item_{kind}", {})
         motion = motion[: facts.get("true_length", len(motion))]
         features, length = padded_item(motion, normaliser, frames, generated=kind == "generated")
-        case.compare(recorded, features.sum(1), atol=1e-4, rtol=1e-5)
+        case.compare_scaled(recorded, features.sum(1), summed(features.shape[1]))
         if facts:
             case.compare(f"auth_item_{kind}/length", length, expected=facts["official_length"])

@@ -27,11 +27,9 @@ from reference.reward_networks import (
     representation,
     tolerance,
 )
-from reference.tolerance import phase_tolerance
+from reference.tolerance import HALF_UNIT, both_ways, phase_tolerance, summed
 
 FAMILY = "motionreward"
-GRADIENT = {"atol": 1e-5, "rtol": 3e-4}
-HALF = {"atol": 1e-2}  # stored as float16
 # the released launcher's weights (paper section 1.8)
 WEIGHTS = {"semantic": 1.0, "m2m": 1.0, "preference": 2e-4, "authenticity": 2e-4}
 ROWS = ("total", "preference", "semantic", "m2m", "authenticity")
@@ -50,7 +48,9 @@ class Check:
 
     def __init__(self, case: Case):
         self.case, self.tolerance = case, tolerance(case)
+        self.half = {"atol": self.tolerance["atol"], "rtol": self.tolerance["rtol"] + HALF_UNIT}
         self.network: RewardNetwork = build(case, "backbone/")
+        self.apart = both_ways(self.network)
         self.branches: dict[str, TaskBranch] = {
             task: build_branch(case, self.network, task, official)
             for task, official in (("preference", "critic"), ("authenticity", "ai_detection"))
@@ -130,7 +130,7 @@ class Check:
         z = self.network.encode_motion(motion, self.lengths, name, self.t).mean
         decoded = self.network.decode(z, self.lengths, motion.shape[1], name)
         shape = self.case.tensors[f"{key}/decoded"].shape
-        self.case.compare(f"{key}/decoded", decoded.reshape(shape), **HALF)
+        self.case.compare(f"{key}/decoded", decoded.reshape(shape), **self.half)
         self.case.compare(
             f"{key}/decoded_mean_per_sample", decoded.mean(dim=(1, 2)), **self.tolerance
         )
@@ -186,7 +186,7 @@ class Check:
                 self.gradient_norm(label, parameter.grad, norms.get(parameter_name))
                 recorded = f"grad_{found[1]}/{parameter_name}"
                 if recorded in self.case.tensors:
-                    self.case.compare(recorded, parameter.grad, **GRADIENT)
+                    self.gradient(recorded, parameter.grad)
                 parameter.grad = None
             self.network.requires_grad_(False)
 
@@ -196,12 +196,19 @@ class Check:
             if found := re.fullmatch(pattern, name):
                 yield found, norms
 
+    def gradient(self, key: str, gradient: Tensor | None) -> None:
+        assert gradient is not None
+        self.case.compare_scaled(key, gradient, self.apart)
+
     def gradient_norm(self, label: str, gradient: Tensor | None, expected: float | None) -> None:
-        """A recorded null is a parameter without gradient."""
+        """A recorded null is a parameter without gradient.
+
+        The gradient of the preference head's last bias is a sum of both sides' terms that cancel, together one each.
+        """
         actual = float("nan") if gradient is None else float(gradient.norm())
-        self.case.compare(
-            label, actual, expected=float("nan") if expected is None else expected, **GRADIENT
-        )
+        number = float("nan") if expected is None else expected
+        cancelled = summed(2 * len(self.lengths))
+        self.case.compare(label, actual, expected=number, atol=cancelled, rtol=self.apart)
 
     def cross(self) -> None:
         drawn: dict[str, Embedding] = {}
@@ -286,7 +293,7 @@ class Check:
             for adapter, parameter in branch.adapter.adapter_tensors().items():
                 recorded = f"grad_critic_{found[1]}/{official_name('preference', adapter)}"
                 if recorded in self.case.tensors:
-                    self.case.compare(recorded, parameter.grad, **GRADIENT)
+                    self.gradient(recorded, parameter.grad)
             self.lora_norms(found[0], norms, branch, "")
 
     def authenticity_gradient(self) -> None:
@@ -351,10 +358,10 @@ class Check:
 
     def reward_gradient(self, key: str, gradient: Tensor) -> None:
         if key in self.case.tensors:
-            self.case.compare_scaled(key, gradient, 2e-3)
+            self.case.compare_scaled(key, gradient, HALF_UNIT + self.apart)
         if f"{key}_norm_per_sample" in self.case.tensors:
             norms = gradient.flatten(1).norm(dim=1)
-            self.case.compare(f"{key}_norm_per_sample", norms, **GRADIENT)
+            self.case.compare_scaled(f"{key}_norm_per_sample", norms, self.apart)
 
     def plain_rewards(self) -> None:
         """The two rewards without LoRA terms: text only (22x3), and HY-Motion's on rotations."""

@@ -16,6 +16,7 @@ from motionrft.reward.semantic_objective import Embedding, SemanticLoss, Target,
 from motionrft.reward.term import RewardContext
 from reference.case import Case
 from reference.reward_networks import build, build_branch, tolerance
+from reference.tolerance import both_ways
 
 FAMILY = "motionreward"
 
@@ -140,4 +141,4 @@ def _reward(
         if f"io/reward_retrieval_{official}" in case.tensors:
             case.compare(f"io/reward_retrieval_{official}", scores, **tolerance(case))
         if (key := f"io/reward_grad_{official}") in case.tensors:
-            case.compare(key, gradient.reshape(case.tensors[key].shape), atol=1e-7)
+            case.compare_scaled(key, gradient.reshape(case.tensors[key].shape), both_ways(network))

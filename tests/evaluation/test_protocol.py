@@ -10,6 +10,7 @@ from motionrft.evaluation.protocol import draw
 from motionrft.evaluation.scores import NAN, score_embeddings, score_repeats
 from motionrft.evaluation.settings import PROTOCOLS, EvaluateSettings, protocol
 from motionrft.options import read_options
+from reference.tolerance import UNIT
 
 FRAMES = np.random.default_rng(0).integers(40, 220, size=150)
 CAPTIONS = np.random.default_rng(1).integers(1, 5, size=150)
@@ -141,7 +142,8 @@ def test_broken_motions_are_counted_and_nothing_else_breaks():
 
 def test_hymotion_keeps_the_short_last_group_and_unit_length():
     metrics, rows = scored(lambda motions: 5 * motions, "hymotion")
-    assert metrics["MM-Dist"] == pytest.approx(0.0, abs=1e-6)
+    # the length of a difference of unit vectors, six numbers each rounded twice
+    assert metrics["MM-Dist"] < 2 * UNIT * 6**0.5
     assert not rows["rank"].isnan().any()
 
 

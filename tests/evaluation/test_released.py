@@ -10,10 +10,12 @@ from motionrft.evaluation.convert import Converter
 from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
 from motionrft.evaluation.scorer import Scorer
 from motionrft.evaluation.settings import protocol
+from motionrft.files import read_json
 from motionrft.motion.normaliser import Normaliser
 from tests.same import assert_same
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "data_eval"
+ATOL = read_json(FIXTURES / "acmdm_back67.json")["atol"]
 PLAN = {"texts": 2, "repeats": 3, "pairs": 2, "replications": 1}
 
 
@@ -29,10 +31,10 @@ def test_acmdm_sees_padding_through_its_smoothing_as_recorded():
     for name, clean, leaked in zip(names, alone, padded, strict=True):
         frames = len(recorded[f"{name}.joints"]) - 1
         official = next(v for k, v in recorded.items() if k.startswith(f"{name}.feat67_padded"))
-        assert torch.allclose(leaked, official[:frames], atol=2e-5), name
-        assert torch.allclose(clean, recorded[f"{name}.feat67"], atol=2e-5), name
+        assert torch.allclose(leaked, official[:frames], atol=ATOL), name
+        assert torch.allclose(clean, recorded[f"{name}.feat67"], atol=ATOL), name
         moved[name] = float((leaked - clean).abs().max())
-    assert moved["dance41"] == pytest.approx(0.3416, abs=1e-4)
+    assert moved["dance41"] == pytest.approx(0.3416, abs=0.5e-4)  # as it is printed
     assert min(moved.values()) > 0.007
 
 

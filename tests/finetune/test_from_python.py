@@ -8,6 +8,8 @@ import motionrft
 from motionrft.errors import InputError
 from motionrft.finetune.own_reward import Captions, JointTerm, TrainedTerm, WeightedSum
 from motionrft.finetune.sentence_prompts import SentencePrompts
+from reference.tolerance import rounding
+from tests.same import THERE_AND_BACK
 from tests.tiny_run import model_file, reward_folder, run
 
 __all__ = ["model_file", "reward_folder", "run"]
@@ -92,10 +94,10 @@ def test_terms_and_their_sum_are_what_the_user_sees(model, reward_folder):
     both = WeightedSum(terms, {"height": 0.5, "reward": 2.0}, statistics)
     scores = both(statistics.normalise(raw), lengths, context_of(model, both, lengths), None)
     expected = torch.stack([height(motion.joints, "") for motion in motions])
-    torch.testing.assert_close(scores["height"], expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(scores["height"], expected, **THERE_AND_BACK)
     said = reward.score(motions, PROMPTS)["total"].to_numpy()
     torch.testing.assert_close(
-        scores["reward"].numpy(), said.astype("float32"), rtol=1e-4, atol=1e-5
+        scores["reward"].numpy(), said.astype("float32"), **rounding(reward.reward)
     )
     torch.testing.assert_close(scores["total"], 0.5 * scores["height"] + 2.0 * scores["reward"])
     assert both.max_t == 0

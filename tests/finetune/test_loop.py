@@ -10,6 +10,7 @@ import torch
 from motionrft.errors import InputError
 from motionrft.finetune.loop import Training
 from motionrft.metrics.training_record import wide
+from tests.same import assert_same
 
 from .toy_run import METHODS, SAMPLERS, prompts, toy_run
 
@@ -68,30 +69,32 @@ def test_methods_see_the_same_prompts_and_the_same_noise(tmp_path):
         assert torch.equal(numbers, seen["draft"])
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("method", METHODS)
 def test_slices_and_micro_batches_change_nothing(tmp_path, method):
     whole, _, record = trained(tmp_path / "a", method)
     sliced, _, sliced_record = trained(tmp_path / "b", method, slices=3)
     micro, *_ = trained(tmp_path / "c", method, micro_batch=4)
-    torch.testing.assert_close(flat(sliced), flat(whole), rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(flat(micro), flat(whole), rtol=1e-4, atol=1e-6)
-    rewards = [wide(r)["reward"].to_numpy() for r in (record, sliced_record)]
-    assert rewards[0] == pytest.approx(rewards[1], rel=1e-4)
+    assert_same(flat(sliced), flat(whole))
+    assert_same(flat(micro), flat(whole))
+    assert_same(*(torch.tensor(wide(r)["reward"].to_numpy()) for r in (record, sliced_record)))
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("activations", ["checkpoint", "exact"])
 def test_memory_saving_forms_train_the_same(tmp_path, method, activations):
     plain, *_ = trained(tmp_path / "a", method, kl=0.1)
     other, *_ = trained(tmp_path / "b", method, kl=0.1, activations=activations)
-    torch.testing.assert_close(flat(other), flat(plain), rtol=1e-4, atol=1e-6)
+    assert_same(flat(other), flat(plain))
 
 
+@pytest.mark.usefixtures("float64")
 def test_checkpointing_replays_the_dropout_masks(tmp_path):
     options = {"train_dropout": True, "dropout": 0.3, "updates": 3}
     plain, *_ = trained(tmp_path / "a", "draft", **options)
     kept, *_ = trained(tmp_path / "b", "draft", activations="checkpoint", **options)
-    torch.testing.assert_close(flat(kept), flat(plain), rtol=1e-5, atol=1e-7)
+    assert_same(flat(kept), flat(plain))
     with pytest.raises(InputError, match="dropout"):
         trained(tmp_path / "c", "draft", activations="exact", **options)
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from motionrft.finetune.loop import Training
+from tests.same import assert_same
 
 from .toy_run import METHODS, toy_run
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {"updates": 6, "kl": 0.05, "batch_size": 6}
 PROGRAM = """
 import sys, torch
+torch.set_default_dtype(torch.float64)
 from motionrft.finetune.loop import Training
 from motionrft.training.distributed import process_group
 from tests.finetune.toy_run import METHODS, toy_run
@@ -32,6 +34,7 @@ with process_group(torch.device("cpu")) as (device, first):
 
 @pytest.mark.slow
 @pytest.mark.processes
+@pytest.mark.usefixtures("float64")
 def test_two_processes(tmp_path):
     method = "easytune"
     environment = {
@@ -56,4 +59,4 @@ def test_two_processes(tmp_path):
     loss = torch.tensor(record[record["name"] == "loss"]["value"].to_numpy())
     found = torch.load(tmp_path / "parallel.pt", weights_only=True)
     for a, b in zip([*run.trained, loss], found, strict=True):
-        torch.testing.assert_close(b, a.detach(), rtol=1e-4, atol=1e-6)
+        assert_same(b, a.detach())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -18,6 +17,7 @@ from motionrft.finetune.objective import Objective
 from motionrft.finetune.results import cost_of
 from motionrft.finetune.settings import Settings
 from motionrft.metrics.training_record import wide
+from tests.same import assert_same
 
 from .toy_run import METHODS, toy_run
 
@@ -72,6 +72,7 @@ def limit(run, needed: float) -> float:
     return 1.0 + (needed - stays) / SHARE / GIB
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_update_does_not_depend_on_what_is_picked(tmp_path, method):
     plain = toy_run(METHODS[method], {"updates": 4})
@@ -83,7 +84,7 @@ def test_the_update_does_not_depend_on_what_is_picked(tmp_path, method):
     assert training.plan.slices > 1
     assert training.plan.activations == "exact"
     for a, b in zip(picked.trained, plain.trained, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+        assert_same(a, b)
     memory = cost_of(training, record)["memory"]
     assert (memory["form"], memory["slices"]) == ("exact", training.plan.slices)
     assert memory["plan"]["plain_bytes"] > memory["plan"]["free_bytes"]
@@ -121,6 +122,7 @@ def test_a_negative_limit_is_refused():
         settings(memory_gib=-1.0)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("method", METHODS)
 def test_out_of_memory_repeats_the_trajectory_in_smaller_slices(tmp_path, method):
     """The card holds at most three of six rows, and is found too small in the middle of a trajectory."""
@@ -144,9 +146,10 @@ def test_out_of_memory_repeats_the_trajectory_in_smaller_slices(tmp_path, method
     assert 6 in calls
     assert training.tuning.settings.slices == 2
     for a, b in zip(found.trained, expected.trained, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+        assert_same(a, b)
     same = ["update", "trajectory", "step", "reward", "lr", "forwards", "backwards", "flops"]
-    np.testing.assert_allclose(own[same].to_numpy(), record[same].to_numpy(), rtol=1e-4)
+    for column in same:
+        assert_same(*(torch.tensor(table[column].to_numpy("float64")) for table in (own, record)))
 
 
 def test_other_errors_and_fixed_memory_end_the_job(tmp_path, monkeypatch):

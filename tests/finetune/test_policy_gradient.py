@@ -30,12 +30,7 @@ from .toy_run import BY_VALUE, prompts, toy_run
 DIM, STEPS, TIMES = 2, 2, (0.8, 0.3)
 
 
-@pytest.fixture(autouse=True)
-def _float64(monkeypatch):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def linear_gaussian():
@@ -227,7 +222,6 @@ def test_advantages_are_relative_to_the_group():
 
 
 def test_padding_has_no_say():
-    torch.set_default_dtype(torch.float32)
     run = toy_run(BY_VALUE["ddpo"][0], {"updates": 1}, sampler="ddpm")
     batch = run.batch(0)
     rollout = Rollout.of(run.walk(batch, 0))
@@ -242,7 +236,6 @@ def test_padding_has_no_say():
 
 
 def test_a_group_is_one_prompt_with_noise_of_its_own():
-    torch.set_default_dtype(torch.float32)
     batch = prompts(0, 2).repeated(3)
     text = batch.condition.text.pooled
     assert torch.equal(text[0], text[2])
@@ -256,7 +249,6 @@ def test_a_group_is_one_prompt_with_noise_of_its_own():
     [(lambda: DDPO(5), "ddim"), (lambda: DDPO(5), "flow"), (lambda: FlowGRPO(5), "ddpm")],
 )
 def test_samplers_that_they_are_not_defined_on(make, sampler):
-    torch.set_default_dtype(torch.float32)
     run = toy_run(BY_VALUE["dpo"][0], {"updates": 1}, sampler=sampler)
     with pytest.raises(InputError, match="Fix: use"):
         make().check(run.sampler.table)
@@ -277,7 +269,6 @@ def test_invalid_options(make):
 
 
 def test_a_later_update_asks_no_reward_again(tmp_path):
-    torch.set_default_dtype(torch.float32)
     run = toy_run(BY_VALUE["ddpo"][0], {"updates": 4}, sampler="ddpm")
     training = Training(run, tmp_path / "checkpoint")
     training.run()

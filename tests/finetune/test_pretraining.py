@@ -10,6 +10,7 @@ from motionrft.errors import InputError
 from motionrft.finetune.cells import check_cells
 from motionrft.finetune.loop import Training
 from motionrft.metrics.training_record import wide
+from tests.same import assert_same
 
 from .toy_run import toy_run
 
@@ -38,6 +39,7 @@ def weights(run):
     return torch.cat([parameter.detach().flatten().clone() for parameter in run.trained])
 
 
+@pytest.mark.usefixtures("float64")
 def test_an_update_is_minus_the_gradient_of_its_loss(tmp_path):
     run = prepared()
     before = weights(run)
@@ -45,18 +47,19 @@ def test_an_update_is_minus_the_gradient_of_its_loss(tmp_path):
     gradient = torch.autograd.grad(run.pretraining_loss(batch), run.trained)
     record = Training(run, tmp_path / "checkpoint").run()
     expected = before - 0.5 * torch.cat([g.flatten() for g in gradient])
-    assert torch.allclose(weights(run), expected, atol=1e-6)
+    assert_same(weights(run), expected)
     table = wide(record)
     assert table["scorings"].iloc[-1] == 0  # no reward was asked
     assert "reward" not in table
     assert table["loss"].iloc[-1] > 0
 
 
+@pytest.mark.usefixtures("float64")
 def test_slices_make_the_same_update(tmp_path):
     whole, sliced = prepared(), prepared(slices=2, memory="fixed")
     for name, run in (("a", whole), ("b", sliced)):
         Training(run, tmp_path / name).run()
-    assert torch.allclose(weights(whole), weights(sliced), atol=1e-6)
+    assert_same(weights(sliced), weights(whole))
 
 
 def test_it_is_validated_by_the_common_reward(tmp_path):

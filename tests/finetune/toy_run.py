@@ -155,9 +155,7 @@ def toy_run(
     sampler: str = "ddim",
     dropout: float = 0.0,
     guidance: float = 2.0,
-    dtype: torch.dtype = torch.float32,
 ) -> FineTuning:
-    torch.set_default_dtype(dtype)
     prediction, table_settings = SAMPLERS[sampler]
     network, reward = Network(dropout), Reward()
     network.prediction = prediction

@@ -12,7 +12,7 @@ from torch import nn
 
 from motionrft.networks.positions import frequencies, timestep_sinusoid
 from reference.case import Case
-from reference.tolerance import guided, phase_tolerance, rounding
+from reference.tolerance import both_ways, guided, phase_tolerance, rounding
 
 DEPTH, WIDTH = 6, 128
 
@@ -50,6 +50,31 @@ def test_rounding_covers_another_order_of_the_sums_and_little_more(network):
         assert (result - exact).abs().max() > tolerance["atol"] / 50
     network[2][0].weight *= 1 + 1e-3 * torch.randn(WIDTH, WIDTH)
     assert not within(network(x), exact, tolerance).all()
+
+
+def test_both_ways_cover_the_gradients_of_another_order_and_little_more(network):
+    x, target = torch.randn(2, 64, WIDTH)
+    share, norms = both_ways(network), []
+    names = [name for name, weight in network.named_parameters() if weight.dim() > 1]
+
+    def gradients(result):
+        weights = [network.get_parameter(name) for name in names]
+        return torch.autograd.grad((result - target).square().mean(), weights)
+
+    exact = gradients(network.double()(x.double()))
+    for seed in range(4):
+        found = gradients(in_another_order(network.float(), x, seed))
+        apart = [(a - b).abs().max() / b.abs().max() for a, b in zip(found, exact, strict=True)]
+        assert max(apart) < share
+        norms += [a.norm() / b.norm() - 1 for a, b in zip(found, exact, strict=True)]
+    assert share / 50 < max(apart)
+    assert max(map(abs, norms)) < share
+    with torch.no_grad():
+        network[2][0].weight *= 1 + 1e-3 * torch.randn(WIDTH, WIDTH)
+    moved = gradients(network(x))
+    assert not any(
+        (a - b).abs().max() < share * b.abs().max() for a, b in zip(moved, exact, strict=True)
+    )
 
 
 def test_rounding_grows_with_the_root_of_the_sums_and_with_the_gain(network):

@@ -18,6 +18,8 @@ from motionrft.reward.losses import (
     smooth_l1,
 )
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 
 def test_kl_is_torchs():
     torch.manual_seed(0)
@@ -31,7 +33,7 @@ def test_kl_is_torchs():
 def test_infonce_of_orthogonal_pairs():
     eye = torch.eye(3)
     expected = -math.log(math.e / (math.e + 2))
-    assert float(infonce(eye, eye, temperature=1.0)) == pytest.approx(expected, rel=1e-5)
+    assert float(infonce(eye, eye, temperature=1.0)) == pytest.approx(expected, rel=1e-9)
 
 
 def test_infonce_forgives_duplicate_captions():
@@ -52,4 +54,4 @@ def test_masked_mean_weighs_frames_not_clips():
 def test_preference_loss_is_bradley_terry():
     better, worse = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0])
     expected = (-math.log(1 / (1 + math.exp(-1))) + math.log(2)) / 2
-    assert float(preference_loss(better, worse)) == pytest.approx(expected, rel=1e-6)
+    assert float(preference_loss(better, worse)) == pytest.approx(expected, rel=1e-9)

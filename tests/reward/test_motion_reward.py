@@ -12,6 +12,7 @@ from motionrft.reward.latent import draws
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.reward.stages import load
+from reference.tolerance import rounding
 
 from .tiny import shake, tiny_network
 
@@ -116,7 +117,7 @@ def test_batch_mates_do_not_matter(reward, motions, words):
     context = reward.context(words, features, lengths, "joint")
     together = reward(features, lengths, context)["total"]
     alone = reward(features[1:2, :8], lengths[1:2], context.select(slice(1, 2)))["total"]
-    torch.testing.assert_close(alone, together[1:2], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(alone, together[1:2], **rounding(reward))
 
 
 def test_load_and_sampled(tmp_path, network, branches, motions, words):

@@ -7,6 +7,7 @@ import torch
 
 from motionrft.errors import InputError
 from motionrft.reward.network import NetworkSettings, RewardNetwork
+from reference.tolerance import rounding
 from tests.same import assert_same
 
 from .tiny import DIMS, tiny_network
@@ -43,7 +44,7 @@ def test_time_token_matters_and_none_is_not_zero(network, motions):
     none, zero, late = (network.encode_motion(features, lengths, "joint", t).mean for t in steps)
     assert (none - zero).abs().max() > 1e-3
     assert (zero - late)[0].abs().max() > 1e-3
-    torch.testing.assert_close(zero[1:], late[1:], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(zero[1:], late[1:], **rounding(network))
 
 
 def test_wrong_representation_is_one_clear_error(network, motions):

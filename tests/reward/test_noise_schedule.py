@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from motionrft.reward.noise_schedule import NoiseLaw, add_noise, cumulative_alphas
+from reference.tolerance import summed
 
 
 def test_noise_law_is_normalised_and_low_steps_hold_their_share():
     weights = NoiseLaw().weights()
-    assert float(weights.sum()) == pytest.approx(1.0, rel=1e-5)
-    assert float(weights[:50].sum()) == pytest.approx(0.8, rel=1e-5)
+    assert float(weights.sum()) == pytest.approx(1.0, rel=summed(len(weights)))
+    assert float(weights[:50].sum()) == pytest.approx(0.8, rel=summed(len(weights)))
 
 
 def test_clean_motions_carry_the_token_of_zero_and_padding_stays_zero():
@@ -34,4 +35,5 @@ def test_variance_is_preserved():
     torch.manual_seed(0)
     x, t = torch.randn(2, 40_000), torch.tensor([10, 450])
     noisy = add_noise(x, t, torch.randn_like(x), cumulative_alphas())
-    torch.testing.assert_close(noisy.std(dim=1), torch.ones(2), atol=0.02, rtol=0)
+    error = (2 * x.shape[1]) ** -0.5  # the standard error of a standard deviation
+    torch.testing.assert_close(noisy.std(dim=1), torch.ones(2), atol=5 * error, rtol=0)

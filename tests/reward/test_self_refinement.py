@@ -9,17 +9,19 @@ import torch
 
 from motionrft.reward.self_refinement import mine, spl_loss
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 
 def test_spl_targets():
     own, best = torch.tensor([0.2]), torch.tensor([0.5])
     unsolved, solved = torch.tensor([False]), torch.tensor([True])
     p_own = 1 / (1 + math.exp(3))
     wrong = spl_loss(own, best, unsolved, 0.1)
-    assert float(wrong) == pytest.approx(-math.log(p_own), rel=1e-5)
+    assert float(wrong) == pytest.approx(-math.log(p_own), rel=1e-9)
     tied = spl_loss(own, best, solved, 0.1)
     expected = 0.5 * math.log(0.5 / p_own) + 0.5 * math.log(0.5 / (1 - p_own))
-    assert float(tied) == pytest.approx(expected, rel=1e-5)
-    assert float(spl_loss(best, best, solved, 0.1)) == pytest.approx(0.0, abs=1e-6)
+    assert float(tied) == pytest.approx(expected, rel=1e-9)
+    assert float(spl_loss(best, best, solved, 0.1)) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_mining():

@@ -37,16 +37,20 @@ def smooth(features: Tensor) -> Tensor:
 
 
 def smooth_rotations(matrices: Tensor) -> Tensor:
-    """[B, T, J, 3, 3] -> Gaussian-weighted averages over time: the top eigenvector of sum w q q' (Markley et al., 2007,
-    eq. 12 and 13)."""
+    """[B, T, J, 3, 3] -> Gaussian-weighted averages over time: the top eigenvector of `moments` (Markley et al., 2007,
+    eq. 13)."""
+    return quaternion_to_matrix(torch.linalg.eigh(moments(matrices)).eigenvectors[..., -1])
+
+
+def moments(matrices: Tensor) -> Tensor:
+    """[B, T, J, 3, 3] -> sum w q q' over the frames around each, [B, T, J, 4, 4] (Markley et al., 2007, eq. 12)."""
     q = continuous(matrix_to_quaternion(matrices))
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=q.device)
     weights = torch.exp(-(offsets.to(q) ** 2) / (2 * SIGMA**2))
     frames = q.shape[1]
     index = (torch.arange(frames, device=q.device)[:, None] + offsets).clamp(0, frames - 1)
     near = q[:, index]  # [B, T, taps, J, 4]
-    moments = torch.einsum("k,btkji,btkjl->btjil", weights / weights.sum(), near, near)
-    return quaternion_to_matrix(torch.linalg.eigh(moments).eigenvectors[..., -1])
+    return torch.einsum("k,btkji,btkjl->btjil", weights / weights.sum(), near, near)
 
 
 def continuous(q: Tensor) -> Tensor:

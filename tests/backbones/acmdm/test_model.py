@@ -12,7 +12,7 @@ from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import flow_euler
 from tests.backbones.small_flow_models import acmdm, condition, motions
-from tests.same import assert_same
+from tests.same import SHARE, assert_same
 
 VARIANTS = {"latent": {}, "one token a frame": {"patch": 22}, "raw": {"latent": False, "patch": 22}}
 
@@ -80,6 +80,7 @@ def test_ragged_lengths_do_not_leak(backbone):
         assert_same(a, backbone.to_features(one, alone.lengths))
 
 
+@pytest.mark.usefixtures("float64")
 def test_latent_statistics_whiten():
     backbone = acmdm()
     batches = [motions(66, [24, 16], seed=1), motions(66, [40, 8], seed=2)]
@@ -94,8 +95,8 @@ def test_latent_statistics_whiten():
             for row, length in enumerate(batch.lengths)
         ]
     )
-    torch.testing.assert_close(latents.mean(0), torch.zeros(4), atol=1e-5, rtol=0)
-    torch.testing.assert_close(latents.std(0, correction=0), torch.ones(4), atol=1e-5, rtol=0)
+    assert latents.mean(0).abs().max() < SHARE
+    assert_same(latents.std(0, correction=0), torch.ones(4))
 
 
 def test_stages_train_their_own_part(backbone):
@@ -113,22 +114,24 @@ def test_stages_train_their_own_part(backbone):
         assert torch.equal(loss, again)
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_loss_ignores_padding(backbone):
     data = backbone.encode(motions(66, [40, 16]), torch.Generator())
     noise, t = torch.randn_like(data), torch.tensor([0.1, 0.8])
     spoilt = data.clone()
     spoilt[1, backbone.width(16) :] = 9.0
     a, b = (backbone.flow_loss(d, noise, t, condition([40, 16])) for d in (data, spoilt))
-    torch.testing.assert_close(a, b)
+    assert_same(a, b)
 
 
+@pytest.mark.usefixtures("float64")
 def test_null_text_is_zero_text_with_the_bias():
     backbone, x = acmdm(), torch.randn(2, 6, 88)
     both, t = condition([24, 24]), torch.tensor([0.4, 0.4])
     null = backbone.predict(x, t, both.with_drop(torch.tensor([True, False])))
-    assert torch.allclose(null[1], backbone.predict(x, t, both)[1], atol=1e-5)
+    assert_same(null[1], backbone.predict(x, t, both)[1])
     silent = backbone.denoiser(x.unflatten(-1, (22, 4)), t, torch.zeros(2, 10)).flatten(2)
-    torch.testing.assert_close(null[:1], silent[:1], atol=1e-5, rtol=1e-5)
+    assert_same(null[:1], silent[:1])
 
 
 def test_too_long_a_motion_is_refused():
@@ -152,6 +155,7 @@ def test_one_live_step_reaches_the_denoiser_only(backbone, index):
             assert reached == {id(p) for p in backbone.trainable()}
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_velocity_term_weighs_frame_differences():
     """A decoder that adds 0.1 i to frame i is off by the mean of 0.1 i, and its differences by 0.1."""
 

@@ -9,6 +9,7 @@ from motionrft.backbones.acmdm.official import SHIPPED_MEAN, official_name
 from motionrft.backbones.io import export_official, load_official
 from motionrft.errors import InputError
 from tests.backbones.small_flow_models import acmdm, motions
+from tests.same import THERE_AND_BACK
 
 VARIANTS = {"latent": {}, "one token a frame": {"patch": 22}, "raw": {"latent": False, "patch": 22}}
 
@@ -67,7 +68,7 @@ def test_shipped_statistics_stand_in_and_are_converted(tmp_path):
     x = backbone.encode(batch, torch.Generator())
     metres = backbone.normaliser.denormalise(batch.features)
     official = x * backbone.statistics.std + backbone.statistics.mean
-    torch.testing.assert_close(official[0], metres[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(official[0], metres[0], **THERE_AND_BACK)
     torch.testing.assert_close(
-        backbone.to_features(x, batch.lengths), batch.features, atol=1e-5, rtol=1e-5
+        backbone.to_features(x, batch.lengths), batch.features, **THERE_AND_BACK
     )

@@ -171,6 +171,7 @@ def test_changed_weights_are_read_again():
     assert_same(after, backbone.predict(x, t, both).detach())
 
 
+@pytest.mark.usefixtures("float64")
 def test_features_survive_the_model_space():
     """Linear in time, so that interpolation is exact: 20 fps -> model -> 20 fps."""
     lengths = torch.tensor([16, 9])
@@ -181,15 +182,16 @@ def test_features_survive_the_model_space():
         x = backbone.encode(Batch(ramp, lengths, ["", ""], ["0", "1"]), torch.Generator())
         assert x.shape == (2, *backbone.sample_shape(16))
         again = backbone.to_features(x, lengths)
-        torch.testing.assert_close(again, ramp, atol=1e-4, rtol=1e-4)
+        assert_same(again, ramp)
 
 
+@pytest.mark.usefixtures("float64")
 def test_full_frames_hold_the_joints_about_the_pelvis():
     backbone, batch = hymotion(joints=True), motions(135, [6])
     raw = backbone.denormalise(backbone.encode(batch, torch.Generator()))
     joints = representation("rotation").decode(backbone.normaliser.denormalise(batch.features))
     joints = joints - joints[:, :, :1]
-    torch.testing.assert_close(raw[..., 135:].unflatten(-1, (22, 3)), joints, atol=1e-4, rtol=1e-4)
+    assert_same(raw[..., 135:].unflatten(-1, (22, 3)), joints)
 
 
 def test_too_long_a_motion_is_refused():

@@ -160,22 +160,24 @@ def test_a_denoiser_is_trained_afresh_over_the_vae_of_the_earlier_stage():
         backbone.start_from(make("mldpp").state_dict(), "denoiser", "mldpp.safetensors")
 
 
+@pytest.mark.usefixtures("float64")
 def test_latents_are_sampled():
     backbone, batch = make("mld"), motions([24, 12])
     mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))
     z, prompts = backbone.latents(batch, condition([24, 12]), torch.Generator().manual_seed(5))
-    torch.testing.assert_close(z, mean + (log_variance / 2).exp() * noise)
+    assert_same(z, mean + (log_variance / 2).exp() * noise)
     assert not prompts.drop.any()
 
 
+@pytest.mark.usefixtures("float64")
 def test_several_latents_may_be_drawn_of_each_motion():
     backbone, batch = make("mld", draws=3), motions([24, 12])
     z, prompts = backbone.latents(batch, condition([24, 12]), torch.Generator().manual_seed(5))
     mean, log_variance = backbone.vae.encode(batch.features, batch.lengths)
     noise = torch.randn(6, *mean.shape[1:], generator=torch.Generator().manual_seed(5))
     expected = mean.repeat(3, 1, 1) + (log_variance / 2).exp().repeat(3, 1, 1) * noise
-    torch.testing.assert_close(z, expected)
+    assert_same(z, expected)
     assert prompts.lengths.tolist() == [24, 12] * 3
     torch.testing.assert_close(prompts.text.pooled, texts(2).pooled.repeat(3, 1))
     losses = backbone.pretrain_loss(batch, condition([24, 12]), "denoiser", torch.Generator())
@@ -200,6 +202,7 @@ def test_joints_are_compared_in_metres():
     assert terms["joints"].item() > 0
 
 
+@pytest.mark.usefixtures("float64")
 @torch.no_grad()
 @pytest.mark.parametrize("prediction", ["epsilon", "sample"])
 def test_the_denoiser_learns_what_its_prediction_says(prediction):
@@ -218,4 +221,4 @@ def test_the_denoiser_learns_what_its_prediction_says(prediction):
     process, t = backbone.forward_process, seen["t"]
     noise = (seen["noisy"] - process.signal[t][:, None, None] * z) / process.noise[t][:, None, None]
     target = noise if prediction == "epsilon" else z
-    torch.testing.assert_close(loss, target.square().mean(), rtol=1e-4, atol=0)
+    assert_same(loss, target.square().mean())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from motionrft.backbones.motiondiffuse.blocks import efficient
 from tests.backbones.motiondiffuse.small_motiondiffuse import DIM, condition, make
+from tests.same import assert_same
 
 
 def test_a_fresh_network_answers_zero_and_every_branch_starts_idle():
@@ -17,6 +19,7 @@ def test_a_fresh_network_answers_zero_and_every_branch_starts_idle():
     assert torch.equal(model.temporal_decoder_blocks[0](h, style, text, None, None), h)
 
 
+@pytest.mark.usefixtures("float64")
 def test_efficient_attention_is_the_product_of_two_softmaxes():
     q, k, v = torch.randn(3, 1, 2, 5, 4)
     valid = torch.tensor([[True, True, True, False, False]])
@@ -24,4 +27,4 @@ def test_efficient_attention_is_the_product_of_two_softmaxes():
     for head in range(2):
         weight = k[0, head, :3].exp() / k[0, head, :3].exp().sum(0)
         query = q[0, head].exp() / q[0, head].exp().sum(1, keepdim=True)
-        torch.testing.assert_close(out[0, head], query @ weight.T @ v[0, head, :3])
+        assert_same(out[0, head], query @ weight.T @ v[0, head, :3])

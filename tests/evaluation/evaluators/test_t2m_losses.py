@@ -6,16 +6,19 @@ import torch.nn.functional as F
 
 from motionrft.evaluation.evaluators.t2m.losses import infonce_loss, margin_loss
 
+# the pairwise distance adds 1e-6 to both coordinates: sqrt(2) 1e-6 of a distance, times the margin's excess, below three
+EPSILON = 4e-6
+
 
 def test_margin_loss_closed_form_and_gradient():
     texts = torch.tensor([[0.0, 0.0], [3.0, 4.0]], dtype=torch.float64, requires_grad=True)
     motions = torch.tensor([[0.0, 1.0], [3.0, 4.0]], dtype=torch.float64, requires_grad=True)
     pull, push = margin_loss(texts, motions, 1, margin=4.0)
     # pairs: distances 1 and 0; mismatched: |t1 - m0| = √18 > 4, |t0 - m1| = 5 > 4
-    assert pull.item() == pytest.approx(0.5, abs=1e-5)
+    assert pull.item() == pytest.approx(0.5, abs=EPSILON)
     assert push.item() == 0.0
     far = margin_loss(texts, motions, 1, margin=6.0)[1].item()
-    assert far == pytest.approx(((6 - 18**0.5) ** 2 + 1) / 2, abs=1e-4)
+    assert far == pytest.approx(((6 - 18**0.5) ** 2 + 1) / 2, abs=EPSILON)
     assert torch.autograd.gradcheck(lambda t, m: sum(margin_loss(t, m, 1, 6.0)), (texts, motions))
 
 

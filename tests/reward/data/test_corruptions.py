@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from motionrft.reward.data.corruptions import FEET, GRADES, KINDS, SPEED_SHARE, corrupt
+from reference.tolerance import UNIT, summed
 
 
 @pytest.fixture
@@ -39,8 +40,9 @@ def test_same_seed_same_damage_and_length_kept(walk, kind):
 def test_feet_slide_while_the_pose_stays(walk):
     slid = corrupt(walk, "foot_sliding", 3, [2])
     pose, slid_pose = walk - walk[:, :1], slid - slid[:, :1]
-    np.testing.assert_allclose(slid_pose, pose, atol=1e-5)
-    assert np.abs(slid[:, FEET] - walk[:, FEET])[..., 1].max() < 1e-6
+    unit = UNIT * np.abs(slid).max()
+    np.testing.assert_allclose(slid_pose, pose, atol=4 * unit)
+    assert np.abs(slid[:, FEET] - walk[:, FEET])[..., 1].max() < 2 * unit
 
 
 def test_whole_reversal_and_swap_are_involutions(walk):
@@ -51,5 +53,5 @@ def test_whole_reversal_and_swap_are_involutions(walk):
 
 def test_smoothing_keeps_a_still_pose_and_jitter_does_not():
     still = np.ones((40, 22, 3), np.float32)
-    np.testing.assert_allclose(corrupt(still, "smoothing", 3, [0]), still, atol=1e-6)
+    np.testing.assert_allclose(corrupt(still, "smoothing", 3, [0]), still, atol=summed(40))
     assert corrupt(still, "jitter", 1, [0]).std() == pytest.approx(0.005, rel=0.1)
