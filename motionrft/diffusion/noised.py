@@ -1,4 +1,4 @@
-"""An ODE sampler's table with noise at its steps and the same marginals: its samples are distributed as before.
+"""A sampler's table with more noise at its steps: of an ODE sampler with the same marginals, or at least so much.
 
     x0hat_i = P_i x_i + Q_i o_i, eps_i = (x_i - s_i x0hat_i) / n_i, with x_i = s_i x0 + n_i eps in distribution
 
@@ -39,6 +39,15 @@ def ddim_eta(table: StepTable, eta: float) -> StepTable:
     # x' = (kept / n) x + (after - kept s / n) x0hat + drawn z
     through = after - kept * s / n
     return replace(table, A=kept / n + through * table.P, B=through * table.Q, C=drawn)
+
+
+def at_least(table: StepTable, least: float) -> StepTable:
+    """C_i of `least` or more at every step, the last one included; the rest of a step as it was.
+
+    DPPO (arXiv 2409.00588) samples and evaluates likelihoods with such a floor (its released code: 0.1). Marginals are
+    not kept: what a step draws beyond the sampler's own noise, the steps after it remove.
+    """
+    return replace(table, C=table.C.clamp(min=least))
 
 
 def flow_sde(table: StepTable, a: float) -> StepTable:

@@ -1,11 +1,12 @@
 """Policy gradients on a sampler that draws noise: denoising is a decision process, each step a Gaussian policy.
 
     x_{i+1} ~ N(A_i x_i + B_i o_i, C_i^2)      ratio_i = p_theta(x_{i+1} | x_i) / p_old(x_{i+1} | x_i)
-    loss = -mean over rows and steps of min(ratio_i A, clip(ratio_i, 1 - c, 1 + c) A)
+    loss = -mean over rows and steps of w_i min(ratio_i A, clip(ratio_i, 1 - c, 1 + c) A)
 
-A is the row's advantage within the group of samples of its prompt; a reward is asked for its value alone. Steps with
-C_i = 0 (the last one of most samplers) decide nothing and have no term. DDPO (arXiv 2305.13301) section 4.3, eq. 4;
-Flow-GRPO (arXiv 2505.05470) eq. 4-6.
+A is the row's advantage within the group of samples of its prompt; a reward is asked for its value alone. Every step
+must draw noise: a step without any has no term, although the network that it asks is the one that learns, so that what
+is left is not the gradient of the expected reward (`motionrft.diffusion.noised.at_least`). DDPO (arXiv 2305.13301)
+section 4.3; Flow-GRPO (arXiv 2505.05470) eq. 4 and 5.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from motionrft.diffusion.noised import at_least
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
-from motionrft.finetune.method import Method, require
+from motionrft.finetune.method import Method, require, require_one_of
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.trajectory import Walk
 
 LEAST_DEVIATION = 1e-4  # of a group's rewards, as in both released codes
+WEIGHTS = ("equal", "noise")
 
 
 def advantages(rewards: Tensor, group: int) -> Tensor:
@@ -35,6 +38,21 @@ def advantages(rewards: Tensor, group: int) -> Tensor:
     centred = grouped - grouped.mean(1, keepdim=True)
     deviation = grouped.std(1, correction=0, keepdim=True)
     return (centred / (deviation + LEAST_DEVIATION)).flatten()
+
+
+def step_weights(table: StepTable, kind: str) -> list[float]:
+    """w_i with a mean of 1 over the steps of a table whose every step draws noise.
+
+    equal  the gradient of the expected reward
+    noise  in proportion to C_i / |B_i|: with respect to the network's output every step's term then has the same
+           variance, as it nearly has where the network predicts the noise. Where it predicts the clean sample,
+           |B_i| / C_i grows from 0.3 to 20 and more along the way, and the sum is all noise of the last steps. Weights
+           by noise level: TempFlow-GRPO (arXiv 2508.04324), there C_i
+    """
+    if kind == "equal":
+        return [1.0] * len(table)
+    weights = table.C / table.B.abs()
+    return [float(weight) for weight in weights / weights.mean()]
 
 
 def own_positions(walk: Walk, x: Tensor) -> Tensor:
@@ -76,8 +94,7 @@ class Rollout:
         rollout = cls(walk, [walk.noise.start], {})
         for step in walk.sampler.walk(walk.condition, walk.noise):
             rollout.states.append(step.next)
-            if walk.sampler.table[step.i].C > 0.0:
-                rollout.log_probs[step.i] = rollout.log_prob(step.i, step.output)
+            rollout.log_probs[step.i] = rollout.log_prob(step.i, step.output)
         return rollout
 
     def log_prob(self, i: int, output: Tensor) -> Tensor:
@@ -93,7 +110,7 @@ class Rollout:
         return self.rewards
 
     def divergence(self, i: int, output: Tensor) -> Tensor:
-        """KL(p_theta || p_ref) of step i, [B]: B_i^2 |o - o_ref|^2 / (2 C_i^2), a mean as `log_prob` (Flow-GRPO eq. 12)."""
+        """KL(p_theta || p_ref) of step i, [B]: B_i^2 |o - o_ref|^2 / (2 C_i^2), a mean as `log_prob` (Flow-GRPO section 4.2)."""
         walk, x = self.walk, self.states[i]
         assert walk.kl is not None
         row = walk.sampler.table[i]
@@ -109,6 +126,7 @@ class PolicyLesson:
     group: int
     clip: float
     step: int
+    weights: str = "equal"
     update: bool = True
 
     def learn(self, objective: Objective) -> Score:
@@ -122,12 +140,14 @@ class PolicyLesson:
         """The loss; its gradient is added to the parameters'. advantage [B]; rows: of the whole batch."""
         rollout, walk, total = self.rollout, self.rollout.walk, 0.0
         share = 1 / (rows * len(rollout.log_probs))
+        weights = step_weights(walk.sampler.table, self.weights)
         for i, old in rollout.log_probs.items():
             with torch.enable_grad():
                 output = walk.sampler.output(i, rollout.states[i], walk.condition)
                 ratio = (rollout.log_prob(i, output) - old).exp()
                 clipped = ratio.clamp(1 - self.clip, 1 + self.clip)
-                loss = -torch.minimum(ratio * advantage, clipped * advantage).sum() * share
+                gain = torch.minimum(ratio * advantage, clipped * advantage).sum()
+                loss = -weights[i] * share * gain
                 if walk.kl is not None:
                     # the walk's weight is its slice's share already
                     divergence = rollout.divergence(i, output).mean()
@@ -139,14 +159,18 @@ class PolicyLesson:
 
 @dataclass(frozen=True)
 class PolicyGradient(Method):
-    """group   samples of each prompt, which are compared with each other
-    clip    c: an update leaves alone what is already that much likelier or less likely
-    epochs  updates from each trajectory
+    """group        samples of each prompt, which are compared with each other
+    clip         c: an update leaves alone what is already that much likelier or less likely
+    epochs       updates from each trajectory
+    least_noise  deviation that every step of a training trajectory draws at least, the last one too
+    weights      of the steps: equal | noise (`step_weights`)
     """
 
     group: int = 8
     clip: float = 1e-4
     epochs: int = 1
+    least_noise: float = 0.1
+    weights: str = "equal"
 
     differentiates: ClassVar[bool] = False
 
@@ -154,10 +178,17 @@ class PolicyGradient(Method):
         require(self.group >= 2, f"{self.group} samples of a prompt", "group", "choose 2 or more")
         require(self.clip > 0, f"{self.clip} lets nothing be learnt", "clip", "use more than 0")
         require(self.epochs >= 1, f"{self.epochs} updates", "epochs", "choose 1 or more")
+        problem = f"{self.least_noise} leaves steps that decide nothing"
+        require(self.least_noise > 0, problem, "least_noise", "use more than 0")
+        require_one_of(WEIGHTS, self.weights, "weights")
 
     def stochastic(self, table: StepTable) -> StepTable:
-        """The table that trajectories of training are walked on."""
+        """The table with noise at its steps, of the same marginals."""
         return table
+
+    def explored(self, table: StepTable) -> StepTable:
+        """The table that trajectories of training are walked on: every step decides."""
+        return at_least(self.stochastic(table), self.least_noise)
 
     def check(self, table: StepTable) -> None:
         if not self.stochastic(table).stochastic:
@@ -175,7 +206,7 @@ class PolicyGradient(Method):
         return 1
 
     def samples(self, walk: Walk) -> Iterator[PolicyLesson]:
-        table = self.stochastic(walk.sampler.table)
+        table = self.explored(walk.sampler.table)
         rollout = Rollout.of(replace(walk, sampler=walk.sampler.on(table)))
         for _ in range(self.epochs):
-            yield PolicyLesson(rollout, self.group, self.clip, self.steps - 1)
+            yield PolicyLesson(rollout, self.group, self.clip, self.steps - 1, self.weights)

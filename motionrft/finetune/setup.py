@@ -36,6 +36,7 @@ from motionrft.finetune.method_options import read_method
 from motionrft.finetune.method_reward import check_gradient, method_reward, validating
 from motionrft.finetune.objective import Objective, Reward
 from motionrft.finetune.optimizer import weights_of_now
+from motionrft.finetune.policy_gradient import PolicyGradient
 from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
@@ -281,6 +282,13 @@ def check_method(
             where=where,
             field="training",
             fix=f"set training: {str(method.trains).lower()}",
+        )
+    if settings.train_dropout and isinstance(method, PolicyGradient):
+        raise InputError(
+            "dropout leaves no likelihood ratio: samples are drawn by one network and learnt from by another",
+            where=where,
+            field="finetune.train_dropout",
+            fix="set it to false",
         )
     if settings.batch_size % (method.group * settings.slices):
         raise InputError(

@@ -8,7 +8,7 @@ from motionrft.reporting.records import Records
 
 
 def training_spent(records: Records, name: str) -> pd.Series:
-    """Totals of a cumulative number of the training record (wall_s, flops), by backbone, method and seed."""
+    """Totals of a cumulative number of the training record (seconds, flops), by backbone, method and seed."""
     frame = records.finetuning
     frame = frame[frame["name"].eq(name)]
     totals: pd.Series = frame.groupby(["backbone", "method", "seed"])["value"].max()

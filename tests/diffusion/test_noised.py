@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from motionrft.diffusion.noised import ddim_eta, flow_sde, noised
+from motionrft.diffusion.noised import at_least, ddim_eta, flow_sde, noised
 from motionrft.diffusion.schedules import flow_euler, respaced
 from motionrft.errors import InputError
 
@@ -78,6 +78,15 @@ def test_a_step_of_the_flow_is_the_papers():
     sigma = a * (tau / (1 - tau)) ** 0.5
     mean = x + (v + sigma**2 / (2 * tau) * (x + (1 - tau) * v)) * dt
     assert row.A * x + row.B * -v + row.C * z == pytest.approx(mean + sigma * (-dt) ** 0.5 * z)
+
+
+def test_a_floor_is_under_every_step_and_moves_no_mean():
+    table = respaced("ddpm", 20, "ddim20", SCHEDULE, "sample")
+    assert float(table.C[-1]) == 0.0
+    floored = at_least(table, 0.1)
+    assert floored.C.tolist() == [max(c, 0.1) for c in table.C.tolist()]
+    for name in ("A", "B", "P", "Q"):
+        assert getattr(floored, name) is getattr(table, name)
 
 
 def test_which_table_gets_which():

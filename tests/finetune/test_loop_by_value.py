@@ -23,8 +23,6 @@ def run_of(name, sampler, **settings):
     return toy_run(BY_VALUE[name][0], {"updates": 6, **settings}, sampler=sampler)
 
 
-# DDPO's gradient is held exactly in test_policy_gradient.py; the last step of this toy table is nearly deterministic
-# (C = 0.006), and a walk of its score function there is all noise
 @pytest.mark.parametrize(
     ("name", "sampler"), [("flow-grpo", "flow"), ("sopo", "ddpm"), ("sopo", "flow")]
 )
@@ -35,6 +33,25 @@ def test_a_method_raises_its_reward(tmp_path, name, sampler):
         fixed = recorded_as_asked(prompts(0, 4)).repeated(6)
     else:
         fixed = prompts(0, 4).repeated(6)
+    before, after = learnt(run, fixed, tmp_path)
+    assert after > before + 0.02
+
+
+@pytest.mark.parametrize("weights", ["equal", "noise"])
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_ddpo_learns_what_any_prompts_ask(tmp_path, k, weights):
+    """More than half of the way to a reward of zero, its highest, on the sampler as it is evaluated (noise of
+    other seeds: 0.83 to 0.99 of it). Without a term for the last step the reward falls on every one of these prompts."""
+    method, _ = BY_VALUE["ddpo"]
+    options = {**method["options"], "weights": weights}
+    run = toy_run({**method, "options": options}, {"updates": 150, "lr": 0.01}, sampler="ddpm")
+    before, after = learnt(run, prompts(k, 4).repeated(6), tmp_path)
+    assert before < -1.0
+    assert after > 0.5 * before
+
+
+def learnt(run, fixed, tmp_path):
+    """The mean reward of the plain sampler's motions of these prompts, before and after."""
     many = fixed.repeated(4)
     run.batch = lambda k: fresh_noise(fixed, k)
     objective = run.objective(many)
@@ -46,7 +63,7 @@ def test_a_method_raises_its_reward(tmp_path, name, sampler):
 
     before = mean_reward()
     Training(run, tmp_path / "checkpoint").run()
-    assert mean_reward() > before + 0.02
+    return before, mean_reward()
 
 
 @pytest.mark.parametrize("sampler", ["ddpm", "flow"])

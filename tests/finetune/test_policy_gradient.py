@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,14 @@ from motionrft.finetune.loop import Training
 from motionrft.finetune.methods.ddpo import DDPO
 from motionrft.finetune.methods.flow_grpo import FlowGRPO
 from motionrft.finetune.optimizer import weights_of_now
-from motionrft.finetune.policy_gradient import PolicyLesson, Rollout, advantages, own_positions
+from motionrft.finetune.policy_gradient import (
+    PolicyLesson,
+    Rollout,
+    advantages,
+    own_positions,
+    step_weights,
+)
+from motionrft.finetune.setup import check_method
 from motionrft.finetune.trajectory import Walk
 from motionrft.text.features import TextBatch
 from reference.closed_form import ClosedForm
@@ -221,10 +229,100 @@ def test_advantages_are_relative_to_the_group():
     torch.testing.assert_close(found, expected)
 
 
+def test_the_last_step_decides_too():
+    """A sampler whose last step draws no noise. Its network's call has a term all the same: the policy gradient is the
+    gradient of the sampler as it is, since noise at the end moves a quadratic reward by a constant. Without that term it
+    is another vector."""
+    backbone, table, *model = linear_gaussian()
+    table = replace(table, C=torch.tensor([0.6, 0.0]))
+    exact = analytic(backbone, table, *model)
+    nodes, mass = quadrature()
+    method = DDPO(STEPS, group=3, least_noise=0.3)
+    rollout = next(method.samples(walked(backbone, table, model[-1], nodes))).rollout
+    assert rollout.walk.sampler.table.C.tolist() == [0.6, 0.3]
+
+    def found():
+        for parameter in backbone.parameters():
+            parameter.grad = None
+        lesson = PolicyLesson(rollout, 1, 0.1, STEPS - 1)
+        lesson.backward(mass * rewards_of(*model[:2], rollout.states[-1]), 1)
+        steps = len(rollout.log_probs)
+        return -steps * DIM * flat([parameter.grad for parameter in backbone.parameters()])
+
+    torch.testing.assert_close(found(), exact, rtol=1e-10, atol=1e-12)
+    del rollout.log_probs[1]
+    assert torch.cosine_similarity(found(), exact, 0) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler"),
+    [("ddpo", "ddpm"), ("flow-grpo", "ddim"), ("flow-grpo", "flow")],
+)
+def test_every_step_of_every_sampler_decides(name, sampler):
+    torch.set_default_dtype(torch.float32)
+    run = toy_run(BY_VALUE[name][0], {"updates": 1}, sampler=sampler)
+    rollout = next(run.method.samples(run.walk(run.batch(0), 0))).rollout
+    assert list(rollout.log_probs) == list(range(len(run.sampler)))
+    assert float(rollout.walk.sampler.table.C.min()) >= run.method.least_noise
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "flow"])
+def test_the_first_update_has_a_ratio_of_one(sampler):
+    """To the bit, with guidance, so that no clipping range cuts it."""
+    torch.set_default_dtype(torch.float32)
+    run = toy_run(
+        BY_VALUE["ddpo" if sampler == "ddpm" else "flow-grpo"][0], {"updates": 1}, sampler
+    )
+    rollout = next(run.method.samples(run.walk(run.batch(0), 0))).rollout
+    for i, before in rollout.log_probs.items():
+        output = rollout.walk.sampler.output(i, rollout.states[i], rollout.walk.condition)
+        assert output.requires_grad
+        assert torch.equal(rollout.log_prob(i, output), before)
+
+
+def test_weights_by_noise_even_out_the_terms():
+    """The gradient of step i with respect to the output is w_i B_i / C_i times standard normal numbers."""
+    _, table, *_ = linear_gaussian()
+    assert step_weights(table, "equal") == [1.0, 1.0]
+    weights = step_weights(table, "noise")
+    assert sum(weights) == pytest.approx(STEPS)
+    scales = [w * abs(float(b / c)) for w, b, c in zip(weights, table.B, table.C, strict=True)]
+    assert scales[0] == pytest.approx(scales[1])
+
+
+def test_weights_count_the_terms_of_their_steps():
+    backbone, table, *model = linear_gaussian()
+    nodes, mass = quadrature()
+    rollout = Rollout.of(walked(backbone, table, model[-1], nodes))
+    values = mass * rewards_of(*model[:2], rollout.states[-1])
+
+    def found(chosen, weights):
+        for parameter in backbone.parameters():
+            parameter.grad = None
+        part = Rollout(rollout.walk, rollout.states, {i: rollout.log_probs[i] for i in chosen})
+        PolicyLesson(part, 1, 0.1, STEPS - 1, weights).backward(values, 1)
+        return len(chosen) * flat([parameter.grad for parameter in backbone.parameters()])
+
+    by_noise = step_weights(table, "noise")
+    summed = sum(weight * found([i], "equal") for i, weight in enumerate(by_noise))
+    torch.testing.assert_close(found(range(STEPS), "noise"), summed, rtol=1e-12, atol=1e-14)
+
+
+def test_dropout_would_make_another_policy():
+    torch.set_default_dtype(torch.float32)
+    for name in ("ddpo", "dpo"):
+        run = toy_run(BY_VALUE[name][0], {"updates": 1}, sampler="ddpm")
+        dropout = replace(run.settings, train_dropout=True)
+        refused = pytest.raises(InputError, match="dropout") if name == "ddpo" else nullcontext()
+        with refused:
+            check_method(run.method, {"family": name}, run.sampler.table, dropout, "a.yaml")
+        check_method(run.method, {"family": name}, run.sampler.table, run.settings, "a.yaml")
+
+
 def test_padding_has_no_say():
     run = toy_run(BY_VALUE["ddpo"][0], {"updates": 1}, sampler="ddpm")
     batch = run.batch(0)
-    rollout = Rollout.of(run.walk(batch, 0))
+    rollout = next(run.method.samples(run.walk(batch, 0))).rollout
     own = own_positions(rollout.walk, rollout.states[0])
     assert own.flatten(1).sum(1).tolist() == batch.lengths.tolist()
     before = {i: value.clone() for i, value in rollout.log_probs.items()}
@@ -260,6 +358,8 @@ def test_samplers_that_they_are_not_defined_on(make, sampler):
         lambda: DDPO(5, group=1),
         lambda: DDPO(5, clip=0.0),
         lambda: DDPO(5, epochs=0),
+        lambda: DDPO(5, least_noise=0.0),
+        lambda: DDPO(5, weights="even"),
         lambda: FlowGRPO(5, noise=0.0),
     ],
 )
@@ -273,6 +373,6 @@ def test_a_later_update_asks_no_reward_again(tmp_path):
     training = Training(run, tmp_path / "checkpoint")
     training.run()
     counts = training.meter.counts()
-    # two trajectories of five steps, each learnt from twice at its four steps that draw noise
+    # two trajectories of five steps, each learnt from twice at all of them
     assert counts["scorings"] == 2
-    assert (counts["forwards"], counts["backwards"]) == (2 * (5 + 2 * 4), 2 * 2 * 4)
+    assert (counts["forwards"], counts["backwards"]) == (2 * (5 + 2 * 5), 2 * 2 * 5)

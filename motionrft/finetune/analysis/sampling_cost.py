@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pandas as pd
@@ -15,7 +14,7 @@ from motionrft.finetune.training_free import TrainingFree
 
 def sampling_cost(tuning: FineTuning) -> pd.DataFrame:
     """Tidy (name, value), each a motion: `forwards` and `backwards` of the guided network, `scorings` (decoded and
-    scored, or also differentiated), `flops` and seconds `s`; and `peak_bytes` of a batch beside the weights.
+    scored, or also differentiated), `flops` and seconds `s` of the meter's clock, as training's are; and `peak_bytes` of a batch beside the weights.
 
     On the sampler's own table, in one batch of the run's prompts; model and reward as they stand.
     """
@@ -29,11 +28,13 @@ def sampling_cost(tuning: FineTuning) -> pd.DataFrame:
         sample()
     forwards, backwards = meter.forwards - before[0], meter.backwards - before[1]
     with PeakMemory(tuning.device, tuning.weights) as memory:
-        begin = time.monotonic()
+        begin = meter.seconds
+        meter.start()
         scorings = sample()
         if tuning.device.type == "cuda":
             torch.cuda.synchronize(tuning.device)
-        seconds = time.monotonic() - begin
+        meter.stop()
+        seconds = meter.seconds - begin
         peak = memory.take()
     for parameter in tuning.trained:
         parameter.requires_grad_(True)

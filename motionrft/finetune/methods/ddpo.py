@@ -6,7 +6,7 @@ from motionrft.finetune.policy_gradient import PolicyGradient
 
 
 class DDPO(PolicyGradient):
-    """DDPO-IS, eq. 4: the sampler's own noise is the policy's."""
+    """DDPO-IS (section 4.3): the sampler's own noise is the policy's, `least_noise` of it at least."""
 
 
 METHOD = DDPO

@@ -14,9 +14,11 @@ from motionrft.finetune.policy_gradient import PolicyGradient
 @dataclass(frozen=True)
 class FlowGRPO(PolicyGradient):
     """noise: how much of it the SDE draws (`motionrft.diffusion.noised`): a of a flow, eta of DDIM. Models are
-    evaluated on the ODE itself. The KL to the pre-trained model (eq. 12) has the weight `kl` of the settings."""
+    evaluated on the ODE itself. The KL to the pre-trained model (section 4.2) has the weight `kl` of the settings.
+    `least_noise` is below what the SDE of a flow of 50 steps draws: it is for a DDIM that ends without noise."""
 
     noise: float = 0.7
+    least_noise: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()

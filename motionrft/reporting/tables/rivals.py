@@ -16,7 +16,7 @@ QUALITY = tuple(
     column for column in GENERATION if column.key in ("R-Precision Top-1", "R-Precision Top-3", "FID", "MM-Dist")
 )  # fmt: skip
 TRAINING = (
-    Column("train wall_s", "training (s)", -1, 1),
+    Column("train seconds", "training (s)", -1, 1),
     Column("train flops", "training (TFLOPs)", -1, 2, scale=1e-12),
     Column("peak_mb", "Peak (MiB)", -1, 1),
 )
@@ -40,8 +40,9 @@ def rivals(records: Records) -> Table:
     for row in rows:
         row.cells.update(_costs(records, *row.labels))
     notes.append(
-        "Training: the whole run, validations left out; FLOPs are counted by torch, seconds are of the machine. A motion: "
-        "one of a batch, its scorings by the reward among its FLOPs. Methods that train nothing have one cell: no seed."
+        "Training: the whole run, validations left out; FLOPs are counted by torch. A motion: one of a batch, its scorings "
+        "by the reward among its FLOPs. Seconds of both are those of the processor on a CPU and of the wall on a GPU. "
+        "Methods that train nothing have one cell: no seed."
     )
     if not rows:
         notes = ["No method of this run samples without training: see config/rivals.yaml."]
