@@ -44,7 +44,7 @@ NOT_RUN = {
     r"pip install '\.\[workflow\]'": "the tests have an environment; tests/packaging installs a wheel in one of its own",
     r"pre-commit install": "needs lint.lock, which tests do not install; make lint runs the hooks' tools",
     r"python envs/locks\.py": "needs every group installed; tests/packaging compares its locks",
-    r"python docs/screenshot\.py .*": "needs a finished run and a browser",
+    r"python docs/pictures\.py .*": "needs a finished run and a browser",
 }
 
 
