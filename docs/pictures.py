@@ -18,7 +18,7 @@ from selenium.webdriver.chrome.service import Service
 
 from motionrft.player.film import write_gif
 
-WIDTH, FILM_WIDTH = 1200, 840
+WIDTH, FILM_WIDTH = 1200, 900
 EVERY = 2  # frame of a motion, in the film
 COLOURS = 48
 # the player alone, its choices as plain text under a sentence in large letters

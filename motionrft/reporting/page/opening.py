@@ -119,6 +119,7 @@ def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dic
     return {
         "before": f"{before:.3f}",
         "after": f"{before + found.difference:.3f}",
+        "difference": f"{found.difference:g}",
         "effect": f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import runpy
 import time
 
@@ -295,6 +296,9 @@ def test_the_page_says_what_was_found_and_what_was_not_run(page):
     first = text.partition('id="motions"')[0]
     assert "2 methods of reward fine-tuning on one text-to-motion model" in first
     assert "claims of the papers that it can test" in first
+    main = text.partition('id="main"')[2].partition("</table>")[0]
+    keys = [float(key) for key in re.findall(r'data-sort="(.*?)"', main)]
+    assert len(keys) == 4 * main.count('<th scope="row">')  # scores and differences sort as numbers
     holds = first.partition("Holds here")[2].partition("</ul></div>")[0]
     assert "fits sentences better than its base model" in holds
     assert "not run" not in text.partition('id="answers"')[0]
