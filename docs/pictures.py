@@ -2,7 +2,8 @@
 
 python docs/pictures.py results/toy/report.html docs
 
-writes report.png, what a reader sees first, and motions.gif, the player's three motions of one sentence.
+writes report.png, what a reader sees first, and motions.gif, the player's three motions of one sentence: those that the page
+opens with, or those of a third argument, the end of the page's address while they are shown (motion=mld,0,0,1,2).
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ requestAnimationFrame(() => requestAnimationFrame(done));
 """
 
 
-def pictures(page: Path, out: Path) -> None:
-    """Opens the page as a reader does; the player shows the pair that differs most."""
+def pictures(page: Path, out: Path, shown: str = "") -> None:
+    """Opens the page as a reader does, and photographs it and its player."""
     options = webdriver.ChromeOptions()
     for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:
         _size(driver, WIDTH, 1000)
-        driver.get(page.resolve().as_uri())
+        driver.get(f"{page.resolve().as_uri()}#{shown}")
         driver.execute_script("play(false)")
         length, fps = driver.execute_script("return [longest(), fps]")
         driver.execute_async_script(MOMENT, length // 2)
@@ -79,4 +80,4 @@ def _photograph(driver: webdriver.Chrome) -> Image.Image:
 
 
 if __name__ == "__main__":
-    pictures(Path(sys.argv[1]), Path(sys.argv[2]))
+    pictures(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
