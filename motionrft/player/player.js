@@ -3,6 +3,7 @@
 const { entries, ...body } = JSON.parse(document.getElementById("players").textContent);
 const { fps } = body;
 const pick = (id) => document.getElementById(id);
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const state = { moment: 0, playing: true, yaw: 0.6, pitch: 0.15 };
 const views = [...document.querySelectorAll(".view")].map((figure) => ({
   figure, motion: null, canvas: figure.querySelector("canvas"), model: figure.querySelector("select"),
@@ -119,14 +120,16 @@ if (entries.length) {
   }
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("select, input, button, summary, a, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key], other = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const turn = { ",": -1, ".": 1 }[event.key], step = { ArrowLeft: -1, ArrowRight: 1 }[event.key], other = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (event.key === " ") play(!state.playing);
+    else if (turn) state.yaw += turn * 0.15;
     else if (step) { play(false); state.moment = (((Math.floor(state.moment * fps) + step + longest()) % longest()) + 0.01) / fps; }
     else if (other) { const n = entry().prompts.length; pick("prompt").value = (+pick("prompt").value + other + n) % n; choose(); }
     else return;
     event.preventDefault();
   });
   if (!recall()) chooseBackbone();
+  if (still) play(false);
   requestAnimationFrame(tick);
 } else {
   pick("motions").hidden = true;

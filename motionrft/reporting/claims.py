@@ -215,19 +215,19 @@ CLAIMS = (
     ),
     Claim(
         "The unified reward raises R@1 over the semantic reward",
-        "the unified reward fits sentences better than the semantic one (R@1)",
+        "The unified reward fits sentences better than the semantic one (R@1)",
         "MotionRFT, table V",
         better_than_method(OURS, "motionrft", "R-Precision Top-1"),
     ),
     Claim(
         "The unified reward lowers FID below the semantic reward's",
-        "the unified reward's motions are closer to recorded ones than the semantic one's (FID)",
+        "The unified reward's motions are closer to recorded ones than the semantic one's (FID)",
         "MotionRFT, table V",
         better_than_method(OURS, "motionrft", "FID"),
     ),
     Claim(
         "The self-refined reward raises R@1 over the semantic reward",
-        "the self-refined reward fits sentences better than the semantic one (R@1)",
+        "The self-refined reward fits sentences better than the semantic one (R@1)",
         "MotionRFT, section III",
         better_than_method(OURS, "easytune-spl", "R-Precision Top-1"),
     ),

@@ -27,11 +27,25 @@ class Column:
     def arrow(self) -> str:
         return {1: "↑", -1: "↓", 0: "→"}[self.direction]
 
+    @property
+    def head(self) -> str:
+        """The title, and which way is better."""
+        return f"{self.title} {self.arrow}".rstrip()
+
     def gain(self, base: float, value: float, real: float | None = None) -> float | None:
         """Signed relative gain in percent as the paper prints it; for Diversity, the change of |value - Real|."""
         if self.direction == 0:
             return None if real is None else abs(value - real) - abs(base - real)
         return 100.0 * self.direction * (value - base) / abs(base) if base else None
+
+
+@dataclass(frozen=True)
+class Fact(Column):
+    """A number of which no value is better (`direction` 0), such as a count of cases."""
+
+    @property
+    def arrow(self) -> str:
+        return ""
 
 
 RETRIEVED = "Share of motions whose own sentence is {} of 32"

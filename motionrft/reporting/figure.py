@@ -48,8 +48,8 @@ class FigureFile:
 
     @property
     def title(self) -> str:
-        """The caption with the paper's number in brackets."""
-        return f"{self.caption} ({self.source})" if self.source else self.caption
+        """The caption with the paper's number of it in brackets."""
+        return f"{self.caption} (the paper's figure {self.source})" if self.source else self.caption
 
     def write(self, name: str, records: Records, folder: Path) -> list[Path]:
         """Draws and saves it as <name> or, one a backbone, as <name>_<backbone>; nothing where its records are absent."""

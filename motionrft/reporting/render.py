@@ -104,7 +104,7 @@ def to_markdown(table: Table) -> str:
         paper = beside(cell, column, table.compares(row))
         return f"{text} [{paper}]" if paper else text
 
-    heads = [*table.label_heads, *(f"{column.title} {column.arrow}" for column in table.columns)]
+    heads = [*table.label_heads, *(column.head for column in table.columns)]
     lines = [f"### {table.title}", "", "| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for row in table.rows:
         lines.append(
@@ -161,7 +161,7 @@ def to_tex(table: Table) -> str:
 
     heads = [
         head.translate(TEX)
-        for head in (*table.label_heads, *(f"{m.title} {m.arrow}" for m in table.columns))
+        for head in (*table.label_heads, *(column.head for column in table.columns))
     ]
     columns = "l" * len(table.label_heads) + "c" * len(table.columns)
     lines = [

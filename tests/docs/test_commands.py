@@ -46,7 +46,7 @@ NOT_RUN = {
     r"docker (build|run) .*": "needs a daemon; tests/packaging reads the Containerfile",
     r"pre-commit install": "needs lint.lock, which tests do not install; make lint runs the hooks' tools",
     r"python envs/locks\.py": "needs every group installed; tests/packaging compares its locks",
-    r"python docs/screenshot\.py .*": "needs a finished run and a browser",
+    r"python docs/pictures\.py .*": "needs a finished run and a browser",
 }
 
 

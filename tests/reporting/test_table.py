@@ -1,6 +1,6 @@
 """Best and second of a group."""
 
-from motionrft.reporting.columns import GENERATION
+from motionrft.reporting.columns import GENERATION, Column, Fact
 from motionrft.reporting.records import Records
 from motionrft.reporting.render import to_markdown
 from motionrft.reporting.tables import build
@@ -15,3 +15,9 @@ def test_best_and_second_are_marked(tmp_path):
     assert ranks["Real"] is None
     assert ranks[max(rivals, key=rivals.get)] == 1  # the base model too, where it is best
     assert "**" in to_markdown(table)
+
+
+def test_heads_say_which_way_is_better_where_one_is():
+    heads = [Column("x", "x", direction).head for direction in (1, -1, 0)]
+    assert heads == ["x ↑", "x ↓", "x →"]
+    assert Fact("cases", "cases", 0, 0).head == "cases"

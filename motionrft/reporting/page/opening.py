@@ -67,9 +67,22 @@ def findings(records: Records) -> dict[str, list[Finding]]:
         good, bad = (sum(o.word == word for o in outcomes) for word in (HOLDS, CONTRARY))
         holds = 2 * good > len(outcomes) and not bad
         title = FOUND[0] if holds else FOUND[1] if bad and bad >= good else FOUND[2]
-        count = f"{good} of {len(outcomes)} for it" + (f", {bad} against" if bad else "")
+        count = f"holds in {good} of {len(outcomes)}" + (f", the contrary in {bad}" if bad else "")
         found[title].append(Finding(claim.short, claim.source, count, outcomes))
     return found
+
+
+def what_it_found(found: dict[str, list[Finding]]) -> str:
+    """One sentence: of how many claims, how many hold, do not, and are open; empty where none was tested."""
+    holds, fails, opened = (len(claims) for claims in found.values())
+    tested = holds + fails + opened
+    if not tested:
+        return ""
+    subject = "the one claim" if tested == 1 else f"the {tested} claims"
+    return (
+        f"Of {subject} of the papers that it can test, {holds} held here, {fails} did not, "
+        f"and {opened} cannot be told."
+    )
 
 
 def why_open(records: Records) -> str:
@@ -106,6 +119,7 @@ def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dic
     return {
         "before": f"{before:.3f}",
         "after": f"{before + found.difference:.3f}",
+        "difference": f"{found.difference:g}",
         "effect": f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
     }
 

@@ -17,7 +17,14 @@ from motionrft.reporting import figures, published, tables
 from motionrft.reporting.page.dag import svg
 from motionrft.reporting.page.facts import duration, facts
 from motionrft.reporting.page.jobs import flagged, jobs, unchecked, worth_reading
-from motionrft.reporting.page.opening import findings, main_rows, recorded, what_was_run, why_open
+from motionrft.reporting.page.opening import (
+    findings,
+    main_rows,
+    recorded,
+    what_it_found,
+    what_was_run,
+    why_open,
+)
 from motionrft.reporting.page.pictures import pictures
 from motionrft.reporting.page.player import players
 from motionrft.reporting.page.summary import summary
@@ -68,6 +75,7 @@ def write_report(records: Records, out: Path, job_counts: Mapping[str, int]) -> 
     finished = jobs(records)
     without_check = unchecked(records)
     asked, absent = answers(records)
+    claims = findings(records)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([PAGE, PLAYER]),
         autoescape=True,
@@ -80,7 +88,8 @@ def write_report(records: Records, out: Path, job_counts: Mapping[str, int]) -> 
         code=code_version(),
         facts=facts(records, finished),
         ran=what_was_run(records.run),
-        findings=findings(records),
+        findings=claims,
+        found=what_it_found(claims),
         why_open=why_open(records),
         main=list(main_rows(records)),
         recorded=recorded(records),

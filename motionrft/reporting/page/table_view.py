@@ -83,10 +83,7 @@ def table_view(table: Table) -> dict[str, Any]:
             }
         )
     heads = [{"text": head, "meaning": ""} for head in table.label_heads]
-    heads += [
-        {"text": f"{column.title} {column.arrow}", "meaning": column.meaning}
-        for column in table.columns
-    ]
+    heads += [{"text": column.head, "meaning": column.meaning} for column in table.columns]
     commands = list(dict.fromkeys(row.command for row in missing if row.command))
     return {
         "name": table.name,

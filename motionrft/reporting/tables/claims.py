@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, OPEN, Outcome
-from motionrft.reporting.columns import Column
+from motionrft.reporting.columns import Column, Fact
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
 COUNTS = (
-    Column("cases", "cases", 0, 0),
+    Fact("cases", "cases", 0, 0),
     Column(HOLDS, "holds in", 1, 0),
     Column(CONTRARY, "the contrary in", -1, 0),
-    Column(OPEN, "not decided in", 0, 0),
+    Fact(OPEN, "not decided in", 0, 0),
 )
 
 

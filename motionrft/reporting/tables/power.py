@@ -6,18 +6,18 @@ from dataclasses import replace
 
 from motionrft.metrics.crossed import Effect, Spread
 from motionrft.reporting.cells import command, values_of
-from motionrft.reporting.columns import Column
+from motionrft.reporting.columns import Column, Fact
 from motionrft.reporting.expected import Expected, expected
 from motionrft.reporting.family import COLUMNS, declared, effect
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
 POWER = (
-    Column("gain", "gain that should show", 0, 3),
-    Column("seed", "sd over seeds", 0, 3),
-    Column("prompt", "sd over prompts", 0, 3),
-    Column("rest", "sd of the rest", 0, 3),
-    Column("prompts", "prompts", 0, 0),
+    Fact("gain", "gain that should show", 0, 3),
+    Fact("seed", "sd over seeds", 0, 3),
+    Fact("prompt", "sd over prompts", 0, 3),
+    Fact("rest", "sd of the rest", 0, 3),
+    Fact("prompts", "prompts", 0, 0),
     Column("power", "power (%)", 1, 0),
     Column("needed", "prompts for 80 %", -1, 0),
 )

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from motionrft.reporting.cells import STARRED, model_row, real_row
-from motionrft.reporting.columns import GENERATION, Column
+from motionrft.reporting.columns import GENERATION, Column, Fact
 from motionrft.reporting.records import Records
 from motionrft.reporting.spent import compared, methods_of, motion_spent, training_spent
 from motionrft.reporting.table import Cell, Row, Table, TableFile
@@ -24,7 +24,7 @@ MOTION = (
     Column("motion flops", "GFLOPs / motion", -1, 2, scale=1e-9),
     Column("motion s", "ms / motion", -1, 1, scale=1e3),
 )
-PAYS = Column("pays", "motions until training pays", 0, 0)
+PAYS = Fact("pays", "motions until training pays", 0, 0)
 
 
 def rivals(records: Records) -> Table:

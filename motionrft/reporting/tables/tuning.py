@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from motionrft.reporting.cells import command
-from motionrft.reporting.columns import Column
+from motionrft.reporting.columns import Column, Fact
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
@@ -12,7 +12,7 @@ TUNING = (
     Column("val/reward", "reward", 1, 3),
     Column("val/R-Precision Top-1", "R@1", 1, 3),
     Column("val/FID", "FID", -1, 3),
-    Column("update", "best update", 0, 0),
+    Fact("update", "best update", 0, 0),
     Column("seconds", "s", -1, 1),
 )
 

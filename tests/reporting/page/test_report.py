@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+import runpy
 import time
 
+import numpy as np
 import pytest
 from markupsafe import escape
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
+from motionrft.configuration import ROOT
 from motionrft.corpus.bvh.file import read_bvh
 from motionrft.reporting import figures
 from motionrft.reporting.page.pictures import pictures
@@ -50,7 +54,7 @@ def test_the_page_in_a_browser(page, browser):
     assert browser.execute_script("return document.body.dataset.frame") == held
     # what is folded opens by its link
     assert not browser.find_element("id", "table-finetuning").is_displayed()
-    browser.find_element("css selector", "nav a[href='#method']").click()
+    browser.find_element("css selector", "nav a[href='#question-method']").click()
     time.sleep(0.2)
     assert browser.find_element("id", "table-finetuning").is_displayed()
     # a click sorts, a second click turns the order round; rows without a number stay last
@@ -77,7 +81,7 @@ def test_the_page_in_a_browser(page, browser):
     assert not browser.find_element("id", "table-faithfulness").is_displayed()
     # every rule is in the drawing, and the run that the guard flagged is named
     assert browser.execute_script("return document.querySelectorAll('svg.dag rect').length") > 10
-    flagged = browser.find_element("id", "reward").get_attribute("textContent")
+    flagged = browser.find_element("id", "question-reward").get_attribute("textContent")
     assert "mdm / easytune / seed 2" in flagged
     # nothing complained and nothing left the page
     severe = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
@@ -99,6 +103,9 @@ def test_keys_and_links_of_the_player(page, browser):
     body.send_keys(Keys.ARROW_RIGHT)
     time.sleep(0.1)
     assert browser.execute_script(frame) == held + 1
+    before = browser.execute_script("return state.yaw")
+    body.send_keys(".")
+    assert browser.execute_script("return state.yaw") > before
     body.send_keys(Keys.ARROW_DOWN)
     second = browser.execute_script("return document.getElementById('prompt').value")
     assert second == "1"
@@ -205,6 +212,68 @@ def test_it_is_short_until_it_is_unfolded(page, browser):
     assert browser.execute_script("return document.documentElement.scrollHeight") < 8000
 
 
+# what a checker of accessibility calls serious, each as the elements that break it
+BREAKS = {
+    "scrolls, and no key reaches it": """[...document.querySelectorAll('main *')].filter((e) =>
+        /auto|scroll/.test(getComputedStyle(e).overflow + getComputedStyle(e).overflowY)
+        && (e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1) && e.tabIndex < 0
+        && !e.querySelector('a, button, input, select, [tabindex]'))""",
+    "is a heading cell without text": """[...document.querySelectorAll('th')].filter((e) => !e.textContent.trim())""",
+    "has no name": """[...document.querySelectorAll('button, select, input, a[href], summary, [role=region], [role=img]')].filter((e) =>
+        !e.closest('[hidden]') && !e.textContent.trim() && !e.labels?.length && !e.ariaLabel
+        && !document.getElementById(e.getAttribute('aria-labelledby')))""",
+    "select without a label": """[...document.querySelectorAll('select')].filter((e) => !e.labels.length && !e.ariaLabel)""",
+    "picture without words": """[...document.images].filter((e) => !e.alt)""",
+    "id used twice": """[...document.querySelectorAll('[id]')].filter((e, i, all) => all.findIndex((o) => o.id === e.id) < i)""",
+    "skips a level of headings": """[...document.querySelectorAll('h1, h2, h3, h4')].filter((e, i, all) => i && e.tagName[1] - all[i - 1].tagName[1] > 1)""",
+    "link to nowhere": """[...document.querySelectorAll("a[href^='#']")].filter((e) => !document.querySelector(e.hash))""",
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1400, 390])
+def test_keys_and_screen_readers_reach_everything(page, browser, width):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page.as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach((e) => (e.open = true))")
+    found = {
+        rule: browser.execute_script(f"return {breaks}.map((e) => e.outerHTML.slice(0, 200))")
+        for rule, breaks in BREAKS.items()
+    }
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert found == {rule: [] for rule in BREAKS}
+
+
+@pytest.mark.browser
+def test_who_asks_for_less_motion_gets_it(page, browser):
+    less = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", less)
+    browser.get(page.as_uri())
+    playing = browser.execute_script("return state.playing")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert playing is False
+
+
+@pytest.mark.browser
+def test_the_pictures_of_the_readme(page, browser, tmp_path):
+    del browser  # for a machine without one to skip
+    made = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
+    made["pictures"](page, tmp_path)
+    with Image.open(tmp_path / "motions.gif") as film:
+        assert film.width == made["FILM_WIDTH"]
+        first, later = (np.array(_seen(film, frame)) for frame in (0, film.n_frames // 2))
+    thirds = np.array_split((first != later).any(-1), 3, axis=1)
+    assert all(part.any() for part in thirds)  # each of the three moves
+    with Image.open(tmp_path / "report.png") as still:
+        assert still.width == made["WIDTH"]
+
+
+def _seen(film, frame):
+    film.seek(frame)
+    return film.convert("RGB")
+
+
 def test_the_page_stands_alone(page):
     text = page.read_text(encoding="utf-8")
     assert "http://" not in text.replace("http://www.w3.org", "")
@@ -218,6 +287,7 @@ def test_every_figure_is_on_the_page_by_its_caption(page, drawn):
     absent = set(figures.names()) - {picture["name"] for picture in shown}
     assert absent == {"fid_memory"}  # of one method there is nothing to compare
     assert all(f"<figcaption>{escape(picture['title'])}</figcaption>" in text for picture in shown)
+    assert "<figure><figcaption>" not in text  # a caption without its picture
     assert "KIT-ML" in text.partition('id="absent"')[2]
 
 
@@ -225,6 +295,10 @@ def test_the_page_says_what_was_found_and_what_was_not_run(page):
     text = page.read_text(encoding="utf-8")
     first = text.partition('id="motions"')[0]
     assert "2 methods of reward fine-tuning on one text-to-motion model" in first
+    assert "claims of the papers that it can test" in first
+    main = text.partition('id="main"')[2].partition("</table>")[0]
+    keys = [float(key) for key in re.findall(r'data-sort="(.*?)"', main)]
+    assert len(keys) == 4 * main.count('<th scope="row">')  # scores and differences sort as numbers
     holds = first.partition("Holds here")[2].partition("</ul></div>")[0]
     assert "fits sentences better than its base model" in holds
     assert "not run" not in text.partition('id="answers"')[0]
