@@ -102,9 +102,17 @@ def test_mp4_through_ffmpeg(model_file, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [([], "no sentence"), ([WAVE, "--seconds", "99"], "choose from"), ([WAVE, "--text", "no.txt"], "no.txt")],
+    [
+        ([], "no sentence"), ([WAVE, "--seconds", "99"], "choose from"), ([WAVE, "--text", "no.txt"], "no.txt"),
+        ([WAVE, "--guidance", "nan"], "guidance: nan is no scale"), ([WAVE, "--guidance", "1e38"], "NaN or infinity"),
+    ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_write_nothing(model_file, tmp_path, capsys, words, message):
     assert call(model_file, tmp_path / "x" / "wave", *words) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_the_name_of_a_file_to_write_is_as_good_as_its_begin(model_file, tmp_path):
+    assert call(model_file, tmp_path / "wave.npz", WAVE, "--seconds", "1") == 0
+    assert set(digests(tmp_path)) == {"wave.npz", "wave.html", "wave.gif"}
