@@ -68,5 +68,5 @@ def test_a_file_of_an_earlier_stage_is_no_generator(tmp_path):
         save_backbone(path, backbone, {**about, "stage": stage})
         assert load_backbone(path)[1]["stage"] == stage
     save_backbone(path, backbone, {**about, "stage": "vae"})
-    with pytest.raises(InputError, match="stage vae: it cannot generate yet.*stage denoiser"):
+    with pytest.raises(InputError, match=r"stage vae: it cannot generate yet.*stage denoiser"):
         load_backbone(path)
