@@ -1,12 +1,12 @@
 # make env    .venv with what a run needs: requirements/run.lock and workflow.lock
 # make demo   the toy benchmark, from nothing to results/toy/report.html
 # make test   the tests, with test.lock     make lint   format, lint, types, workflow, with lint.lock     make clean
-# make numeric   the tests of numbers, as two older processors compute them
+# make numeric   the tests of numbers, as two older processors compute them (numeric-sse, numeric-avx2)
 # make fuzz   ten thousand mutations of every format that others write
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: env demo fuzz test numeric lint clean help
+.PHONY: env demo fuzz test numeric numeric-sse numeric-avx2 lint clean help
 
 PYTHON ?= python3
 VENV   := .venv
@@ -54,9 +54,13 @@ SSE  := ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 MKL_CBWR=COMP
 AVX2 := ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell
 CAPABILITY := $(BIN)/python -c 'import sys, torch; got = torch.backends.cpu.get_cpu_capability(); sys.exit(got != sys.argv[1] and "torch computes with " + got)'
 
-numeric: $(INSTALLED)-test
+numeric: numeric-sse numeric-avx2
+
+numeric-sse: $(INSTALLED)-test
 	$(SSE) $(CAPABILITY) DEFAULT
 	$(SSE) OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive $(PYTEST) $(NUMERIC)
+
+numeric-avx2: $(INSTALLED)-test
 	$(AVX2) $(CAPABILITY) AVX2
 	$(AVX2) OMP_NUM_THREADS=1 $(PYTEST) $(NUMERIC)
 
