@@ -12,7 +12,7 @@ import sys
 
 from snakemake.utils import min_version
 
-min_version("9.27")
+min_version("9.27.1")
 
 # the package of this checkout, for the rules' definitions and for their commands
 sys.path.insert(0, str(workflow.basedir))

@@ -25,6 +25,9 @@ FOLDERS = {
     "figures": "motionrft.reporting.figures",
 }
 KINDS = (*CONFIGURED, *FOLDERS)
+# what ends in a period without ending a clause
+SHORT = "".join(rf"(?<!\b{word})" for word in ("al", "eq", "eqs", "Fig", "sec"))
+CLAUSE, SENTENCE = re.compile(rf"{SHORT}\. |[;:] "), re.compile(rf"{SHORT}\. ")
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,16 @@ def entries(kind: str) -> list[Entry]:
 
 def _configured(name: str, section: dict[str, Any]) -> Entry:
     source = str(section.get("source", section["family"])).strip()
-    first = re.split(r"[;.:] ", " ".join(source.split()), maxsplit=1)[0]
+    first = CLAUSE.split(" ".join(source.split()), maxsplit=1)[0].removesuffix(".")
     return Entry(name, first, tuple(section.get("sizes", ())))
 
 
 def _docstring(module: str) -> str:
-    """The first line of a module's docstring; the module is not run."""
+    """The first sentence of a module's docstring; the module is not run."""
     spec = importlib.util.find_spec(module)
     origin = spec.origin if spec is not None else None
     if origin is None:
         raise ValueError(f"{module} has no file")
     text = ast.get_docstring(ast.parse(Path(origin).read_text(encoding="utf-8"))) or ""
-    return text.splitlines()[0] if text else ""
+    first = " ".join(text.split("\n\n")[0].split())
+    return SENTENCE.split(first, maxsplit=1)[0].removesuffix(".")

@@ -73,9 +73,10 @@ def decoded(data: bytes, path: str | Path, field: str, fix: str) -> str:
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"not UTF-8 (byte {error.start})", where=path, field=field, fix="save it as UTF-8"
-        ) from None
+        problem, mend = f"not UTF-8 (byte {error.start})", "save it as UTF-8"
+        if b"\0" not in data:
+            raise InputError(problem, where=path, field=field, fix=mend) from None
+        text = "\0"
     if "\0" in text:
         raise InputError("not a text file (zero bytes)", where=path, field=field, fix=fix)
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -218,7 +218,13 @@ def taken(plan: Plan) -> list[Made]:
     base = base_plan(plan.run)
     if base is None:
         return []
-    theirs = {job.outputs: job for job in jobs(base)}
+    try:
+        theirs = {job.outputs: job for job in jobs(base)}
+    except KeyError as key:  # its configuration was complete, to the version that resolved it
+        raise InputError(
+            f"{base.results} was made by another version: its configuration has no {key}",
+            where="run", field="base", fix=f"run {plan.run['base']} again, or leave base out",
+        ) from key  # fmt: skip
     own = jobs(plan)
     made_here = {output for job in own for output in job.outputs}
     found: set[str] = set()
@@ -230,6 +236,21 @@ def taken(plan: Plan) -> list[Made]:
             shared.append(job)
             found |= set(job.outputs)
     return shared
+
+
+def told(plan: Plan, shared: Sequence[Made]) -> str:
+    """For whoever plans the run: how much its base gives, or why it gives nothing. "" without a base."""
+    base = base_plan(plan.run)
+    if base is None:
+        return ""
+    own = jobs(plan)
+    if shared:
+        return f"base: {len(shared)} of {len(own)} jobs are taken from {base.results}"
+    here, there = plan.run["corpus"], base.run["corpus"]
+    keys = [key for key in {**here, **there} if here.get(key) != there.get(key)]
+    why = [f"corpus.{key} is {here.get(key)} here, {there.get(key)} there" for key in keys]
+    reason = "; ".join(why) or f"its files are not in {base.results}"
+    return f"base: nothing is taken from {base.results}: {reason}"
 
 
 def job_counts(plan: Plan) -> dict[str, int]:

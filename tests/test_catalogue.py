@@ -31,6 +31,20 @@ def test_the_command_lists_a_kind_or_all(capsys):
     assert main(["list", "zzz"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "end"),
+    [
+        ("methods", "ddpo", "and one update a trajectory (its released code's defaults)"),
+        ("methods", "best-of-4", "Stiennon et al. (arXiv 2009.01325), section 4.3"),
+        ("methods", "easytune", "EasyTune (arXiv 2602.07967)"),
+        ("corpora", "toy", "what is in the clip (side, speed, direction, count)"),
+    ],
+)
+def test_a_line_is_a_whole_clause(kind, name, end):
+    [line] = [entry.line for entry in catalogue.entries(kind) if entry.name == name]
+    assert line.endswith(end)
+
+
 def test_listing_loads_no_torch():
     program = "import sys; from motionrft.cli import main; main(['list']); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

@@ -1,6 +1,7 @@
 """What a run takes from the run that its `base` names."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from motionrft.configuration import dump, load_run, merge
 from motionrft.configuration.files import ROOT
 from motionrft.errors import InputError
 from motionrft.workflow_plan import Plan
-from motionrft.workflow_sharing import base_plan, job_counts, jobs, take, taken
+from motionrft.workflow_sharing import base_plan, job_counts, jobs, take, taken, told
 
 CI = load_run(ROOT / "config" / "ci.yaml")
 UNDECLARED = "features/kinematic.npy"
@@ -126,3 +127,21 @@ def test_links_lead_to_the_base_and_leave_it_as_it_was(base):
     assert (folder / "corpus/corpus.json").is_symlink()
     after = {path: (path.read_text(), path.stat().st_mtime_ns) for path in base.rglob("*.*")}
     assert after == before
+
+
+def test_a_base_of_another_version_is_one_line(base):
+    older = {key: value for key, value in CI.items() if key != "cells"}
+    (base / "config.yaml").write_text(dump(older))
+    os.utime(base / "config.yaml", (1, 1))
+    with pytest.raises(InputError, match=r"results/ci was made by another version: .* no 'cells'"):
+        taken(plan())
+
+
+def test_what_a_base_gives_is_told(base):
+    assert told(Plan(CI), []) == ""
+    own = plan(finetune={"lr": 1e-3})
+    assert re.fullmatch(r"base: \d+ of \d+ jobs are taken from results/ci", told(own, taken(own)))
+    other = plan(corpus={"seed": 1})
+    assert told(other, taken(other)).endswith("results/ci: corpus.seed is 1 here, 0 there")
+    (base / "corpus/motions.npy").unlink()
+    assert told(plan(), taken(plan())).endswith("its files are not in results/ci")

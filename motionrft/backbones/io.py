@@ -54,8 +54,8 @@ def save_backbone(path: str | Path, backbone: Backbone, about: dict[str, Any]) -
 def load_backbone(
     path: str | Path, device: torch.device | str = "cpu", *, family: str = ""
 ) -> tuple[Backbone, dict[str, Any]]:
-    """The backbone in eval mode, and the file's `about`. A file of adapters that names its base is merged into it.
-    family: refuse a file of another, whose networks a sampler of this one would run all the same."""
+    """The backbone in eval mode, all its stages trained, and the file's `about`. A file of adapters that names its base
+    is merged into it. family: refuse a file of another, whose networks a sampler of this one would run all the same."""
     tensors, about = read_tensors(path)
     own = about.get("backbone", {}).get("family")
     if family and own and own != family:
@@ -79,6 +79,12 @@ def load_backbone(
         about["backbone"], dim=about["dim"], text=about["text"], normaliser=normaliser
     )
     load_into(backbone, tensors, path)
+    if about.get("stage") in backbone.stages[:-1]:
+        raise InputError(
+            f"pre-trained up to its stage {about['stage']}: it cannot generate yet",
+            where=path,
+            fix=f"name the file of its stage {backbone.stages[-1]}",
+        )
     return backbone.to(device).eval(), about
 
 

@@ -13,7 +13,7 @@ def compare(first: Path, second: Path, /, *, csv: Path | None = None) -> None:
 
     Differences are second - first, with 95 % intervals, paired by seed and replication (over seeds where there
     are three) and by prompt; p after Holm, of the metrics that have a better side. Scores that different evaluators, corpora or settings gave
-    are refused.
+    are refused. Of two runs those metrics alone are printed.
 
     For example:
         python -m motionrft compare results/toy/evaluate/mdm/base results/toy/evaluate/mdm/easytune
@@ -41,16 +41,20 @@ def compare(first: Path, second: Path, /, *, csv: Path | None = None) -> None:
     for row in settings.itertuples():
         print(f"  {row.key}: {row.a} | {row.b}")
     print("\nscores, b - a")
-    for cell, rows in table.groupby("cell", sort=False):
+    shown = table if len(pairs) == 1 else table[table["p"].notna()]
+    if len(shown) < len(table):
+        print("  of metrics with a better side; --csv writes the others too")
+    for cell, rows in shown.groupby("cell", sort=False):
         print(f"  {cell}")
         print(f"    {'':28}{'a':>10}{'b':>10}{'b - a':>10}   {'95 % interval':<22}{'p':>6}  over")
         for row in rows.itertuples():
             within = f"[{row.low:.4f}, {row.high:.4f}]" if row.low == row.low else "(all equal)"
             p = f"{row.p:6.3f}" if row.p == row.p else "     -"
             better = f"   {row.better} is better" if row.better else ""
+            unit = row.unit if row.pairs > 1 else row.unit.removesuffix("s")
             print(
                 f"    {row.metric:28}{row.a:10.4f}{row.b:10.4f}{row.difference:10.4f}   {within:<22}{p}"
-                f"  {row.pairs} {row.unit}{better}"
+                f"  {row.pairs} {unit}{better}"
             )
     if csv is not None:
         with atomic(csv) as temporary:

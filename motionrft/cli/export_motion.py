@@ -25,14 +25,38 @@ class Target:
     skeleton: Path | None = None
     """A BVH file of your own skeleton (--to bvh): its joints, bones, axes, unit and frame rate."""
 
-    joint_map: str = "auto"
-    """Which of its joints each SMPL joint is: a name of config/skeletons, or a file like those."""
+    joint_map: str | None = None
+    """Which of its joints each SMPL joint is: a name of config/skeletons, or a file like those (default: guessed)."""
 
     body_models: Path | None = None
-    """Folder of the SMPL+H models that will read the poses (--to amass)."""
+    """Folder of the body models that will read the poses (--to amass), or that poses among `motions` move."""
 
-    gender: Literal["neutral", "male", "female"] = "neutral"
-    """Which of them."""
+    gender: Literal["neutral", "male", "female"] | None = None
+    """Which of them (default: neutral)."""
+
+    def check(self, to: str, motions: tuple[Path, ...]) -> None:
+        """Raises where an option is given that nothing reads."""
+        from motionrft.errors import InputError
+
+        poses = any(path.suffix.lower() == ".npz" for path in motions)
+        given = {
+            "--skeleton": (self.skeleton, to == "bvh", "--to bvh"),
+            "--joint-map": (self.joint_map, self.skeleton is not None, "--skeleton"),
+            "--body-models": (self.body_models, to == "amass" or poses, "--to amass"),
+            "--gender": (
+                self.gender,
+                to == "amass" and self.body_models is not None,
+                "--to amass --body-models",
+            ),
+        }
+        for option, (value, read, reader) in given.items():
+            if value is not None and not read:
+                raise InputError(
+                    f"is read with {reader} only",
+                    where="export-motion",
+                    field=option,
+                    fix="leave it out, or say both",
+                )
 
 
 @app.command
@@ -57,7 +81,7 @@ def export_motion(
     Parameters
     ----------
     motions
-        Files: .npz of `generate`, .npy of joints or features, or .bvh.
+        Files: .npz of `generate` or of SMPL poses (AMASS), .npy of joints or features, or .bvh.
     to
         What to write: bvh; amass (SMPL+H poses, Z up; without --body-models they turn the rest pose that
         is in the file, which a SMPL+H body only resembles); or joints (an .npy of [T, 22, 3], metres).
@@ -69,6 +93,7 @@ def export_motion(
 
     if not motions:
         raise InputError("no motion", where="export-motion", fix="name a file")
+    target.check(to, motions)
     write = writer(to, target)
     targets = [
         (out or path.parent) / f"{path.name.removesuffix(path.suffix)}{ENDINGS[to]}"
@@ -81,35 +106,27 @@ def export_motion(
                 f"would be written to {written} over another motion", where=path,
                 fix="name another folder with --out",
             )  # fmt: skip
-    read = [read_motion(path) for path in motions]
+    read = [read_motion(path, body_models=target.body_models) for path in motions]
     for motion, written in zip(read, targets, strict=True):
         lost = write(written, motion)
         print(f"wrote {written} ({len(motion)} frames, {lost})")
 
 
 def writer(to: str, target: Target) -> Callable[[Path, Motion], str]:
-    """What writes a motion to a path and says what is lost; an option that `to` does not read is an error."""
+    """What writes a motion to a path and says what is lost."""
     from functools import partial
 
-    from motionrft.errors import InputError
     from motionrft.inference.export import export_bvh, export_joints
 
-    others = {"bvh": target.body_models, "amass": target.skeleton}
-    if others.get(to) or (to == "joints" and any(others.values())):
-        raise InputError(
-            f"is not read with --to {to}",
-            where="export-motion",
-            field="--body-models" if target.body_models else "--skeleton",
-            fix="leave it out, or write --to bvh with --skeleton, --to amass with --body-models",
-        )
     if to == "amass":
-        from motionrft.inference.amass import export_amass, rest_joints
+        from motionrft.inference.amass import export_amass
+        from motionrft.inference.poses import NEUTRAL, rest_joints
 
-        folder = target.body_models
-        rest = None if folder is None else rest_joints(folder, target.gender)
-        return partial(export_amass, rest=rest, gender=target.gender)
+        folder, gender = target.body_models, target.gender or NEUTRAL
+        rest = None if folder is None else rest_joints(folder, gender)
+        return partial(export_amass, rest=rest, gender=gender)
     if target.skeleton is not None:
-        from motionrft.inference.retarget import OwnSkeleton
+        from motionrft.inference.retarget import AUTO, OwnSkeleton
 
-        return OwnSkeleton.read(target.skeleton, target.joint_map).export
+        return OwnSkeleton.read(target.skeleton, target.joint_map or AUTO).export
     return export_joints if to == "joints" else export_bvh

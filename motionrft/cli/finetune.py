@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from motionrft.backbones.base import Backbone
+    from motionrft.finetune.setup import FineTuning
     from motionrft.finetune.value_reward import Points
     from motionrft.text.features import TextBatch
 
@@ -78,44 +79,20 @@ def finetune(
     """
     from motionrft.configuration import merge
     from motionrft.device import pick_device
-    from motionrft.errors import InputError
     from motionrft.files import read_json
     from motionrft.finetune.loop import Training
-    from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.results import write_results
-    from motionrft.finetune.settings import cell_settings
-    from motionrft.finetune.setup import prepare
     from motionrft.training.distributed import process_group
 
     resolved = run.load()
-    entry = named(resolved, "backbones", cell.backbone, run.config)
+    named(resolved, "backbones", cell.backbone, run.config)
     for file in tuned or []:
         rate = {"lr": read_json(file)["rate"]}
         own = {f"{cell.backbone}/{cell.method}": rate}  # over a rate that the cell itself names
         resolved = merge(resolved, {"methods": {cell.method: rate}, "cells": own})
     method = named(resolved, "methods", cell.method, run.config)
-    if not method.get("training", True):
-        raise InputError(
-            "trains nothing",
-            where=run.config,
-            field=f"methods.{cell.method}",
-            fix=f"sample with it: motionrft evaluate --method {cell.method} --reward …",
-        )
-    sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
     with process_group(pick_device(device)) as (own_device, writes):
-        split = cell_settings(resolved, cell.backbone, cell.method).validate_split
-        judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], own_device, split)
-        points_of = evaluator_points(files, judge, own_device) if method.get("values") else None
-        tuning = prepare(
-            resolved,
-            cell.backbone,
-            cell.method,
-            cell.seed,
-            sources,
-            own_device,
-            judge_of,
-            points_of,
-        )
+        tuning = prepared(resolved, cell, files, judge, own_device)
         checkpoint = out / "checkpoint.pt"
         training = Training(tuning, checkpoint)
         with tracking(resolved, out):
@@ -125,13 +102,43 @@ def finetune(
             checkpoint.unlink(missing_ok=True)
 
 
+def prepared(
+    run: dict[str, Any], cell: Cell, files: CellFiles, judge: JudgeFiles, device: torch.device
+) -> FineTuning:
+    """The cell of a run, judged on the split of its validations; its method may ask for the evaluator's space."""
+    from motionrft.errors import InputError
+    from motionrft.finetune.prompt_data import Sources
+    from motionrft.finetune.settings import cell_settings
+    from motionrft.finetune.setup import prepare
+
+    if not run["methods"][cell.method].get("training", True):
+        raise InputError(
+            "trains nothing",
+            where=f"config/methods/{cell.method}.yaml",
+            field="training",
+            fix=f"sample with it: motionrft evaluate --method {cell.method} --reward …",
+        )
+    sampler = run["backbones"][cell.backbone]["sampler"]
+    split = cell_settings(run, cell.backbone, cell.method).validate_split
+    return prepare(
+        run,
+        cell.backbone,
+        cell.method,
+        cell.seed,
+        Sources(files.base, files.reward, files.features, files.text, files.reward_text),
+        device,
+        judge_factory(files, judge, cell.backbone, sampler, device, split),
+        evaluator_points(files, judge, device),
+    )
+
+
 def judge_factory(
     files: CellFiles,
     judge: JudgeFiles,
     name: str,
     sampler: dict[str, Any],
     device: torch.device,
-    split: str = "val",
+    split: str,
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
     """backbone -> a judge that samples and scores it on the split of the validations, and diversity's gap to real;
     None without an evaluator."""
@@ -174,19 +181,19 @@ def evaluator_points(
 
     if judge.evaluator is None:
         return None
-    store = FeatureStore(files.features)
-    evaluator, _, extra = load_evaluator(
-        judge.evaluator, corpus=corpus_digest(store), device=device
-    )
-    if "words.text" in extra:
-        raise InputError(
-            "this evaluator reads words of its own, not the captions' features",
-            where=judge.evaluator,
-            field="values.retrieval_rank",
-            fix="name an evaluator of this suite",
-        )
+    path = judge.evaluator
 
     def of(backbone: Backbone) -> Points:
+        # here, not above: few methods ask for it, and an evaluator with words of its own serves all the others
+        store = FeatureStore(files.features)
+        evaluator, _, extra = load_evaluator(path, corpus=corpus_digest(store), device=device)
+        if "words.text" in extra:
+            raise InputError(
+                "this evaluator reads words of its own, not the captions' features",
+                where=path,
+                field="values.retrieval_rank",
+                fix="name an evaluator of this suite",
+            )
         converter = Converter(backbone.representation, store.about)
 
         def points(raw: Tensor, lengths: Tensor, captions: TextBatch) -> tuple[Tensor, Tensor]:

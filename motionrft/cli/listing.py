@@ -36,6 +36,8 @@ def list_(kind: Kind | None = None, /) -> None:
 
     for each in KINDS if kind is None else (kind,):
         print(each)
-        for entry in entries(each):
+        found = entries(each)
+        width = max(len(entry.name) for entry in found)
+        for entry in found:
             sizes = f" [{', '.join(entry.sizes)}]" if entry.sizes else ""
-            print(f"  {entry.name:<18} {entry.line}{sizes}")
+            print(f"  {entry.name:<{width}}  {entry.line}{sizes}")

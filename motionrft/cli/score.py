@@ -16,6 +16,7 @@ def score(
     reward: Path,
     features: Path | None = None,
     encoder: Path | None = None,
+    body_models: Path | None = None,
     csv: Path | None = None,
     device: str = "auto",
 ) -> None:
@@ -32,7 +33,8 @@ def score(
     Parameters
     ----------
     motion
-        A .bvh, an .npz of `generate`, an .npy of joints or features; or a folder of them with a table captions.csv.
+        A .bvh, an .npz of `generate` or of SMPL poses (AMASS), an .npy of joints or features; or a folder of them
+        with a table captions.csv.
     sentence
         What the motion should be (default: the caption that the .npz names, or the folder's table).
     reward
@@ -41,6 +43,8 @@ def score(
         Feature store folder with the corpus's statistics (default: that of the reward's run).
     encoder
         Folder of the reward's text encoder (default: that of its run).
+    body_models
+        Folder of the body models that SMPL poses move (files of export-motion have theirs).
     csv
         Table to write, a row a motion.
     device
@@ -51,7 +55,7 @@ def score(
     from motionrft.inference.captioned import captioned_motions
     from motionrft.inference.reward import load_reward
 
-    names, motions, sentences = captioned_motions(motion, sentence)
+    names, motions, sentences = captioned_motions(motion, sentence, body_models)
     scorer = load_reward(reward, features=features, encoder=encoder, device=pick_device(device))
     table = scorer.score(motions, sentences)
     table.insert(0, "motion", names)

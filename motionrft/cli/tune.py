@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from motionrft.cli.app import app
-from motionrft.cli.finetune import JudgeFiles, judge_factory
+from motionrft.cli.finetune import JudgeFiles, prepared
 from motionrft.cli.options import Cell, CellFiles, RunFile, named
 
 
@@ -48,26 +48,25 @@ def tune(
     from motionrft.configuration import merge
     from motionrft.device import pick_device
     from motionrft.files import provenance, write_json
-    from motionrft.finetune.prompt_data import Sources
-    from motionrft.finetune.setup import FineTuning, prepare
+    from motionrft.finetune.setup import FineTuning
     from motionrft.finetune.tuning import tune_rate
 
     resolved = run.load()
-    entry = named(resolved, "backbones", cell.backbone, run.config)
+    named(resolved, "backbones", cell.backbone, run.config)
     named(resolved, "methods", cell.method, run.config)
     chosen = pick_device(device)
-    sources = Sources(files.base, files.reward, files.features, files.text, files.reward_text)
-    judge_of = judge_factory(files, judge, cell.backbone, entry["sampler"], chosen)
 
-    def prepared(rate: float) -> FineTuning:
+    def with_rate(rate: float) -> FineTuning:
         own = {f"{cell.backbone}/{cell.method}": {"lr": rate}}
         changed = merge(resolved, {"methods": {cell.method: {"lr": rate}}, "cells": own})
-        return prepare(changed, cell.backbone, cell.method, cell.seed, sources, chosen, judge_of)
+        return prepared(changed, cell, files, judge, chosen)
 
-    result = tune_rate(prepared, rates, out.with_suffix(".checkpoints"))
+    checkpoints = out.with_suffix(".checkpoints")
+    result = tune_rate(with_rate, rates, checkpoints)
     about = provenance(resolved["finetune"], seed=cell.seed, device=str(chosen))
     write_json(out, {**result, "provenance": about})
-    out.with_suffix(".checkpoints").rmdir()
+    if checkpoints.is_dir():  # short trials write none
+        checkpoints.rmdir()
     for trial in result["trials"]:
         print(
             f"lr {trial['rate']:g}: score {trial['score']:.4f} after {trial['update']} updates, {trial['seconds']:.1f} s"

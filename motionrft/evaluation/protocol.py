@@ -184,7 +184,6 @@ def draw(
     order = rules.groups(generated, rng)
     pairs = rules.pairs(generated)
     plan = rules.multimodality
-    columns = min(plan.pairs, plan.repeats)
     return Draw(
         replication,
         rows,
@@ -195,8 +194,18 @@ def draw(
         torch.from_numpy(order),
         torch.from_numpy(np.stack([rng.permutation(generated)[:pairs] for _ in range(2)])),
         rng.permutation(generated)[: plan.texts],
-        torch.from_numpy(np.stack([rng.permutation(plan.repeats)[:columns] for _ in range(2)]))
+        torch.from_numpy(_repeats(plan, rng))
         if plan.texts
         else torch.zeros(2, 0, dtype=torch.long),
         [int(value) for value in noise.integers(2**31, size=len(rows))],
     )
+
+
+def _repeats(plan: MultiModalityPlan, rng: np.random.Generator) -> np.ndarray:
+    """Columns [2, pairs] of MultiModality: two subsets of the repeats (Guo et al. 2022). One and the same subset, which
+    plans of few pairs draw now and then, would say that a model always makes the same motion: it is drawn again."""
+    size = min(plan.pairs, plan.repeats)
+    first, second = (rng.permutation(plan.repeats)[:size] for _ in range(2))
+    while plan.repeats > 1 and np.array_equal(first, second):
+        second = rng.permutation(plan.repeats)[:size]
+    return np.stack([first, second])

@@ -159,7 +159,7 @@ def prepare(
     """Loads, freezes and assembles everything.
 
     evaluation_of   for a backbone, what an evaluation independent of the reward adds to each validation
-    points_of       for a backbone, the evaluator's space (`values: {retrieval_rank: 1}`)
+    points_of       for a backbone, the evaluator's space, opened where a value asks for it (`values: {retrieval_rank: 1}`)
     """
     section, where = run["methods"][method_name], f"config/methods/{method_name}.yaml"
     settings = cell_settings(run, backbone_name, method_name)
@@ -179,7 +179,7 @@ def prepare(
     )
     reward: Reward = trained_on
     if section.get("values"):
-        points = None if points_of is None else points_of(backbone)
+        points = None if points_of is None else partial(points_of, backbone)
         scene = Scene.of(backbone.representation, data.training.store.about, points)
         named = {name: values.load(name)(scene) for name in section["values"]}
         reward = ValueReward(trained_on, named, section["values"], backbone.normaliser)

@@ -23,14 +23,14 @@ Points = Callable[[Tensor, Tensor, TextBatch], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Scene:
-    """What a value may need to know: what features mean, frames a second, the evaluator's eyes."""
+    """What a value may need to know: what features mean, frames a second, and what opens the evaluator's eyes."""
 
     representation: Representation
     fps: float
-    points: Points | None = None
+    points: Callable[[], Points] | None = None
 
     @classmethod
-    def of(cls, name: str, about: Mapping[str, Any], points: Points | None) -> Scene:
+    def of(cls, name: str, about: Mapping[str, Any], points: Callable[[], Points] | None) -> Scene:
         """about: what a feature store says of its corpus."""
         options = {
             key: about[key] for key in ("skeleton", "compat", "bone_lengths") if key in about

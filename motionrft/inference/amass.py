@@ -10,36 +10,22 @@ import roma
 import torch
 from torch import Tensor
 
-from motionrft.corpus.kinds.amass import BodyModel, smplh
 from motionrft.errors import InputError
 from motionrft.files import atomic
 from motionrft.inference.export import joint_error, rotations_of
 from motionrft.inference.motion import Motion
+from motionrft.inference.poses import BODY, NEUTRAL, Z_UP
 from motionrft.motion.rotation135 import fit, forward_kinematics
 from motionrft.motion.skeleton import SMPL_22
 
 POSE = 156  # axis-angle of SMPL+H's 52 joints: the body's 22, then both hands, which stay open
 SHAPES = 16
-# HumanML3D's preparation takes (x, y, z) of AMASS to (-x, z, y); this is its inverse, a rotation
-Z_UP = ((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
-
-
-def rest_joints(folder: Path, gender: str, body: BodyModel | None = None) -> Tensor:
-    """[22, 3] metres: the mean body of SMPL+H in `folder`/`gender`/model.npz, in its rest pose."""
-    if not (folder / gender / "model.npz").is_file():
-        raise InputError(
-            f"no {gender}/model.npz", where=folder, field="--body-models",
-            fix="name the folder of the SMPL+H models (https://mano.is.tue.mpg.de), or leave the option out",
-        )  # fmt: skip
-    model = body or smplh(folder)
-    joints = model(np.zeros((1, POSE)), np.zeros((1, 3)), np.zeros(10), gender)
-    return torch.from_numpy(joints[0, : len(SMPL_22)]).float()
 
 
 def export_amass(
-    path: str | Path, motion: Motion, rest: Tensor | None = None, gender: str = "neutral"
+    path: str | Path, motion: Motion, rest: Tensor | None = None, gender: str = NEUTRAL
 ) -> str:
-    """Writes poses, trans, betas (zeros), gender, mocap_framerate, and rest_joints: the body that poses turn.
+    """Writes poses, trans, betas (zeros), gender, mocap_framerate, caption, and rest_joints: the body that poses turn.
 
     rest [22, 3]: rest pose of the body model that will read the file (`rest_joints`): the motion is fitted to it.
     Without one the poses turn the motion's own rest pose, whose pelvis lies at the origin.
@@ -70,7 +56,8 @@ def export_amass(
         "betas": np.zeros(SHAPES),
         "gender": np.array(gender),
         "mocap_framerate": np.float64(motion.fps),
-        "rest_joints": rest.numpy(),
+        BODY: rest.numpy(),
+        "caption": np.array(motion.caption),
     }
     with atomic(path) as temporary, open(temporary, "wb") as out:
         np.savez_compressed(out, **arrays)

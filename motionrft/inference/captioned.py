@@ -13,13 +13,13 @@ ENDINGS = (".bvh", ".npz", ".npy")
 
 
 def captioned_motions(
-    path: str | Path, sentence: str | None = None
+    path: str | Path, sentence: str | None = None, body_models: Path | None = None
 ) -> tuple[list[str], list[Motion], list[str]]:
     """Names, motions and sentences: of a file with `sentence` or its own caption; of a folder, a row of its table
     (`captions.csv`: clip,caption) each, or every .npz with its own caption where it has no table."""
     path = Path(path)
     if not path.is_dir():
-        motion = read_motion(path)
+        motion = read_motion(path, body_models=body_models)
         said = sentence or motion.caption
         if not said:
             raise InputError("no sentence", where=path, fix="say after the file what it should be")
@@ -37,7 +37,7 @@ def captioned_motions(
     names, motions, sentences = [], [], []
     for clip, caption in rows:
         file = _file_of(path, clip)
-        motion = read_motion(file)
+        motion = read_motion(file, body_models=body_models)
         if not (caption or motion.caption):
             raise InputError("no caption", where=file, fix=f"write a table {TABLE}")
         names.append(file.name)

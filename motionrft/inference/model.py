@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,10 @@ class MotionModel:
         """The sampler's settings, with another guidance or another number of steps."""
         settings = dict(self.about["backbone"]["sampler"])
         if guidance is not None:
+            if not math.isfinite(guidance):
+                raise InputError(
+                    f"{guidance} is no scale", field="guidance", fix="give a number, 1 for none"
+                )
             settings["guidance"] = guidance
         if steps is not None:
             named = [key for key in NAMED_STEPS if settings.get(key) is not None]
@@ -114,6 +119,12 @@ class MotionModel:
         features = generate(
             self.backbone, sampler, captions, torch.tensor(frames), noise, self.encoder
         )
+        if not all(bool(rows.isfinite().all()) for rows in features):
+            raise InputError(
+                "NaN or infinity among what it generates",
+                where=self.path,
+                fix="sample with its own guidance and steps; if that does not help, train it again",
+            )
         about = self._about(sampler, seed)
         return [
             Motion(

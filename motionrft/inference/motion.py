@@ -18,10 +18,11 @@ from motionrft.corpus.bvh.reader import open_reader
 from motionrft.corpus.report import Report
 from motionrft.errors import InputError
 from motionrft.files import atomic
+from motionrft.inference.poses import read_poses
 from motionrft.motion.representation import MODULES, representation
 from motionrft.motion.skeleton import SKELETONS, SMPL_22, Skeleton
 
-KINDS = ".npz of `generate`, .npy of joints or features, or .bvh"
+KINDS = ".npz of `generate` or of SMPL poses, .npy of joints or features, or .bvh"
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,38 @@ class Motion:
             np.savez_compressed(out, **arrays)
 
 
-def read_motion(path: str | Path) -> Motion:
-    """The motion of an .npz that `generate` wrote, an .npy of joints [T, J, 3] or raw features [T, dim], or a BVH
-    file of any human skeleton (resampled to 20 frames a second, standing on the floor, facing +Z)."""
+def read_motion(path: str | Path, *, body_models: str | Path | None = None) -> Motion:
+    """The motion of a file.
+
+    .npz  of `generate`; or SMPL, SMPL+H or SMPL-X poses as AMASS has them, Y up then, at 20 frames a second at most
+    .npy  joints [T, J, 3] or raw features [T, dim]
+    .bvh  any human skeleton: resampled to 20 frames a second, standing on the floor, facing +Z
+
+    body_models: the folder of the body models that poses move, if they are not from `export-motion`.
+    """
     path = Path(path)
     kind = path.suffix.lower()
+    if path.is_dir():
+        raise InputError("a folder", where=path, fix=f"name the files in it ({KINDS})")
     if kind not in (".npz", ".npy", ".bvh"):
         raise InputError(f"unknown kind of motion {kind!r}", where=path, fix=f"pass an {KINDS}")
     if not path.is_file():
         raise InputError("no such file", where=path, fix=f"pass an {KINDS}")
-    motion = {".npz": _read_npz, ".npy": _read_npy, ".bvh": _read_bvh}[kind](path)
+    if kind == ".npz":
+        motion = _read_npz(path, body_models)
+    else:
+        motion = _read_npy(path) if kind == ".npy" else _read_bvh(path)
     if len(motion) < 1 or not bool(motion.joints.isfinite().all()):
         raise InputError("no frames, or NaN among its joints", where=path, fix="repair the motion")
     return motion
 
 
-def _read_npz(path: Path) -> Motion:
+def _read_npz(path: Path, body_models: str | Path | None) -> Motion:
     names = ("joints", "fps", "skeleton", "caption", "representation", "about", "features")
-    arrays = read_arrays(path, names)
+    arrays = read_arrays(path, (*names, "poses"))
+    if "poses" in arrays and "joints" not in arrays:
+        joints, fps, caption = read_poses(path, SMPL_22.fps, body_models)
+        return Motion(joints, fps, caption=caption)
     missing = [name for name in names[:-1] if name not in arrays]
     if missing:
         raise InputError(f"no array {missing[0]!r}", where=path, fix=f"pass an {KINDS}")

@@ -58,6 +58,10 @@ class OwnSkeleton:
     def read(cls, path: str | Path, joint_map: str = AUTO) -> OwnSkeleton:
         """joint_map: `auto`, a name of `config/skeletons`, or the path of such a file."""
         path = Path(path)
+        if not path.is_file():
+            raise InputError(
+                "no such file", where=path, field="--skeleton", fix="name a BVH file of your own"
+            )
         motion = read_bvh(path)
         text = read_text(path, "header", "export the file again")
         end = MOTION.search(text)

@@ -9,6 +9,8 @@ from motionrft.inference.motion import Motion
 from motionrft.player.film import pictures, write_gif, write_mp4
 from motionrft.player.page import write_player
 
+ENDINGS = (".npz", ".html", ".gif", ".mp4")
+
 
 def write_motions(
     out: str | Path,
@@ -23,6 +25,7 @@ def write_motions(
     <out>-beside.npz; <out>.html and the films show both. Several sentences are numbered.
     """
     out = Path(out)
+    out = out.with_suffix("") if out.suffix in ENDINGS else out  # "wave.npz" names what "wave" does
     first = motions[0]
     names = (
         list(models) if len(set(models)) == len(models) else [*models[:1], f"{models[1]} beside"]

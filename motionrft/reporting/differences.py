@@ -188,7 +188,6 @@ def check_same(pairs: list[tuple[Cell, Cell]]) -> None:
 
 
 def _of_metrics(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
-    name = b.method if a.run == b.run else f"{b.backbone} {b.method}"
     first, second = a.table("replications.parquet"), b.table("replications.parquet")
     other = dict(list(second.groupby("metric")))
     for metric, frame in first.groupby("metric", sort=False):
@@ -199,7 +198,7 @@ def _of_metrics(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
             continue
         test = over_seeds(found)
         yield {
-            "cell": name, "metric": metric, "a": frame["value"].mean(), "b": other[metric]["value"].mean(),
+            "cell": f"{b.backbone} {b.method}", "metric": metric, "a": frame["value"].mean(), "b": other[metric]["value"].mean(),
             "difference": test.difference, "low": test.low, "high": test.high, "p": test.p,
             "pairs": test.units, "unit": test.unit, "direction": DIRECTIONS.get(str(metric), 0),
         }  # fmt: skip
@@ -207,7 +206,6 @@ def _of_metrics(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
 
 def _of_prompts(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
     """Of each clip the mean over replications; seeds and clips both vary (`crossed_effect`)."""
-    name = b.method if a.run == b.run else f"{b.backbone} {b.method}"
     first, second = (cell.table("per_prompt.parquet") for cell in (a, b))
     for metric, column in OF_PROMPT.items():
         if column not in first or column not in second:
@@ -217,7 +215,7 @@ def _of_prompts(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
             continue
         test = crossed_effect(pairs)
         yield {
-            "cell": name, "metric": f"{metric} by prompt", "a": first[column].mean(), "b": second[column].mean(),
+            "cell": f"{b.backbone} {b.method}", "metric": f"{metric} by prompt", "a": first[column].mean(), "b": second[column].mean(),
             "difference": test.difference, "low": test.low, "high": test.high, "p": test.p,
-            "pairs": test.prompts, "unit": f"prompts of {test.seeds} seeds", "direction": DIRECTIONS[metric],
+            "pairs": test.prompts, "unit": f"prompts of {test.seeds} seed{'s' * (test.seeds > 1)}", "direction": DIRECTIONS[metric],
         }  # fmt: skip

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,21 @@ from motionrft.text.features import TextBatch
 CLIP_LENGTH = 77
 
 
+@contextmanager
+def no_bar_of(source: str) -> Iterator[None]:
+    """Without transformers' progress bar where `source` is a folder: only a download takes long enough for one."""
+    from transformers.utils import logging
+
+    if not Path(source).is_dir() or not logging.is_progress_bar_enabled():
+        yield
+        return
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
+
+
 class TextEncoder(nn.Module):
     """`encoder(captions) -> TextBatch`, in float32 and eval mode, without gradient."""
 
@@ -36,7 +52,8 @@ class TextEncoder(nn.Module):
         self.source, self.max_tokens = str(source), max_tokens
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(self.source)
-            self.model: Any = self.load(self.source)
+            with no_bar_of(self.source):
+                self.model: Any = self.load(self.source)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"no text encoder there ({str(error).splitlines()[0][:160]})",

@@ -12,6 +12,7 @@ from motionrft.configuration import ROOT, load_run, resolve
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
+from tests.backbones import small_latent_models
 from tests.backbones.conftest import RUN
 
 
@@ -52,3 +53,20 @@ def test_help_names_every_family_that_export_refuses():
         if network.unofficial:
             assert type(network).__name__ in text.replace("-Motion", "Motion")
             assert f"`network.{network.unofficial}`" in text
+
+
+def test_a_file_of_an_earlier_stage_is_no_generator(tmp_path):
+    """A VAE's file holds a denoiser that nothing has trained."""
+    backbone = small_latent_models.make("mld")
+    section = {
+        "family": "mld", "name": "mld", "representation": "kinematic",
+        "network": {"schedule": small_latent_models.SCHEDULE, **small_latent_models.SIZES, "latent": [1, 16]},
+    }  # fmt: skip
+    path, text = tmp_path / "vae.safetensors", {"pooled": small_latent_models.TEXT}
+    about = {"backbone": section, "dim": small_latent_models.DIM, "text": text}
+    for stage in ("denoiser", "imported"):
+        save_backbone(path, backbone, {**about, "stage": stage})
+        assert load_backbone(path)[1]["stage"] == stage
+    save_backbone(path, backbone, {**about, "stage": "vae"})
+    with pytest.raises(InputError, match=r"stage vae: it cannot generate yet.*stage denoiser"):
+        load_backbone(path)

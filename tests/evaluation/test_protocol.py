@@ -6,7 +6,7 @@ import torch
 
 from motionrft.configuration import ROOT, load_run
 from motionrft.errors import InputError
-from motionrft.evaluation.protocol import draw
+from motionrft.evaluation.protocol import MultiModalityPlan, Protocol, draw
 from motionrft.evaluation.scores import NAN, score_embeddings, score_repeats
 from motionrft.evaluation.settings import PROTOCOLS, EvaluateSettings, protocol
 from motionrft.options import read_options
@@ -89,6 +89,14 @@ def test_repeats_of_a_prompt_have_noise_of_their_own():
     seeds = one.repeat_seeds(0, 5) + one.repeat_seeds(1, 5)
     assert len(set(seeds)) == 10
     assert one.repeat_seeds(0, 5) == seeds[:5]
+
+
+def test_multimodality_takes_no_subset_twice():
+    """Of two repeats every other draw would: all distances 0, whatever the model makes."""
+    rules = Protocol(multimodality=MultiModalityPlan(texts=8, repeats=2, pairs=2))
+    for seed in range(20):
+        first, second = draw(np.full(64, 60), np.ones(64, int), rules, seed, 0).columns.tolist()
+        assert first == second[::-1]
 
 
 def test_bad_settings():

@@ -41,7 +41,7 @@ def test_feet_that_stay_are_one_and_feet_that_slide_are_zero():
 def test_the_rank_of_ones_own_caption():
     texts = torch.tensor([[0.0], [1.0], [1.0], [5.0]])
     motions = torch.tensor([[0.1], [1.2], [4.0], [float("nan")]])
-    scene = Scene.of(JOINT, {}, lambda raw, lengths, text: (motions, texts))
+    scene = Scene.of(JOINT, {}, lambda: lambda raw, lengths, text: (motions, texts))
     found = values.load("retrieval_rank")(scene)(torch.zeros(4, 1, 1), torch.ones(4), captions(4))
     # the third is nearest to the fourth caption; the second's twin is no rival
     torch.testing.assert_close(found, torch.tensor([1.0, 1.0, 0.5, 0.0]))

@@ -71,3 +71,20 @@ def test_no_motion_is_overwritten(joints, tmp_path, capsys):
     assert main(["export-motion", str(tmp_path / "a.npy"), "--to", "joints"]) == 2
     assert "over another motion" in capsys.readouterr().err
     assert main(["export-motion"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--joint-map", "mixamo"], "--joint-map: is read with --skeleton only"),
+        (["--to", "amass", "--skeleton", "own.bvh"], "--skeleton: is read with --to bvh only"),
+        (["--body-models", "."], "--body-models: is read with --to amass only"),
+        (["--to", "amass", "--gender", "male"], "--gender: is read with --to amass --body-models only"),
+        (["--skeleton", "own.bvh"], "--skeleton: no such file"),
+    ],
+)  # fmt: skip
+def test_an_option_that_nothing_reads_is_an_error(joints, tmp_path, capsys, words, message):
+    np.save(tmp_path / "a.npy", joints.numpy())
+    assert main(["export-motion", str(tmp_path / "a.npy"), *words]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]

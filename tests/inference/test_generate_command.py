@@ -3,8 +3,12 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import resource
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,8 +16,9 @@ import torch
 from PIL import Image
 
 import motionrft
-from motionrft.backbones.io import load_backbone, save_backbone
+from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
 from motionrft.cli import main
+from motionrft.configuration import ROOT, load_run
 from tests.same import sampled
 
 WAVE = "a person waves with the left hand"
@@ -106,9 +111,43 @@ def test_mp4_through_ffmpeg(model_file, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [([], "no sentence"), ([WAVE, "--seconds", "99"], "choose from"), ([WAVE, "--text", "no.txt"], "no.txt")],
+    [
+        ([], "no sentence"), ([WAVE, "--seconds", "99"], "choose from"), ([WAVE, "--text", "no.txt"], "no.txt"),
+        ([WAVE, "--guidance", "nan"], "guidance: nan is no scale"), ([WAVE, "--guidance", "1e38"], "NaN or infinity"),
+    ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_write_nothing(model_file, tmp_path, capsys, words, message):
     assert call(model_file, tmp_path / "x" / "wave", *words) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_the_name_of_a_file_to_write_is_as_good_as_its_begin(model_file, tmp_path):
+    assert call(model_file, tmp_path / "wave.npz", WAVE, "--seconds", "1") == 0
+    assert set(digests(tmp_path)) == {"wave.npz", "wave.html", "wave.gif"}
+
+
+def processor_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.processes
+def test_a_sentence_takes_less_than_fifteen_seconds_of_one_core(model_file, tmp_path):
+    """Start-up included, by a network of the demo's size: 7 to 9 s were measured."""
+    tiny, about = load_backbone(model_file)
+    section = load_run(ROOT / "config" / "toy.yaml")["backbones"]["mdm"]
+    torch.manual_seed(0)
+    network = build_backbone(
+        section, dim=about["dim"], text=about["text"], normaliser=tiny.normaliser
+    )
+    model = model_file.with_name("demo.safetensors")
+    save_backbone(model, network, {**about, "backbone": section})
+    words = ["generate", "--model", str(model), WAVE, "--seconds", "2.4", "--out", "wave"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    before = processor_seconds()
+    subprocess.run(
+        [sys.executable, "-m", "motionrft", *words], cwd=tmp_path, env=environment, check=True
+    )
+    assert processor_seconds() - before < 15
+    assert set(digests(tmp_path)) == {"wave.npz", "wave.html", "wave.gif"}

@@ -52,9 +52,11 @@ def test_what_is_no_motion(tmp_path, joints):
         motionrft.read_motion(tmp_path / "x.npz")
     with pytest.raises(InputError, match="unknown kind"):
         motionrft.read_motion(tmp_path / "x.fbx")
-    np.savez(tmp_path / "poses.npz", poses=np.zeros((3, 156)))
+    np.savez(tmp_path / "other.npz", positions=np.zeros((3, 22, 3)))
     with pytest.raises(InputError, match="no array 'joints'"):
-        motionrft.read_motion(tmp_path / "poses.npz")
+        motionrft.read_motion(tmp_path / "other.npz")
+    with pytest.raises(InputError, match="a folder"):
+        motionrft.read_motion(tmp_path)
     joints = joints.clone()
     joints[2, 3, 1] = float("nan")
     np.save(tmp_path / "nan.npy", joints.numpy())

@@ -66,6 +66,9 @@ def test_two_runs_say_what_they_do_not_share(run, tmp_path, capsys):
     assert f"only in one: {other} mdm draft-10" in text
     assert "finetune.lr: " in text
     assert "| 0.0003" in text
+    assert "FID" in text
+    assert "Diversity" not in text  # no way is better: in the table alone
+    assert "Diversity" in set(pd.read_csv(table)["metric"])
     shared = {"mdm base", "mdm easytune", "mdm best-of-4", "real base"}
     assert set(pd.read_csv(table)["cell"]) == shared
 

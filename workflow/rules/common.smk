@@ -7,7 +7,7 @@ from motionrft.finetune.cells import check_cells
 from motionrft.workflow_command import snakemake_command
 from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
-from motionrft.workflow_sharing import base_plan, states, taken
+from motionrft.workflow_sharing import states, taken, told
 from motionrft.workflow_targets import check_targets
 
 # in place: jobs on other machines are started with these values
@@ -20,13 +20,16 @@ SOURCE = ", ".join(
 try:
     PLAN = Plan(resolve(merge(config, typed(workflow.config_settings.config)), SOURCE))
     check_cells(PLAN.run, SOURCE)
-    base_plan(PLAN.run)
+    # what is taken from another run (`base`) instead of being made again
+    SHARED = taken(PLAN)
 except InputError as error:
     raise WorkflowError(f"error: {error}") from None
 
 if workflow.is_main_process:
     for missing in missing_inputs(PLAN.run):
         print(f"missing: {missing}", file=sys.stderr)
+    if "base" in PLAN.run:
+        print(told(PLAN, SHARED), file=sys.stderr)
     ends = [f"{PLAN.results}/report.html", *PLAN.records()]
     check_targets(workflow, ends, PLAN.methods_of_backbones())
 

@@ -1,5 +1,4 @@
 # What is taken from another run (`base`) instead of being made again: one job that links it.
-SHARED = taken(PLAN)
 SHARED_FOLDERS = ("text_encoder", "reward_data")
 
 

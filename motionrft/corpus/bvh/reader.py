@@ -53,7 +53,13 @@ class Reader:
         if skeleton not in self.guesses:
             name, joint_map = guess_joint_map(motion, where)
             self.guesses[skeleton] = name, joint_map
-            detail = "; ".join(f"{joint} {' + '.join(own)}" for joint, own in joint_map.items())
+            detail = "; ".join(
+                f"{joint} {' + '.join(own)}"
+                for joint, own in joint_map.items()
+                if own != [joint]  # as our own files have it
+            )
+            if name == "guessed" and not detail:
+                name = "of SMPL's own names"
             self.report.remark(
                 f"joint map {name}, from the joint names of {where.name}"
                 + (f": {detail}" if name == "guessed" else "")

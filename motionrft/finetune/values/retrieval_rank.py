@@ -15,14 +15,14 @@ def retrieval_rank(scene: Scene) -> Value:
 
     The same caption of another row is no rival. Captions of one slice are ranked with each other.
     """
-    points = scene.points
-    if points is None:
+    if scene.points is None:
         raise InputError(
             "it ranks by the evaluator's network, and none is given",
             where="method",
             field="values.retrieval_rank",
             fix="pass --evaluator",
         )
+    points = scene.points()
 
     def value(raw: Tensor, lengths: Tensor, captions: TextBatch) -> Tensor:
         motions, texts = points(raw, lengths, captions)
