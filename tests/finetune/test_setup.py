@@ -2,147 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from motionrft.backbones import lora
-from motionrft.backbones.io import build_backbone, load_backbone, save_backbone
-from motionrft.cli import main
+from motionrft.backbones.io import load_backbone, save_backbone
 from motionrft.configuration import available, load_run, part
-from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
 from motionrft.finetune.loop import Training
 from motionrft.finetune.memory_choice import GIB, SHARE
-from motionrft.finetune.prompt_data import Sources
-from motionrft.finetune.reward_hacking import INDEPENDENT
-from motionrft.finetune.setup import prepare, prepare_sampling
+from motionrft.finetune.setup import prepare_sampling
 from motionrft.metrics.training_record import wide
-from motionrft.reward.files import save_branch, save_network
-from motionrft.reward.lora import LoraSettings
-from motionrft.reward.network import NetworkSettings, RewardNetwork
-from motionrft.reward.stages import load
 from motionrft.text.features import TextCache
-from tests.evaluation.small_corpus import write_store, write_text
+from tests.finetune.tiny_cell import STAGES, files, finetune, goes_with_mdm, prepared
 
-STAGES = ("semantic", "preference", "authenticity", "spl")
-NETWORK = {"latent_dim": 16, "ff_size": 16, "layers": 1, "heads": 2}
-REWARD = {
-    "latent_dim": 8,
-    "unified_dim": 8,
-    "layers": 1,
-    "heads": 2,
-    "feedforward": 8,
-    "text_layers": 1,
-    "text_heads": 2,
-    "text_feedforward": 8,
-    "projection_hidden": 8,
-    "projection_layers": 1,
-    "dropout": 0.0,
-    "patch": 4,
-}
-
-
-def goes_with_mdm(method: str) -> bool:
-    """Whether the method is defined on an ancestral sampler."""
-    return "ddpm" in part("methods", method, "").get("needs", {}).get("samplers", ["ddpm"])
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory) -> Path:
-    """features/, text.safetensors, mdm.safetensors, reward stages and a run file, in one folder."""
-    folder = tmp_path_factory.mktemp("run")
-    torch.manual_seed(0)
-    store, text = (
-        write_store(folder / "features"),
-        write_text(folder / "text.safetensors"),
-    )
-    run = {
-        "name": "tiny",
-        "corpus": {"kind": "toy", "seed": 0},
-        "backbones": ["mdm"],
-        "methods": [name for name in available("methods") if goes_with_mdm(name)],
-        "finetune": {
-            "updates": 4,
-            "batch_size": 4,
-            "validate_every": 2,
-            "validate_prompts": 4,
-            "lr": 0.001,
-            "select": "last",  # no judge here
-            "select_by": "reward",
-            "reward_ceiling": 0,
-        },
-        "override": {"backbones": {"mdm": {"network": NETWORK}}},
-    }
-    (folder / "run.yaml").write_text(yaml.safe_dump(run))
-    settings = load_run(folder / "run.yaml")["backbones"]["mdm"]
-    widths = {"pooled": text.pooled_dim, "tokens": text.token_dim}
-    features = FeatureStore(store)
-    backbone = build_backbone(
-        settings, dim=263, text=widths, normaliser=features.normaliser("kinematic")
-    )
-    save_backbone(
-        folder / "mdm.safetensors", backbone, {"backbone": settings, "dim": 263, "text": widths}
-    )
-    network = RewardNetwork(
-        NetworkSettings.read(
-            REWARD, {"kinematic": 263, "joint": 66, "rotation": 135}, text.token_dim
-        )
-    )
-    about = {"noise": {"max_t": 500}, "official": {"no_clean_token": False}}
-    save_network(folder / "semantic.safetensors", network, about)
-    refined = copy.deepcopy(network)
-    with torch.no_grad():
-        for parameter in refined.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    save_network(folder / "spl.safetensors", refined, {**about, "stage": "spl"})
-    for task in ("preference", "authenticity"):
-        branch = load(task).new_branch(network, LoraSettings(rank=2, alpha=4))
-        save_branch(folder / f"{task}.safetensors", branch, {})
-    return folder
-
-
-def finetune(
-    files: Path,
-    out: Path,
-    method: str,
-    *changes: str,
-    reward=("semantic", "preference", "authenticity"),
-    base: Path | None = None,
-) -> int:
-    words = [
-        "finetune",
-        "--config",
-        str(files / "run.yaml"),
-        "--backbone",
-        "mdm",
-        "--method",
-        method,
-    ]
-    for change in changes:
-        words += ["--set", change]
-    words += [
-        "--base",
-        str(base or files / "mdm.safetensors"),
-        "--features",
-        str(files / "features"),
-    ]
-    words += ["--text", str(files / "text.safetensors"), "--out", str(out), "--device", "cpu"]
-    return main([*words, "--reward", *(str(files / f"{stage}.safetensors") for stage in reward)])
-
-
-def prepared(files: Path, method: str, *changes: str):
-    run = load_run(files / "run.yaml", list(changes))
-    rewards = [files / f"{stage}.safetensors" for stage in STAGES]
-    sources = Sources(
-        files / "mdm.safetensors", rewards, files / "features", files / "text.safetensors"
-    )
-    return prepare(run, "mdm", method, 0, sources, torch.device("cpu"))
+__all__ = ["files"]
 
 
 def trains_mdm(method: str) -> bool:
@@ -302,104 +180,6 @@ def test_official_switches_change_the_result_or_the_memory(files, tmp_path):
     for number, switch in enumerate(("levels=official", "sampled=true", "precision=bf16"), start=1):
         assert not torch.equal(run(number, f"finetune.{switch}")[0], plain)
     assert run(9, "finetune.reward_state=official")[1] > memory
-
-
-def test_the_judge_watches_the_validation_split(files, tmp_path):
-    from motionrft.cli.finetune import JudgeFiles, judge_factory
-    from motionrft.cli.options import CellFiles
-    from motionrft.evaluation.evaluator_file import save_evaluator
-    from motionrft.evaluation.evaluators.t2m.training import train_evaluator
-    from motionrft.text.features import TextCache
-
-    widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")
-    settings = {
-        "loss": "infonce",
-        "margin": 10.0,
-        "min_frames": 20,
-        "widths": dict.fromkeys(widths, 8),
-        "train": {"steps": 2, "batch_size": 8},
-    }
-    evaluator, about, _ = train_evaluator(
-        settings,
-        files / "features",
-        TextCache(files / "text.safetensors"),
-        tmp_path / "checkpoint",
-        "cpu",
-    )
-    save_evaluator(tmp_path / "evaluator.safetensors", evaluator, about)
-    cell = CellFiles(
-        base=files / "mdm.safetensors",
-        reward=[],
-        features=files / "features",
-        text=files / "text.safetensors",
-    )
-    judge = JudgeFiles(evaluator=tmp_path / "evaluator.safetensors")
-    sampler = load_run(files / "run.yaml")["backbones"]["mdm"]["sampler"]
-    backbone, _ = load_backbone(files / "mdm.safetensors")
-    # nothing is opened before a validation asks for it
-    absent = JudgeFiles(evaluator=tmp_path / "absent.safetensors")
-    assert judge_factory(cell, absent, "mdm", sampler, torch.device("cpu"), "val") is not None
-    judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"), "val")
-    numbers = judge_of(backbone)()
-    assert set(INDEPENDENT) <= set(numbers)
-
-
-def test_tuning_judges_a_cell_as_its_fine_tuning_does(files, tmp_path, monkeypatch):
-    """On the split of its validations, in the space that its method ranks by: both from one place."""
-    import motionrft.cli.finetune as command
-
-    splits, ranked = [], []
-
-    def points(raw, lengths, captions):
-        ranked.append(len(raw))
-        return torch.zeros(len(raw), 2), torch.zeros(len(raw), 2)
-
-    monkeypatch.setattr(command, "judge_factory", lambda *given: splits.append(given[-1]))
-    monkeypatch.setattr(command, "evaluator_points", lambda *given: lambda backbone: points)
-    words = [
-        *(
-            "tune",
-            "--config",
-            str(files / "run.yaml"),
-            "--backbone",
-            "mdm",
-            "--method",
-            "ddpo-rank",
-        ),
-        *("--set", "finetune.validate_split=test", "--set", "finetune.batch_size=8"),
-        *("--set", "finetune.updates=1", "--set", "finetune.validate_every=1", "--device", "cpu"),
-        *("--base", str(files / "mdm.safetensors"), "--features", str(files / "features")),
-        *(
-            "--text",
-            str(files / "text.safetensors"),
-            "--reward",
-            str(files / "semantic.safetensors"),
-        ),
-    ]
-    assert main([*words, "--rates", "1e-3", "--out", str(tmp_path / "tune.json")]) == 0
-    assert splits == ["test"]
-    assert ranked
-
-
-def test_an_evaluator_with_words_of_its_own_serves_methods_that_do_not_rank(files, tmp_path):
-    """It is opened where a value asks for its space, and not before."""
-    from motionrft.cli.finetune import JudgeFiles, evaluator_points
-    from motionrft.cli.options import CellFiles
-
-    cell = CellFiles(base=tmp_path, reward=[], features=files / "features", text=tmp_path)
-    of = evaluator_points(cell, JudgeFiles(evaluator=tmp_path / "none.safetensors"), torch.device("cpu"))  # fmt: skip
-    run = load_run(files / "run.yaml")
-    sources = Sources(
-        files / "mdm.safetensors",
-        [files / "semantic.safetensors"],
-        files / "features",
-        files / "text.safetensors",
-    )
-    rest = (0, sources, torch.device("cpu"), None, of)
-    run["finetune"] |= {"batch_size": 8}
-    assert prepare(run, "mdm", "ddpo-skating", *rest).method.group == 8
-    with pytest.raises(InputError, match="no such file"):
-        prepare(run, "mdm", "ddpo-rank", *rest)
 
 
 def test_best_of_one_generates_what_the_base_model_does(files):
