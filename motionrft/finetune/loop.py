@@ -107,7 +107,18 @@ class Training:
         elif self.updater.average is not None:
             self.updater.restore(self.updater.result)
         self.updater.refresh()
+        self._warn_of_no_gradient()
         return pd.DataFrame(self.record, columns=["update", "name", "value"])
+
+    def _warn_of_no_gradient(self) -> None:
+        """A method whose samples do not depend on the weights would end as its base without a word."""
+        norms = [value for _, name, value in self.record if name == "grad_norm"]
+        if still := sum(norm == 0.0 for norm in norms):
+            LOG.warning(
+                "%s: the gradient was exactly zero in %d of %d updates, which learned nothing%s",
+                self.tuning.label, still, len(norms),
+                "; the result is the base model" if still == len(norms) else "",
+            )  # fmt: skip
 
     def _trajectories(self) -> Iterator[Scored]:
         updater, settings = self.updater, self.tuning.settings

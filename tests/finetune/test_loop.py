@@ -261,3 +261,25 @@ def test_without_an_average_nothing_is_remembered(tmp_path):
     assert training.updater.result is training.updater.policy
     with pytest.raises(InputError, match="ema"):
         trained(tmp_path, ema=1.0)
+
+
+@pytest.mark.parametrize(("zero", "ends"), [(3, "which learned nothing"), (4, "is the base model")])
+def test_updates_without_a_gradient_are_said(tmp_path, monkeypatch, caplog, zero, ends):
+    """As DRTune's are on networks that predict x_0 where the drawn stop is not trained."""
+    calls = iter(range(4))
+
+    def cut(parameters):
+        if next(calls) < zero:
+            for parameter in parameters:
+                parameter.grad.zero_()
+
+    monkeypatch.setattr("motionrft.finetune.loop.sum_gradients", cut)
+    trained(tmp_path, updates=4)
+    [warning] = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    assert f"exactly zero in {zero} of 4 updates" in warning
+    assert warning.endswith(ends)
+
+
+def test_a_run_whose_gradients_live_says_nothing(tmp_path, caplog):
+    trained(tmp_path, updates=2)
+    assert not [entry for entry in caplog.records if entry.levelname == "WARNING"]
