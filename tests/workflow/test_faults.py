@@ -162,6 +162,8 @@ def test_two_snakemakes_on_one_directory_do_not_mix(run):
             if lock.exists() and any(lock.iterdir()):
                 break
             time.sleep(0.1)
+        # it stands still, lock in hand: on a busy machine it would end before the second has planned
+        os.killpg(first.pid, signal.SIGSTOP)
         second = snakemake(run, CI, "--cores", "1", "--", MODEL)
         assert second.returncode == 1
         assert "cannot be locked" in second.stderr
