@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from pathlib import Path
 
+from motionrft.configuration import ROOT
 from website import sources
 
-ROOT = Path(__file__).resolve().parents[1]
 # files of the repository that are pages of the site
 PAGES = {
     "README.md": "index.md",

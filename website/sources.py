@@ -6,9 +6,9 @@ import ast
 import html
 import re
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from motionrft.configuration import ROOT
+
 FOLDER = "source"
 ENDINGS = (".py", ".pyi", ".yaml", ".toml", ".cff", ".lock", ".smk", ".json")
 LANGUAGES = {

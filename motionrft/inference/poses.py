@@ -13,6 +13,7 @@ from torch import Tensor
 
 from motionrft.contents import read_arrays
 from motionrft.corpus.bvh.file import BvhMotion
+from motionrft.corpus.kinds.amass import RATE_OF_SMPLX, gender_of
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22
 
@@ -28,7 +29,7 @@ MODELS = {
     165: ("SMPL-X", 55, "https://smpl-x.is.tue.mpg.de"),
 }
 KEYS = ("poses", "trans", "betas", "gender")
-RATES = ("mocap_framerate", "mocap_frame_rate")  # as AMASS has it of SMPL+H, and of SMPL-X
+RATES = ("mocap_framerate", RATE_OF_SMPLX)  # as AMASS has it of SMPL+H, and of SMPL-X
 BODY = "rest_joints"  # [22, 3], which our own files have
 REPAIR = "use a file of AMASS, or one of export-motion --to amass"
 
@@ -58,8 +59,7 @@ def read_poses(
                 where=path,
                 fix=f"name the folder of the {known[0]} models ({known[2]}) with --body-models (body_models=)",
             )
-        gender = arrays["gender"].ravel()[0]
-        gender = gender.decode() if isinstance(gender, bytes) else str(gender)
+        gender = gender_of(arrays["gender"])
         betas = arrays["betas"].ravel()[:SHAPE]
         rest = rest_joints(Path(body_models), gender, betas, poses.shape[1]).double()
     parents = [*SMPL_22.parents]

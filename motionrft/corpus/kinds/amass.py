@@ -122,6 +122,12 @@ def source_file(folder: Path, segment: Segment) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
+def gender_of(value: np.ndarray) -> str:
+    """Of the body, which some files name in bytes."""
+    gender = value.ravel()[0]
+    return gender.decode() if isinstance(gender, bytes) else str(gender)
+
+
 def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
     """[T, 52 or 24 or 22, 3]: the whole source at about 20 fps, Y up and not yet turned right-handed."""
     if segment.subset == PREMADE:
@@ -157,8 +163,7 @@ def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
             fix="this file cannot be used",
         )
     stride = int(float(rate[0]) / FPS)
-    gender = data["gender"].ravel()[0]
-    gender = gender.decode() if isinstance(gender, bytes) else str(gender)
+    gender = gender_of(data["gender"])
     joints = body(
         data["poses"][::stride],
         data["trans"][::stride],
