@@ -3,7 +3,8 @@
     x_{i+1} = A_i x_i + B_i o_i + C_i n_i      x̂0_i = P_i x_i + Q_i o_i      o_i = network(x_i)
 
 Methods differ in which outputs o_i carry gradient (live steps), in whether the network's input is cut,
-and in which sample is scored. i = 0 is the noisiest step.
+and in which sample is scored. i = 0 is the noisiest step. Where an output has no gradient in x_i, its noise estimate
+is what is held (`StepTable.hold_noise`): x_{i+1} and x̂0_i move with x_i as under DDPM's ε, whatever the network predicts.
 """
 
 from __future__ import annotations
@@ -155,14 +156,17 @@ class Walk:
     ) -> None:
         """EasyTune eq. 5 without a graph: one vector-Jacobian product for each live step i, at its input x_i.
 
-        a_i = dL/dx_i obeys a_i = A_i a_{i+1} + J_i^T B_i a_{i+1}, the second term for live steps whose input
-        is not cut; the parameters receive VJP_theta(o_i; B_i a_{i+1}). A clean end at j has P_j, Q_j for A, B.
+        a_i = dL/dx_i obeys a_i = A_i a_{i+1} + J_i^T B_i a_{i+1}, with the network's J_i at live steps whose input
+        is not cut, E_i (the noise estimate held) at the others; the parameters receive VJP_theta(o_i; B_i a_{i+1}).
+        A clean end at j has P_j, Q_j for A, B.
         """
         table = self.sampler.table
         first = min(inputs, default=last + 1)
         for i in range(last, first - 1, -1):
-            row, end = table[i], clean and i == last
-            direct = (row.P if end else row.A) * adjoint
+            row = table[i]
+            own, through = (row.P, row.Q) if clean and i == last else (row.A, row.B)
+            held = cut_input or i not in inputs
+            direct = (own + through * row.E if held else own) * adjoint
             if i in inputs:
                 x = inputs[i].detach().requires_grad_(i > first and not cut_input)
                 with torch.enable_grad():
@@ -170,9 +174,8 @@ class Walk:
                     ends = [output]
                     if self.kl is not None:
                         ends.append(self.kl(i, x, output, self.condition))
-                through = (row.Q if end else row.B) * adjoint
                 torch.autograd.backward(
-                    ends, [through, *(torch.ones_like(penalty) for penalty in ends[1:])]
+                    ends, [through * adjoint, *(torch.ones_like(penalty) for penalty in ends[1:])]
                 )
                 if x.grad is not None:
                     direct = direct + x.grad

@@ -1,4 +1,9 @@
-"""DRTune (arXiv 2405.00760): train spread-out steps whose inputs are cut, and stop early at a clean estimate."""
+"""DRTune (arXiv 2405.00760): train spread-out steps whose inputs are cut, and stop early at a clean estimate.
+
+x̂0 = (x − σ ε(sg x)) / α, EasyTune eq. 10: the gradient of the stop reaches earlier steps through x. A network that
+predicts x_0 or a velocity is walked in that form too, its noise estimate held where its input is cut
+(`StepTable.hold_noise`); of a held x̂0 itself no earlier step would learn.
+"""
 
 from __future__ import annotations
 
