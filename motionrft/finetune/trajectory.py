@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -23,6 +23,8 @@ from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.reward_timestep import CLEAN, Level
+
+HELD = ("noise", "output")  # what a step without gradient keeps constant in x: `Walk.holding`
 
 
 class Lesson(Protocol):
@@ -97,6 +99,14 @@ class Walk:
     kl: KLPenalty | None = None
     reference: Callable[[], AbstractContextManager[None]] | None = None
     pretraining: Callable[[], Tensor] | None = None
+
+    def holding(self, what: str) -> Walk:
+        """This walk; with "output" its steps without gradient hold what the network says, be it x_0 or a velocity,
+        instead of the noise estimate, as the released loops do."""
+        if what == "noise":
+            return self
+        table = self.sampler.table
+        return replace(self, sampler=self.sampler.on(replace(table, E=torch.zeros_like(table.E))))
 
     def run(
         self,

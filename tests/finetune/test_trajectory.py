@@ -120,7 +120,7 @@ class LinearNoise(nn.Module):
 
 def by_hand(epsilon, noise, live, last, *, cut_input, clean):
     """d(sum z)/dw and /db, walked forward: dz' = A dz + B deps, where deps = x or 1 at live steps, plus w dz where
-    the network's input is not cut. Coefficients are those of a network that says eps."""
+    the network's input is not cut. Coefficients are those of a network that says eps, 0.4 x - 0.3."""
     x, moved = noise.start, torch.zeros(2, *noise.start.shape, dtype=torch.float64)
     for i in range(last + 1):
         row = epsilon[i]
@@ -158,6 +158,38 @@ def test_cut_steps_pass_the_gradient_of_a_held_noise_estimate(kind, prediction, 
         drtune = isinstance(method, DRTune)
         wanted = by_hand(epsilon, noise, live, last, cut_input=drtune, clean=drtune)
         close(torch.stack([network.w.grad, network.b.grad]), wanted, 1e-11)
+
+
+@pytest.mark.parametrize("activations", ["plain", "checkpoint", "exact"])
+@pytest.mark.parametrize("kind", ["ddim", "ddpm"])
+def test_a_held_output_of_x0_passes_nothing_to_an_untrained_stop(kind, activations):
+    """`held: output`, the released loops: DRTune learns from the stop alone (P = 0), and AlignProp with its last
+    step dead (A = 0) from nothing."""
+    settings = {"kind": kind, "steps": 5, "schedule": {"beta_schedule": "scaled_linear"}}
+    table = step_table(settings, "sample")
+    generator = torch.Generator().manual_seed(8)
+    start, *fresh = torch.randn(6, 3, 2, dtype=torch.float64, generator=generator)
+    noise = RecordedNoise(start, torch.stack(fresh))
+
+    def gradients(method):
+        network = LinearNoise(table, "sample")
+        sampler = Sampler(network, table, 1.0)
+        walk = Walk(sampler, None, noise, [], random.Random(0), activations=activations)
+        (sample,) = method.samples(walk)
+        sample.backward(torch.ones_like(sample.z))
+        return network.w.grad, network.b.grad
+
+    for held, learns in (("output", False), ("noise", True)):
+        untrained = drawn(DRTune, trained={0, 2}, stop=3)(5, k=1, m=1, held=held)
+        assert any(bool(each.abs().max() > 1e-3) for each in gradients(untrained)) is learns
+        dead = drawn(AlignProp, live={0, 1, 3})(5, held=held)
+        assert any(bool(each.abs().max() > 1e-3) for each in gradients(dead)) is learns
+    for stop in ({1, 3}, {3}):
+        trained = drawn(DRTune, trained=stop, stop=3)(5, k=1, m=1, held="output")
+        torch.testing.assert_close(
+            gradients(trained),
+            gradients(drawn(DRTune, trained={3}, stop=3)(5, k=1, m=1, held="output")),
+        )
 
 
 @pytest.mark.parametrize("activations", ["checkpoint", "exact"])
