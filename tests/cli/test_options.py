@@ -25,9 +25,11 @@ def test_numbers_of_a_training_go_beside_what_it_writes(tmp_path, out, folder):
 
 def test_a_change_that_a_model_does_not_read_is_told(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert main(["config", "--set", "finetune.lr=2e-5", "--set", "finetune.clip=3"]) == 0
+    own = "override.backbones.mld.finetune.lr"
+    changes = ["--set", "finetune.lr=2e-5", "--set", "finetune.clip=3", "--set", f"{own}=0.00012"]
+    assert main(["config", *changes]) == 0
     said = capsys.readouterr()
     assert "  lr: 2.0e-05\n" in said.out
     [line] = said.err.splitlines()
     assert line.startswith("note: finetune.lr: 2e-05 does not reach every model: ")
-    assert "override.backbones.mld.finetune.lr is 0.00012" in line
+    assert f"{own} is 0.00012" in line
