@@ -55,7 +55,7 @@ def test_methods_that_end_with_the_base_models_weights_are_named(tmp_path):
         line for line in table.notes if line.startswith(note)
     ]  # another model: not selected
     for path in (folder / "evaluate/mdm/easytune").rglob("*.parquet"):
-        shutil.copy(folder / "evaluate/mdm/base" / path.parent.name / path.name, path)
+        shutil.copy(folder / "evaluate/mdm/base/seed0" / path.name, path)
     table = build("finetuning", Records(folder))
     [line] = [line for line in table.notes if line.startswith(note)]
     assert "draft-10" not in line
