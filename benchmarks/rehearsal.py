@@ -125,6 +125,7 @@ def table(folder: Path) -> list[dict[str, Any]]:
         "corpus": results / "corpus",
         "features": results / "features",
         "train_evaluator": results / "evaluator",
+        "train_judge": results / "judge",
     }
     rows = []
     for entry in jobs(Records(results)).to_dict("records"):

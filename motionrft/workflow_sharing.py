@@ -213,9 +213,8 @@ def base_plan(run: dict[str, Any]) -> Plan | None:
     return Plan(read_yaml(config))
 
 
-def taken(plan: Plan) -> list[Made]:
-    """The jobs of the run whose outputs are taken from its base, in order; none without one."""
-    base = base_plan(plan.run)
+def taken(plan: Plan, base: Plan | None) -> list[Made]:
+    """The jobs of the run whose outputs are taken from `base`, in order; none without one."""
     if base is None:
         return []
     try:
@@ -238,11 +237,8 @@ def taken(plan: Plan) -> list[Made]:
     return shared
 
 
-def told(plan: Plan, shared: Sequence[Made]) -> str:
-    """For whoever plans the run: how much its base gives, or why it gives nothing. "" without a base."""
-    base = base_plan(plan.run)
-    if base is None:
-        return ""
+def told(plan: Plan, base: Plan, shared: Sequence[Made]) -> str:
+    """For whoever plans the run: how much its base gives, or why it gives nothing."""
     own = jobs(plan)
     if shared:
         return f"base: {len(shared)} of {len(own)} jobs are taken from {base.results}"
@@ -255,7 +251,7 @@ def told(plan: Plan, shared: Sequence[Made]) -> str:
 
 def job_counts(plan: Plan) -> dict[str, int]:
     """Jobs of the whole run by rule, less those whose outputs are taken."""
-    shared = Counter(job.rule for job in taken(plan))
+    shared = Counter(job.rule for job in taken(plan, base_plan(plan.run)))
     counts = {rule: number - shared[rule] for rule, number in plan.job_counts().items()}
     return {rule: number for rule, number in counts.items() if number}
 
@@ -270,7 +266,7 @@ def take(plan: Plan) -> int:
     """Links everything that is taken into the run's folder, in place of what is there. Returns the number of files."""
     base, own = Path("results") / plan.run["base"], Path(plan.results)
     count = 0
-    for job in taken(plan):
+    for job in taken(plan, base_plan(plan.run)):
         names = {str(Path(job.outputs[0]).parent)} if job.folder else set(job.outputs)
         for name in sorted(names):
             if (base / name).is_dir():

@@ -128,6 +128,8 @@ class RecordedModel:
         self.scale = float(case.meta["vae_scale"])
         scalars = {name: case.input(f"in/table.{name}") for name in "ABCPQ"}
         case.touch(["in/table.t_model"])
+        # E = 0: the code that was recorded holds the output itself, whatever the network predicts
+        scalars["E"] = torch.zeros_like(scalars["A"])
         self.table = StepTable(
             **scalars, t_model=case.input("in/table.tau"), **self._last_level(case)
         )

@@ -38,6 +38,10 @@ def plan(**changes):
     return Plan(merge(CI, {"name": "other", "base": "ci", **changes}))
 
 
+def shared_of(own):
+    return taken(own, base_plan(own.run))
+
+
 def rules(shared):
     return {job.rule for job in shared}
 
@@ -47,14 +51,14 @@ EVERY = rules(jobs(Plan(CI)))
 
 def test_equal_settings_take_everything():
     own = plan()
-    assert rules(taken(own)) == EVERY
-    assert [job.outputs for job in taken(own)] == [job.outputs for job in jobs(own)]
+    assert rules(shared_of(own)) == EVERY
+    assert [job.outputs for job in shared_of(own)] == [job.outputs for job in jobs(own)]
     assert set(job_counts(own)) == {"tables", "figures", "page"}
 
 
 def test_another_learning_rate_fine_tunes_and_evaluates_what_it_has_tuned():
     own = plan(finetune={"lr": 1e-3})
-    shared = taken(own)
+    shared = shared_of(own)
     assert rules(shared) == EVERY - {"finetune", "analyse"}
     evaluated = [job.outputs[0] for job in shared if job.rule == "evaluate"]
     assert evaluated == ["evaluate/mdm/base/seed0/replications.parquet"]
@@ -65,29 +69,29 @@ def test_another_learning_rate_fine_tunes_and_evaluates_what_it_has_tuned():
 
 
 def test_another_corpus_takes_nothing():
-    assert taken(plan(corpus={"seed": 1})) == []
+    assert shared_of(plan(corpus={"seed": 1})) == []
 
 
 def test_what_reads_something_new_is_new():
-    shared = rules(taken(plan(evaluator={"train": {"steps": 3}})))
+    shared = rules(shared_of(plan(evaluator={"train": {"steps": 3}})))
     assert shared == EVERY - {
         "train_evaluator", "train_judge", "evaluate_reward", "finetune", "evaluate", "evaluate_real"
     }  # fmt: skip
     assert {"sample", "train_reward", "pretrain"} <= shared
-    shared = rules(taken(plan(backbones={"mdm": {"sampler": {"steps": 7}}})))
+    shared = rules(shared_of(plan(backbones={"mdm": {"sampler": {"steps": 7}}})))
     assert "pretrain" in shared
     assert not {"sample", "reward_data", "finetune", "evaluate"} & shared
 
 
 def test_other_weights_of_the_reward_are_scored_anew():
-    shared = rules(taken(plan(reward={"weights": {"m2m": 0.125}})))
+    shared = rules(shared_of(plan(reward={"weights": {"m2m": 0.125}})))
     assert {"train_reward", "evaluate_real"} <= shared
     assert not {"evaluate_reward", "finetune"} & shared
 
 
 def test_a_file_that_is_gone_is_made_with_all_that_reads_it(base):
     (base / "reward/semantic.safetensors").unlink()
-    shared = taken(plan())
+    shared = shared_of(plan())
     outputs = {name for job in shared for name in job.outputs}
     assert "reward/semantic.safetensors" not in outputs
     assert not {"finetune", "evaluate_reward"} & rules(shared)
@@ -96,7 +100,7 @@ def test_a_file_that_is_gone_is_made_with_all_that_reads_it(base):
 
 def test_only_a_finished_run_is_a_base(base):
     assert base_plan({"name": "alone"}) is None
-    assert taken(Plan(CI)) == []
+    assert shared_of(Plan(CI)) == []
     with pytest.raises(InputError, match="the run itself"):
         base_plan({"name": "ci", "base": "ci"})
     os.utime(base / "config.yaml")
@@ -134,14 +138,14 @@ def test_a_base_of_another_version_is_one_line(base):
     (base / "config.yaml").write_text(dump(older))
     os.utime(base / "config.yaml", (1, 1))
     with pytest.raises(InputError, match=r"results/ci was made by another version: .* no 'cells'"):
-        taken(plan())
+        shared_of(plan())
 
 
 def test_what_a_base_gives_is_told(base):
-    assert told(Plan(CI), []) == ""
-    own = plan(finetune={"lr": 1e-3})
-    assert re.fullmatch(r"base: \d+ of \d+ jobs are taken from results/ci", told(own, taken(own)))
-    other = plan(corpus={"seed": 1})
-    assert told(other, taken(other)).endswith("results/ci: corpus.seed is 1 here, 0 there")
+    def said(own):
+        return told(own, base_plan(own.run), shared_of(own))
+
+    assert re.fullmatch(r"base: \d+ of \d+ jobs are taken from results/ci", said(plan(finetune={"lr": 1e-3})))  # fmt: skip
+    assert said(plan(corpus={"seed": 1})).endswith("results/ci: corpus.seed is 1 here, 0 there")
     (base / "corpus/motions.npy").unlink()
-    assert told(plan(), taken(plan())).endswith("its files are not in results/ci")
+    assert said(plan()).endswith("its files are not in results/ci")

@@ -104,8 +104,6 @@ class Backbone(nn.Module, ABC):
     textless: tuple[str, ...] = ()
     # regular expression over module names that LoRA adapts; empty: every linear layer of `trainable()`
     lora_targets: str = ""
-    # what official adapter files leave off the front of a layer's name
-    lora_root: str = ""
     # the option by which this network's output means something else than the official one's; empty: none does
     unofficial: str = ""
 

@@ -1,7 +1,7 @@
 """LoRA fine-tuning of any backbone through peft: inject, save the adapters alone, merge.
 
-Which layers are adapted is the family's `lora_targets`, or every linear map of its denoiser. The official
-HY-Motion adapters (rank 8, alpha 16) are read and written in their own layout.
+Which layers are adapted is the family's `lora_targets`, or every linear map of its denoiser. `export` writes the merged
+weights in the official layout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from peft.tuners.lora import LoraLayer, ParamWrapper
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
-from motionrft.checkpoints import read_checkpoint, write_checkpoint
 from motionrft.errors import InputError
 from motionrft.files import read_tensors, write_tensors
 
@@ -167,31 +166,3 @@ def load_adapters(path: str | Path, backbone: Backbone) -> LoraSettings:
         modules.setdefault(name, {})[factor] = value
     load_state(backbone, modules, path)
     return settings
-
-
-def load_official_adapters(
-    path: str | Path, backbone: Backbone, alpha: float = 16.0
-) -> LoraSettings:
-    """Injects the adapters of the official `lora_state_dict` (names relative to the network; the rank is the
-    tensors', alpha is not in the file)."""
-    state = read_checkpoint(path, "lora_state_dict")
-    ranks = {pair["lora_A"].shape[0] for pair in state.values() if "lora_A" in pair}
-    if len(ranks) != 1:
-        raise InputError(
-            f"{len(ranks)} ranks", where=path, field="lora_state_dict", fix="use one LoRA file"
-        )
-    settings = LoraSettings(rank=ranks.pop(), alpha=alpha)
-    inject(backbone, settings)
-    load_state(backbone, {backbone.lora_root + name: pair for name, pair in state.items()}, path)
-    return settings
-
-
-def export_official_adapters(path: str | Path, backbone: Backbone, step: int = 0) -> None:
-    """Writes the official layout: {lora_state_dict: {layer: {lora_A, lora_B}}, global_step}."""
-    state = {
-        name.removeprefix(backbone.lora_root): {
-            factor: value.detach().cpu().clone() for factor, value in pair.items()
-        }
-        for name, pair in adapters(backbone).items()
-    }
-    write_checkpoint(path, {"lora_state_dict": state, "global_step": step})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,7 @@ for file in drop_ins.names(__name__):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` and returns its exit status: 2 for what the user can mend,
-    told in one line; 130 where it was interrupted."""
+    told in one line; 130 where it was interrupted; 141 where `| head` has heard enough."""
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
@@ -41,7 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("motionrft").setLevel(logging.INFO)
     try:
-        return int(command(*bound.args, **bound.kwargs) or 0)
+        status = int(command(*bound.args, **bound.kwargs) or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        if not _unheard():
+            raise
+        return 141
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,6 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: run the same command again to continue", file=sys.stderr)
         return 130
+
+
+def _unheard() -> bool:
+    """Whether nobody reads what is printed any more; if so, the rest is printed to nobody."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _launched(words: Sequence[str], bound: inspect.BoundArguments) -> int | None:

@@ -109,7 +109,7 @@ def export_motion(
     read = [read_motion(path, body_models=target.body_models) for path in motions]
     for motion, written in zip(read, targets, strict=True):
         lost = write(written, motion)
-        print(f"wrote {written} ({len(motion)} frames, {lost})")
+        print(f"wrote {written} ({lost})")
 
 
 def writer(to: str, target: Target) -> Callable[[Path, Motion], str]:

@@ -140,11 +140,13 @@ def judge_factory(
     device: torch.device,
     split: str,
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
-    """backbone -> a judge that samples and scores it on the split of the validations, and diversity's gap to real;
-    None without an evaluator."""
+    """backbone -> a judge that samples and scores it on the split of the validations, with the standard errors of scores
+    that are means over prompts, and diversity's gap to real; None without an evaluator."""
     from motionrft.cli.evaluate import evaluator_text
     from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
     from motionrft.evaluation.scorer import Scorer
+    from motionrft.finetune.selection import standard_errors
+    from motionrft.reporting.family import OF_PROMPT
     from motionrft.text.features import TextCache
 
     if judge.evaluator is None:
@@ -160,8 +162,10 @@ def judge_factory(
         real = scorer.score_real(0).metrics["Diversity"]
 
         def metrics() -> dict[str, float]:
-            scores = scorer.score_backbone(backbone, sampler, text, name).metrics
-            return {**scores, "Diversity gap": abs(scores["Diversity"] - real)}
+            result = scorer.score_backbone(backbone, sampler, text, name)
+            rows = {key: result.prompts[column].tolist() for key, column in OF_PROMPT.items()}
+            gap = abs(result.metrics["Diversity"] - real)
+            return {**result.metrics, **standard_errors(rows), "Diversity gap": gap}
 
         return metrics
 

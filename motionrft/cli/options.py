@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +31,16 @@ class RunFile:
 
     def load(self) -> dict[str, Any]:
         """The complete run, every section and every cell of it validated."""
-        from motionrft.configuration import load_run
-        from motionrft.finetune.cells import check_cells
+        from motionrft.configuration import apply_set, load_run
+        from motionrft.finetune.cells import check_cells, unread
 
         run = load_run(self.config, self.changes)
         check_cells(run, self.config)
+        changed = apply_set({}, self.changes).get("finetune", {})
+        for line in unread(
+            run, changed, [(cell["backbone"], cell["method"]) for cell in run["matrix"]]
+        ):
+            print(f"note: {line}", file=sys.stderr)
         return run
 
     def entry(self, section: str, name: str) -> dict[str, Any]:

@@ -79,9 +79,13 @@ def _variant(name: str, section: dict[str, Any], chosen: dict[str, Any]) -> Vari
 
 
 def shown(value: Any) -> str:
-    """A value as names and labels have it: 1e-5, 0.3, true."""
+    """A value as names and labels have it: 1e-5, 1.2e-4, 0.3, true."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return re.sub(r"e([+-])0*", lambda found: f"e{found[1].strip('+')}", f"{value:g}")
+        text = f"{value:g}"
+        if 0 < abs(value) < 1e-3:  # :g begins with exponents at 1e-5 only
+            mantissa, _, exponent = f"{value:.5e}".partition("e")
+            text = f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
+        return re.sub(r"e([+-])0*", lambda found: f"e{found[1].strip('+')}", text)
     return str(value)

@@ -38,7 +38,10 @@ class Report:
         self.left_out(reason, str(error))
 
     def left_out(self, reason: str, line: str) -> None:
-        """Something that the data set's own rules leave out."""
+        """Something that the data set's own rules leave out. A line that comes twice, as of a clip's mirror image, is
+        told once."""
+        if self.skipped and self.skipped[-1] == line:
+            return
         self.counts[reason] = self.counts.get(reason, 0) + 1
         self.skipped.append(line)
         if len(self.skipped) <= SHOWN and not self.survey:

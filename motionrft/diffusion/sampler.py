@@ -108,7 +108,8 @@ class Sampler:
         recompute: bool = False,
     ) -> Iterator[Step]:
         """Steps `start … stop-1`. Gradient flows through the network output of `live` steps only; the
-        affine path A_i x_i always carries it; `cut_input` detaches what the network reads (DRTune);
+        affine path A_i x_i always carries it; `cut_input` detaches what the network reads (DRTune). An output without
+        gradient in x is held as its noise estimate is (`StepTable.hold_noise`).
         `recompute` keeps only a live step's input and runs the network again on the way back."""
         x = noise.start if x is None else x
         for i in range(start, len(self) if stop is None else stop):
@@ -119,8 +120,10 @@ class Sampler:
                 else:
                     output = self.output(i, read, condition)
             fresh = noise(i) if self.table[i].C != 0.0 else None
-            following = self.table.advance(i, x, output, fresh)
-            yield Step(i, x, output, self.table.clean(i, x, output), following)
+            constant = cut_input or i not in live
+            moved = self.table.hold_noise(i, x, output) if constant else output
+            following = self.table.advance(i, x, moved, fresh)
+            yield Step(i, x, output, self.table.clean(i, x, moved), following)
             x = following
 
     def _recomputed(self, i: int, x: Tensor, condition: Any) -> Tensor:

@@ -8,6 +8,7 @@
     a, ap          [T] abar before and after each step (diffusers: alpha_prod_t, alpha_prod_t_prev)
     t              [T] kept indices of the trained process, noisiest first
     P, Q           x0hat = P x + Q o (diffusers: pred_original_sample)
+    E              d o / d x while the noise estimate is held
     A, B, C        x' = A x + B o + C n (`motionrft.diffusion.table`)
 
 With `respacing` the kept indices are an explicit list whose neighbours are looked up (diffusers' DDIM steps to
@@ -92,6 +93,16 @@ def clean_coefficients(abar: Tensor, prediction: str) -> tuple[Tensor, Tensor]:
     return s, -n
 
 
+def held_noise_slope(abar: Tensor, prediction: str) -> Tensor:
+    """E = d o / d x of an output whose noise estimate eps is held, at cumulative alpha `abar`.
+
+    epsilon: 0; sample: o = (x - sqrt(1 - abar) eps) / sqrt(abar), DDPM (Ho et al., 2020) eq. 15; v_prediction:
+    o = sqrt(abar) eps - sqrt(1 - abar) x0hat with that x0hat, Salimans & Ho (2022), appendix D.
+    """
+    s, n = abar.sqrt(), (1 - abar).sqrt()
+    return {"epsilon": 0 * s, "sample": 1 / s, "v_prediction": -n / s}[prediction]
+
+
 def respaced(
     kind: str, steps: int, sections: str | int, schedule: dict[str, Any], prediction: str
 ) -> StepTable:
@@ -129,7 +140,8 @@ def ddim_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
     ratio = ((1 - ap) / (1 - a)).sqrt()
     direct = ap.sqrt() - ratio * a.sqrt()
     abar = torch.cat([a, ap[-1:]])
-    return _table(ratio + direct * P, direct * Q, torch.zeros_like(a), P, Q, t, abar)
+    A, B, E = ratio + direct * P, direct * Q, held_noise_slope(a, prediction)
+    return _table(A, B, torch.zeros_like(a), P, Q, E, t, abar)
 
 
 def ddpm(process: TrainedProcess, steps: int, prediction: str) -> StepTable:
@@ -148,7 +160,8 @@ def ddpm_table(a: Tensor, ap: Tensor, t: Tensor, prediction: str) -> StepTable:
     P, Q = clean_coefficients(a, prediction)
     c0, cx = ap.sqrt() * beta / (1 - a), (1 - beta).sqrt() * (1 - ap) / (1 - a)
     deviation = (beta * (1 - ap) / (1 - a)).sqrt()
-    return _table(cx + c0 * P, c0 * Q, deviation, P, Q, t, torch.cat([a, ap[-1:]]))
+    E, abar = held_noise_slope(a, prediction), torch.cat([a, ap[-1:]])
+    return _table(cx + c0 * P, c0 * Q, deviation, P, Q, E, t, abar)
 
 
 def boundary_scalings(t: Tensor, scaling: float = 10.0) -> tuple[Tensor, Tensor]:
@@ -175,6 +188,7 @@ def consistency(process: TrainedProcess, timesteps: list[int], prediction: str) 
         (1 - following).sqrt(),
         P,
         Q,
+        held_noise_slope(a, prediction),
         t,
         torch.cat([a, following[-1:]]),
     )
@@ -182,13 +196,15 @@ def consistency(process: TrainedProcess, timesteps: list[int], prediction: str) 
 
 def flow_euler(steps: int) -> StepTable:
     """Euler on dx/dt = v (rectified flow, Liu et al., 2023, section 2.1): x' = x + dt v, x0hat = x + (1 - t) v, with
-    t from 0 (noise) to 1 (data)."""
+    t from 0 (noise) to 1 (data). v = x0hat - eps with x0hat = (x - (1 - t) eps) / t moves by dx / t while eps is held."""
     t = torch.arange(steps + 1, dtype=torch.float64) / steps
     one = torch.ones(steps, dtype=torch.float64)
-    return StepTable(one, t.diff(), 0 * one, one, 1 - t[:-1], t[:-1], t, 1 - t)
+    # x at t = 0 is the noise itself, which no weight moves
+    E = torch.cat([0 * t[:1], 1 / t[1:-1]])
+    return StepTable(one, t.diff(), 0 * one, one, 1 - t[:-1], E, t[:-1], t, 1 - t)
 
 
 def _table(
-    A: Tensor, B: Tensor, C: Tensor, P: Tensor, Q: Tensor, t: Tensor, abar: Tensor
+    A: Tensor, B: Tensor, C: Tensor, P: Tensor, Q: Tensor, E: Tensor, t: Tensor, abar: Tensor
 ) -> StepTable:
-    return StepTable(A, B, C, P, Q, t, abar.sqrt(), (1 - abar).clamp(min=0).sqrt())
+    return StepTable(A, B, C, P, Q, E, t, abar.sqrt(), (1 - abar).clamp(min=0).sqrt())

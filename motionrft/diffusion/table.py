@@ -25,6 +25,7 @@ class StepCoefficients(NamedTuple):
     C: float
     P: float
     Q: float
+    E: float
     t_model: float
 
 
@@ -33,6 +34,8 @@ class StepTable:
     """Scalars of a T-step sampler. Columns are tensors on the CPU; `table[i]` is row i as Python numbers.
 
     A, B, C, P, Q  [T]    float64
+    E              [T]    float64: d o_i / d x_i while the noise estimate eps_i = (x_i - s_i x0hat_i) / n_i is held; 0 for
+                          networks that say eps, and where s_i = 0
     t_model        [T]    what the network is told (int64 index, or float64 time in [0, 1] for flows)
     signal, noise  [T+1]  x_i = signal_i x0 + noise_i eps in distribution; entry T is the final sample
     """
@@ -42,6 +45,7 @@ class StepTable:
     C: Tensor
     P: Tensor
     Q: Tensor
+    E: Tensor
     t_model: Tensor
     signal: Tensor
     noise: Tensor
@@ -51,7 +55,7 @@ class StepTable:
 
     @cached_property
     def _rows(self) -> list[StepCoefficients]:
-        columns = (self.A, self.B, self.C, self.P, self.Q, self.t_model)
+        columns = (self.A, self.B, self.C, self.P, self.Q, self.E, self.t_model)
         return [
             StepCoefficients(*row)
             for row in zip(*(column.tolist() for column in columns), strict=True)
@@ -80,3 +84,13 @@ class StepTable:
         """The one-step estimate of the clean sample, x0hat_i = P_i x_i + Q_i o_i, [B, …]."""
         row = self[i]
         return row.P * x + row.Q * output
+
+    def hold_noise(self, i: int, x: Tensor, output: Tensor) -> Tensor:
+        """An output that is constant in x, as the noise estimate it stands for would be: the same number o_i, and
+        E_i (x - sg x) for its gradient. [B, …].
+
+        What passes a step whose output is held is then that of DDPM's eps, whatever the network says; of a held clean
+        estimate (P_i = 0) nothing would.
+        """
+        slope = self[i].E
+        return output + slope * (x - x.detach()) if slope != 0.0 and x.requires_grad else output

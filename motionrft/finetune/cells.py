@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from motionrft import drop_ins
+from motionrft.configuration import merge
 from motionrft.configuration.schema import has_schema, steps_counted
 from motionrft.errors import InputError, unknown_name
 from motionrft.finetune.settings import Settings, cell_settings
@@ -38,6 +40,28 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
         _check_needs(run["backbones"][backbone], run["methods"][method], where, field)
         _check_values(run, run["methods"][method], where, field)
         _check_groups(run["methods"][method], settings, where, field)
+
+
+def unread(
+    run: dict[str, Any], given: dict[str, Any], cells: Iterable[tuple[str, str]]
+) -> list[str]:
+    """What to tell a person whose `given` keys of `finetune`, of a command line, do not reach every (backbone, method):
+    a line a key, with the places that say otherwise. See `cell_settings` for what lies over what."""
+    own: dict[str, list[str]] = {}
+    for backbone, method in cells:
+        sections = {
+            f"override.cells.{backbone}/{method}": run["cells"].get(f"{backbone}/{method}", {}),
+            f"override.methods.{method}": run["methods"][method],
+            f"override.backbones.{backbone}.finetune": run["backbones"][backbone].get("finetune", {}),
+        }  # fmt: skip
+        for key, value in given.items():
+            place = next((place for place, section in sections.items() if key in section), None)
+            if place is not None and merge(sections[place], {key: value}) != sections[place]:
+                own.setdefault(key, []).append(f"{place}.{key} is {sections[place][key]}")
+    return [
+        f"finetune.{key}: {given[key]} does not reach every model: {'; '.join(dict.fromkeys(places))}"
+        for key, places in own.items()
+    ]
 
 
 def _check_steps(

@@ -1,17 +1,36 @@
 """Which of the validated weights is best, and when a run has learned enough, by the numbers of its validations.
 
 A reward that is trained on rises to the end and so selects over-optimised weights; numbers of a judge it was not
-trained with do not. Of several the one that gained least counts: none is traded for another.
+trained with do not. A hundred prompts leave each of these a standard error that is as large as most gains, R@1 one of
+.05: several numbers are weighed in standard errors, and a loss of less than one says nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from motionrft.errors import InputError
 
-LEAST = 1e-3  # a number below it counts as it: of a hundred prompts R@1 may be 0
+ERROR = " error"  # after the name of a number that is a mean over prompts: its standard error
+
+
+def standard_errors(prompts: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """ "<name> error" of each number that is a mean over prompts; those without a finite value are left out.
+
+    prompts: by name, one value a prompt.
+    """
+    errors = {}
+    for name, values in prompts.items():
+        rows = np.asarray(values, dtype=np.float64)
+        rows = rows[np.isfinite(rows)]
+        enough = len(rows) > 1
+        errors[name + ERROR] = (
+            float(rows.std(ddof=1)) / math.sqrt(len(rows)) if enough else math.nan
+        )
+    return errors
 
 
 def selection_score(
@@ -19,21 +38,22 @@ def selection_score(
 ) -> float:
     """Larger is better. numbers: of this validation, by name; first: of the one before the first update.
 
-    One name: its number, negated with a leading "-". Several, with commas between: the smallest
-    log(number / first), or log(first / number) with a "-"; 0 for the model that the run began with.
+    One name: its number, negated with a leading "-". Several, with commas between: the mean of their gains since the
+    first validation, each in standard errors of the number there; where one lost a standard error or more the least of
+    them, so that none is traded for another. 0 for the model that the run began with.
     """
     names = [name.strip() for name in select_by.split(",")]
     for name in names:
         if name.removeprefix("-") not in numbers:
-            raise InputError(
+            _refuse(
                 f"the validation gives no {name.removeprefix('-')!r}",
-                where="finetune",
-                field="select_by",
-                fix=f"choose from {', '.join(numbers)}, or give --evaluator for what a judge adds",
+                f"choose from {', '.join(numbers)}, or give --evaluator for what a judge adds",
             )
     if len(names) == 1:
         return _signed(names[0], numbers)
-    return min(_gain(name, numbers, first) for name in names)
+    gains = [_gain(name, numbers, first) for name in names]
+    least = min(gains)
+    return sum(gains) / len(gains) if least > -1 else least
 
 
 def _signed(name: str, numbers: Mapping[str, float]) -> float:
@@ -41,14 +61,19 @@ def _signed(name: str, numbers: Mapping[str, float]) -> float:
 
 
 def _gain(name: str, numbers: Mapping[str, float], first: Mapping[str, float]) -> float:
+    """Since the first validation, in its standard errors."""
     plain = name.removeprefix("-")
-    now, before = numbers[plain], first[plain]
-    if min(now, before) < 0:
-        raise InputError(
-            f"{plain} is negative, it has no relative gain",
-            where="finetune",
-            field="select_by",
-            fix="name it alone, or choose numbers of 0 and more",
+    if plain + ERROR not in first:
+        means = [known.removesuffix(ERROR) for known in first if known.endswith(ERROR)]
+        _refuse(
+            f"{plain} has no standard error",
+            f"name it alone, or choose from {', '.join(means)}",
         )
-    gain = math.log(max(now, LEAST) / max(before, LEAST))
-    return -gain if name.startswith("-") else gain
+    gain, error = _signed(name, numbers) - _signed(name, first), first[plain + ERROR]
+    if error == 0.0:  # all prompts alike: any difference counts for more than what has a spread
+        return gain * math.inf if gain else 0.0
+    return gain / error
+
+
+def _refuse(problem: str, fix: str) -> None:
+    raise InputError(problem, where="finetune", field="select_by", fix=fix)

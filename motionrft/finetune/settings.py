@@ -154,8 +154,8 @@ class Settings:
     validate_prompts prompts of a validation
     validate_split   val | test: the released code's rule, which chooses on what it reports
     select           best | last: which weights the run ends with; by `select_by` on the validation split (a leading - for
-                     names of which less is better: -FID; several, with commas: the least relative gain among them,
-                     selection.py)
+                     names of which less is better: -FID; several, with commas: their mean gain in standard errors,
+                     if none lost one, selection.py)
     reward_ceiling   the run ends when the validation reward is this share of that of the recorded motions, beyond which a
                      reward is over-optimised; 0: never
     patience         validations without improvement before the run stops; 0: never

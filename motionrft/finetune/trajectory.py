@@ -3,7 +3,8 @@
     x_{i+1} = A_i x_i + B_i o_i + C_i n_i      x̂0_i = P_i x_i + Q_i o_i      o_i = network(x_i)
 
 Methods differ in which outputs o_i carry gradient (live steps), in whether the network's input is cut,
-and in which sample is scored. i = 0 is the noisiest step.
+and in which sample is scored. i = 0 is the noisiest step. Where an output has no gradient in x_i, its noise estimate
+is what is held (`StepTable.hold_noise`): x_{i+1} and x̂0_i move with x_i as under DDPM's ε, whatever the network predicts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -22,6 +23,8 @@ from motionrft.diffusion.sampler import Noise, Sampler
 from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.reward_timestep import CLEAN, Level
+
+HELD = ("noise", "output")  # what a step without gradient keeps constant in x: `Walk.holding`
 
 
 class Lesson(Protocol):
@@ -99,6 +102,14 @@ class Walk:
     pretraining: Callable[[], Tensor] | None = None
     frames: Sequence[int] = ()
 
+    def holding(self, what: str) -> Walk:
+        """This walk; with "output" its steps without gradient hold what the network says, be it x_0 or a velocity,
+        instead of the noise estimate, as the released loops do."""
+        if what == "noise":
+            return self
+        table = self.sampler.table
+        return replace(self, sampler=self.sampler.on(replace(table, E=torch.zeros_like(table.E))))
+
     def run(
         self,
         last: int,
@@ -157,14 +168,17 @@ class Walk:
     ) -> None:
         """EasyTune eq. 5 without a graph: one vector-Jacobian product for each live step i, at its input x_i.
 
-        a_i = dL/dx_i obeys a_i = A_i a_{i+1} + J_i^T B_i a_{i+1}, the second term for live steps whose input
-        is not cut; the parameters receive VJP_theta(o_i; B_i a_{i+1}). A clean end at j has P_j, Q_j for A, B.
+        a_i = dL/dx_i obeys a_i = A_i a_{i+1} + J_i^T B_i a_{i+1}, with the network's J_i at live steps whose input
+        is not cut, E_i (the noise estimate held) at the others; the parameters receive VJP_theta(o_i; B_i a_{i+1}).
+        A clean end at j has P_j, Q_j for A, B.
         """
         table = self.sampler.table
         first = min(inputs, default=last + 1)
         for i in range(last, first - 1, -1):
-            row, end = table[i], clean and i == last
-            direct = (row.P if end else row.A) * adjoint
+            row = table[i]
+            own, through = (row.P, row.Q) if clean and i == last else (row.A, row.B)
+            held = cut_input or i not in inputs
+            direct = (own + through * row.E if held else own) * adjoint
             if i in inputs:
                 x = inputs[i].detach().requires_grad_(i > first and not cut_input)
                 with torch.enable_grad():
@@ -172,9 +186,8 @@ class Walk:
                     ends = [output]
                     if self.kl is not None:
                         ends.append(self.kl(i, x, output, self.condition))
-                through = (row.Q if end else row.B) * adjoint
                 torch.autograd.backward(
-                    ends, [through, *(torch.ones_like(penalty) for penalty in ends[1:])]
+                    ends, [through * adjoint, *(torch.ones_like(penalty) for penalty in ends[1:])]
                 )
                 if x.grad is not None:
                     direct = direct + x.grad

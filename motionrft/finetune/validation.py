@@ -7,6 +7,7 @@ for all methods, whatever terms a method trains on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 import torch
 
@@ -16,6 +17,7 @@ from motionrft.diffusion.sampler import Sampler
 from motionrft.finetune.batch import PromptBatch
 from motionrft.finetune.objective import Objective, Reward
 from motionrft.finetune.reward_timestep import CLEAN
+from motionrft.finetune.selection import standard_errors
 from motionrft.finetune.settings import Loss
 
 # numbers by name for the model as it stands: this room's own validation, or one independent of the reward
@@ -25,7 +27,7 @@ RECORDED = "recorded reward"
 
 class RewardValidation:
     """Mean of each of the reward's terms over the clean final samples of fixed prompts; "reward", their sum under
-    `weights` (by term); what an independent evaluation adds; and `recorded`, the reward of the recorded motions, to
+    `weights` (by term); their standard errors; what an independent evaluation adds; and `recorded`, the reward of the recorded motions, to
     compare with."""
 
     def __init__(
@@ -57,16 +59,21 @@ class RewardValidation:
         return numbers
 
     def _rewards(self) -> dict[str, float]:
-        sums: dict[str, float] = {}
+        prompts: dict[str, list[float]] = {}
         for batch in self.batches:
             z = self.sampler.sample(batch.condition, batch.noise())
             objective = Objective(self.backbone, self.reward, batch, Loss())
             for name, value in objective.rewards(z).items():
-                sums[name] = sums.get(name, 0.0) + float(value.sum())
-        means = {name: total / sum(map(len, self.batches)) for name, total in sums.items()}
-        del means["total"]  # of the terms that this method's files hold
+                prompts.setdefault(name, []).extend(value.tolist())
+        del prompts["total"]  # of the terms that this method's files hold
         counted = {name: weight for name, weight in self.weights.items() if weight > 0}
-        return {**means, "reward": sum(weight * means[name] for name, weight in counted.items())}
+        terms = zip(*(prompts[name] for name in counted), strict=True)
+        weights = counted.values()
+        prompts["reward"] = [
+            sum(weight * value for weight, value in zip(weights, values, strict=True))
+            for values in terms
+        ]
+        return {name: fmean(rows) for name, rows in prompts.items()} | standard_errors(prompts)
 
 
 @torch.no_grad()

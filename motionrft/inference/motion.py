@@ -99,11 +99,23 @@ def _read_npz(path: Path, body_models: str | Path | None) -> Motion:
     missing = [name for name in names[:-1] if name not in arrays]
     if missing:
         raise InputError(f"no array {missing[0]!r}", where=path, fix=f"pass an {KINDS}")
-    features = arrays.get("features")
+    skeleton = SKELETONS.get(str(arrays["skeleton"]))
+    joints, fps, features = arrays["joints"], arrays["fps"], arrays.get("features")
+    wrong = {
+        "skeleton": skeleton is None,
+        "joints": joints.dtype.kind != "f" or joints.shape[1:] != (len(skeleton or ()), 3),
+        "fps": fps.shape != () or fps.dtype.kind not in "fiu" or not 0 < fps < np.inf,
+        "features": features is not None and (features.dtype.kind != "f" or features.ndim != 2),
+        "about": not str(arrays["about"]).startswith("{"),
+    }
+    if skeleton is None or any(wrong.values()):
+        key = next(key for key, found in wrong.items() if found)
+        said = f"{arrays[key].dtype} of shape {arrays[key].shape} is no {key} of a motion"
+        raise InputError(said, where=path, field=key, fix=f"pass an {KINDS}")
     return Motion(
-        torch.from_numpy(arrays["joints"]),
-        float(arrays["fps"]),
-        SKELETONS[str(arrays["skeleton"])],
+        torch.from_numpy(joints),
+        float(fps),
+        skeleton,
         str(arrays["caption"]),
         str(arrays["representation"]),
         None if features is None else torch.from_numpy(features),

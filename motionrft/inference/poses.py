@@ -13,13 +13,14 @@ from torch import Tensor
 
 from motionrft.contents import read_arrays
 from motionrft.corpus.bvh.file import BvhMotion
-from motionrft.corpus.kinds.amass import RATE_OF_SMPLX, gender_of
+from motionrft.corpus.kinds.amass import KEYS, RATES, check_numbers, gender_of, rate_of
 from motionrft.errors import InputError
 from motionrft.motion.skeleton import SMPL_22
 
 # HumanML3D's preparation takes (x, y, z) of AMASS to (-x, z, y), a half turn: its own inverse
 Z_UP = ((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
 NEUTRAL = "neutral"
+SLOWEST = 1.0  # frames a second
 SHAPE = 10  # coefficients, as HumanML3D's preparation takes them
 # numbers of a frame's poses -> name and joints of the body model, and who gives it. The body's 22 joints come first
 # in each: neither hands nor face move them.
@@ -28,8 +29,6 @@ MODELS = {
     156: ("SMPL+H", 52, "https://mano.is.tue.mpg.de"),
     165: ("SMPL-X", 55, "https://smpl-x.is.tue.mpg.de"),
 }
-KEYS = ("poses", "trans", "betas", "gender")
-RATES = ("mocap_framerate", RATE_OF_SMPLX)  # as AMASS has it of SMPL+H, and of SMPL-X
 BODY = "rest_joints"  # [22, 3], which our own files have
 REPAIR = "use a file of AMASS, or one of export-motion --to amass"
 
@@ -44,13 +43,14 @@ def read_poses(
     """
     names = (*KEYS, *RATES, BODY, "caption")
     arrays = read_arrays(path, names, REPAIR)
-    poses, places, rate = _checked(arrays, path)
+    poses, places = _checked(arrays, path)
+    rate = rate_of(arrays, path, SLOWEST, REPAIR)
     if BODY in arrays:
-        rest = torch.from_numpy(arrays[BODY]).double()
-        if rest.shape != (len(SMPL_22), 3):
-            raise InputError(
-                f"shape {tuple(rest.shape)}, expected (22, 3)", where=path, field=BODY, fix=REPAIR
-            )
+        body = arrays[BODY]
+        if body.shape != (len(SMPL_22), 3) or body.dtype.kind != "f":
+            said = f"{body.dtype} of shape {body.shape}, expected floating-point (22, 3)"
+            raise InputError(said, where=path, field=BODY, fix=REPAIR)
+        rest = torch.from_numpy(body).double()
     else:
         known = MODELS[poses.shape[1]]
         if body_models is None:
@@ -59,7 +59,7 @@ def read_poses(
                 where=path,
                 fix=f"name the folder of the {known[0]} models ({known[2]}) with --body-models (body_models=)",
             )
-        gender = gender_of(arrays["gender"])
+        gender = gender_of(arrays, path, REPAIR)
         betas = arrays["betas"].ravel()[:SHAPE]
         rest = rest_joints(Path(body_models), gender, betas, poses.shape[1]).double()
     parents = [*SMPL_22.parents]
@@ -76,30 +76,19 @@ def read_poses(
     return torch.from_numpy(upright).float(), motion.fps, str(arrays.get("caption", ""))
 
 
-def _checked(arrays: Mapping[str, np.ndarray], path: Path) -> tuple[np.ndarray, np.ndarray, float]:
-    """Poses [T, 72, 156 or 165], translations [T, 3], frames a second."""
+def _checked(arrays: Mapping[str, np.ndarray], path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Poses [T, 72, 156 or 165], translations [T, 3]."""
     needed = KEYS[:2] if BODY in arrays else KEYS
     for key in needed:
         if key not in arrays:
             raise InputError(f"no array {key!r}", where=path, fix=REPAIR)
     poses, places = arrays["poses"], arrays["trans"]
-    problem = ""
-    if poses.ndim != 2 or poses.shape[1] not in MODELS or poses.dtype.kind != "f":
+    if poses.ndim != 2 or poses.shape[1] not in MODELS:
         widths = ", ".join(f"{width} ({name})" for width, (name, _, _) in MODELS.items())
         problem = f"poses of shape {poses.shape}, known are (frames, n) with n of {widths}"
-    elif places.shape != (len(poses), 3):
-        problem = f"trans of shape {places.shape}, but {len(poses)} frames of poses"
-    if problem:
         raise InputError(problem, where=path, fix=REPAIR)
-    rates = [float(np.ravel(arrays[name])[0]) for name in RATES if name in arrays]
-    if not rates or not 1 <= rates[0] < 1e4:
-        raise InputError(
-            f"{rates[0]:g} frames a second" if rates else f"no array {RATES[0]!r}",
-            where=path,
-            field=RATES[0],
-            fix=REPAIR,
-        )
-    return poses, places, rates[0]
+    check_numbers(arrays, path, REPAIR)
+    return poses, places
 
 
 def rest_joints(folder: Path, gender: str = NEUTRAL, betas: Any = (), width: int = 156) -> Tensor:

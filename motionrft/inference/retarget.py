@@ -154,7 +154,10 @@ class OwnSkeleton:
             np.savetxt(out, rows, fmt="%.6f")
         written = torch.from_numpy(mapped(read_bvh(path), self.map, path))
         angle = bone_angle(written, joints)
-        return f"bones {angle:.2f} degrees off on average, legs {size:.3g} of its units a metre of the motion's"
+        return (
+            f"{len(rows)} frames at {self.pose.fps:.6g} a second, bones {angle:.2f} degrees off on average, "
+            f"legs {size:.3g} of its units a metre of the motion's"
+        )
 
     def _rows(self, turns: list[Tensor], pelvis: Tensor) -> np.ndarray:
         """[T, channels]: every joint turned, the root moved so that the pelvis is where it should be."""

@@ -49,7 +49,7 @@ def better_than_base(metric: str) -> Callable[[Records], Iterator[Outcome]]:
         for (backbone, method, name), verdict in verdicts(records).items():
             if (method, name) == (OURS, metric):
                 found = verdict.effect
-                told = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}], p = {verdict.p:.2g}"
+                told = f"{found.difference:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}], p = {verdict.p:.2g}"
                 yield Outcome(backbone, "base", WORDS[verdict.word], told)
 
     return outcomes
@@ -87,7 +87,7 @@ def better_than_method(
         for backbone in records.run["backbones"]:
             found = effect(records, backbone, ours, metric, base=other)
             if found is not None:
-                told = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}], p = {found.p:.2g} alone"
+                told = f"{found.difference:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}], p = {found.p:.2g} alone"
                 word = WORDS[found.verdict(COLUMNS[metric].direction)]
                 yield Outcome(backbone, other, word, told)
 
@@ -149,7 +149,7 @@ def better_at_equal_seconds(records: Records) -> Iterator[Outcome]:
                 gain = float(np.mean([one - other for one, other in pairs]))
                 wins = [one > other for one, other in pairs]
                 word = _word(wins, [one < other for one, other in pairs])
-                yield Outcome(backbone, rival, word, f"{gain:+.3f}, better on {sum(wins)} of {len(pairs)} seeds")  # fmt: skip
+                yield Outcome(backbone, rival, word, f"{gain:+z.3f}, better on {sum(wins)} of {len(pairs)} seeds")  # fmt: skip
 
 
 def rivals(records: Records) -> list[str]:

@@ -27,11 +27,11 @@ def gain(cell: Cell, column: Column) -> str:
     if cell.gain is None:
         return mark
     if column.direction == 0:
-        return f"{cell.gain:+.{column.digits}f}{mark}"
+        return f"{cell.gain:+z.{column.digits}f}{mark}"
     interval = ""
     if cell.gain_low is not None and cell.gain_high is not None:
-        interval = f" [{cell.gain_low:+.1f}, {cell.gain_high:+.1f}]"
-    return f"{cell.gain:+.1f}%{interval}{mark}"
+        interval = f" [{cell.gain_low:+z.1f}, {cell.gain_high:+z.1f}]"
+    return f"{cell.gain:+z.1f}%{interval}{mark}"
 
 
 def beside(cell: Cell, column: Column, comparable: bool) -> str:
@@ -44,7 +44,7 @@ def beside(cell: Cell, column: Column, comparable: bool) -> str:
     if not comparable or cell.difference is None:
         return text
     verdict = {True: ", within", False: ", outside", None: ""}[cell.within]
-    return f"{text}, difference {cell.difference:+.{column.digits}f}{verdict}"
+    return f"{text}, difference {cell.difference:+z.{column.digits}f}{verdict}"
 
 
 def to_csv(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""LoRA: what is adapted, merged = unmerged, adapters alone on disk, the official layout."""
+"""LoRA: what is adapted, merged = unmerged, adapters alone on disk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from motionrft.backbones.io import build_backbone
 from motionrft.backbones.lora import (
     LoraSettings,
     adapters,
-    export_official_adapters,
     inject,
     load_adapters,
-    load_official_adapters,
     merge,
     merged,
     save_adapters,
@@ -36,7 +34,6 @@ class Packed(nn.Module):
     """A denoiser whose attention keeps query, key and value in one parameter."""
 
     lora_targets = ""
-    lora_root = ""
 
     def __init__(self):
         super().__init__()
@@ -160,24 +157,6 @@ def test_adapters_alone_on_disk(backbone, tmp_path):
     assert torch.equal(output(again).detach(), expected)
     with pytest.raises(InputError, match="already"):
         load_adapters(path, again)
-
-
-def test_official_layout(tmp_path):
-    backbone, again, path = hymotion(), hymotion(), tmp_path / "lora.pt"
-    inject(backbone, LoraSettings(rank=2, alpha=16.0))
-    fill(backbone)
-    export_official_adapters(path, backbone, step=40)
-    content = torch.load(path, weights_only=True)
-    assert content["global_step"] == 40
-    state = content["lora_state_dict"]
-    assert set(state["double_blocks.0.text_mlp.fc1"]) == {"lora_A", "lora_B"}
-    assert state["double_blocks.0.text_mlp.fc1"]["lora_A"].shape == (2, 24)
-    assert load_official_adapters(path, again) == LoraSettings(rank=2, alpha=16.0)
-    assert torch.equal(output(again).detach(), output(backbone).detach())
-    del state["double_blocks.0.text_qkv"]
-    torch.save(content, path)
-    with pytest.raises(InputError, match="text_qkv"):
-        load_official_adapters(path, hymotion())
 
 
 def test_no_layer_is_an_error():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import resource
 import shlex
@@ -144,6 +145,27 @@ def test_exit_statuses(raised, status, message, capsys, monkeypatch):
     assert cli.main(["stage", "--out", "folder"]) == status
     [line] = capsys.readouterr().err.strip().splitlines()
     assert message in line
+
+
+def test_nobody_has_to_read_all_that_is_printed():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "motionrft", "list"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_broken_pipe_elsewhere_keeps_its_traceback(monkeypatch):
+    program = App(name="test")
+
+    @program.command
+    def stage() -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "app", program)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["stage"])
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch):

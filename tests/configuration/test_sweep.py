@@ -99,7 +99,7 @@ def test_variants_stand_in_their_methods_place_and_share_no_digest():
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(1e-5, "1e-5"), (3.0e-5, "3e-5"), (1e20, "1e20"), (0.5, "0.5"), (10, "10"), (True, "true"), ("lora", "lora")],
+    [(1e-5, "1e-5"), (3.0e-5, "3e-5"), (1e-4, "1e-4"), (-1.2e-4, "-1.2e-4"), (0.002, "0.002"), (0.0, "0"), (1e20, "1e20"), (0.5, "0.5"), (10, "10"), (True, "true"), ("lora", "lora")],
 )  # fmt: skip
 def test_values_as_names(value, said):
     assert shown(value) == said

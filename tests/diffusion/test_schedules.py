@@ -81,6 +81,30 @@ def test_a_perfect_network_is_walked_to_the_clean_sample(kind, prediction):
     torch.testing.assert_close(x, x0)
 
 
+@pytest.mark.parametrize("prediction", ["sample", "v_prediction"])
+@pytest.mark.parametrize("kind", ["ddim", "ddpm", "lcm"])
+def test_a_held_noise_estimate_moves_a_step_as_an_epsilon_network_does(kind, prediction):
+    settings = {"kind": kind, "steps": 5, "schedule": SCALED}
+    table, epsilon = (step_table(settings, name) for name in (prediction, "epsilon"))
+    assert not epsilon.E.any()
+    torch.testing.assert_close(table.A + table.B * table.E, epsilon.A)
+    torch.testing.assert_close(table.P + table.Q * table.E, epsilon.P)
+    x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    held = table.hold_noise(2, x, torch.ones(2, 3, dtype=torch.float64))
+    assert torch.equal(held, torch.ones_like(held))
+    (slope,) = torch.autograd.grad(table.advance(2, x, held, None).sum(), x)
+    torch.testing.assert_close(slope, epsilon.A[2].expand(2, 3))
+
+
+def test_a_held_noise_estimate_moves_a_flow_along_its_signal():
+    """x' = t' x0hat + (1 - t') eps with x0hat = (x - (1 - t) eps) / t: dx'/dx = t'/t, dx0hat/dx = 1/t."""
+    table = step_table({"kind": "flow", "steps": 5}, "velocity")
+    t, after = table.signal[1:-1], table.signal[2:]
+    torch.testing.assert_close((table.A + table.B * table.E)[1:], after / t)
+    torch.testing.assert_close((table.P + table.Q * table.E)[1:], 1 / t)
+    assert table[0].E == 0.0
+
+
 @pytest.mark.parametrize("respacing", ["ddim10", "10", "4,3,2"])
 def test_ddpm_keeps_the_forward_marginals(respacing):
     """With the true x0, A s_i + B x0-part = s_{i+1} and the variances add up to n_{i+1}^2."""

@@ -4,7 +4,7 @@ import pytest
 
 from motionrft.configuration import available, part, resolve
 from motionrft.errors import InputError
-from motionrft.finetune.cells import check_cells
+from motionrft.finetune.cells import check_cells, unread
 
 RIVALS = [name for name in available("methods") if part("methods", name, "").get("by_name")]
 
@@ -76,3 +76,22 @@ def test_rivals_take_part_where_they_are_named():
 def test_what_trains_nothing_has_one_cell():
     [cell] = run_of("mdm", "best-of-4", seeds=[4, 5])["matrix"]
     assert cell["seeds"] == [4]
+
+
+def test_what_a_command_line_says_and_a_cell_does_not_read_is_told():
+    override = {
+        "backbones": {"mld": {"finetune": {"lr": 2e-4, "lora": {"rank": 4}}}},
+        "methods": {"draft-10": {"lr": 3e-4}},
+        "cells": {"mld/draft-10": {"clip": 0.5}},
+    }
+    run = run_of("mld", "easytune", methods=["easytune", "draft-10"], override=override)
+    cells = [("mld", "easytune"), ("mld", "draft-10")]
+    place = "override.backbones.mld.finetune"
+    assert unread(run, {"lr": 1e-4}, cells) == [
+        f"finetune.lr: 0.0001 does not reach every model: {place}.lr is 0.0002; override.methods.draft-10.lr is 0.0003"
+    ]
+    [line] = unread(run, {"clip": 0.1, "updates": 7}, cells)
+    assert line.endswith("model: override.cells.mld/draft-10.clip is 0.5")
+    assert unread(run, {"lr": 2e-4, "lora": {"alpha": 8.0}}, cells[:1]) != []
+    assert unread(run, {"lr": 2e-4, "lora": {"rank": 4}}, cells[:1]) == []
+    assert unread(run, {"clip": 0.1}, cells[:1]) == []

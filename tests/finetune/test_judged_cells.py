@@ -55,6 +55,12 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"), "val")
     numbers = judge_of(backbone)()
     assert set(INDEPENDENT) <= set(numbers)
+    # of hits with share p among n prompts
+    hits, n = numbers["R-Precision Top-1"], 4
+    error = numbers["R-Precision Top-1 error"]
+    assert error == pytest.approx((hits * (1 - hits) / (n - 1)) ** 0.5)
+    assert 0 < numbers["MM-Dist error"] < numbers["MM-Dist"]
+    assert numbers["FID error"] > 0
 
 
 def test_tuning_judges_a_cell_as_its_fine_tuning_does(files, tmp_path, monkeypatch):

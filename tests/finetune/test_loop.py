@@ -265,7 +265,7 @@ def test_without_an_average_nothing_is_remembered(tmp_path):
 
 @pytest.mark.parametrize(("zero", "ends"), [(3, "which learned nothing"), (4, "is the base model")])
 def test_updates_without_a_gradient_are_said(tmp_path, monkeypatch, caplog, zero, ends):
-    """As DRTune's are on networks that predict x_0 where the drawn stop is not trained."""
+    """As those of a sample that no live step reaches."""
     calls = iter(range(4))
 
     def cut(parameters):
@@ -278,6 +278,16 @@ def test_updates_without_a_gradient_are_said(tmp_path, monkeypatch, caplog, zero
     [warning] = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
     assert f"exactly zero in {zero} of 4 updates" in warning
     assert warning.endswith(ends)
+
+
+@pytest.mark.parametrize("method", ["drtune", "alignprop"])
+def test_every_update_learns_where_the_network_predicts_the_clean_sample(tmp_path, method):
+    """Its last ancestral step and its clean estimate are the output alone (A = P = 0)."""
+    run = toy_run(METHODS[method], {"updates": 8}, sampler="ddpm")
+    record = Training(run, tmp_path / "checkpoint").run()
+    norms = record[record["name"] == "grad_norm"]["value"]
+    assert len(norms) == 8
+    assert norms.min() > 1e-3 * norms.max()
 
 
 def test_a_run_whose_gradients_live_says_nothing(tmp_path, caplog):

@@ -55,6 +55,7 @@ def linear_gaussian():
     backbone = ClosedForm(weights, torch.zeros(DIM), decode, 1.0)
     numbers = {"A": [0.7, 0.9], "B": [0.5, -0.6], "C": [0.6, 0.3], "P": [1.0, 1.0], "Q": [1.0, 1.0]}
     columns = {name: torch.tensor(values) for name, values in numbers.items()}
+    columns["E"] = torch.zeros(STEPS)
     level = torch.full((STEPS + 1,), float("nan"))
     table = StepTable(**columns, t_model=torch.tensor(TIMES), signal=level, noise=level)
     return backbone, table, draw(DIM, DIM) + torch.eye(DIM), draw(DIM), draw(DIM)

@@ -56,7 +56,7 @@ def test_loss_and_gradient_on_the_linear_model():
     """-log sigmoid of the margin, whose gradient is -sigmoid(-margin) times that of the margin, written out."""
     backbone, table, *_, c = linear_gaussian()
     table = type(table)(
-        table.A, table.B, table.C, table.P, table.Q, table.t_model,
+        table.A, table.B, table.C, table.P, table.Q, table.E, table.t_model,
         torch.tensor([0.4, 0.8, 1.0]), torch.tensor([0.9, 0.6, 0.0]),
     )  # fmt: skip
     generator = torch.Generator().manual_seed(9)

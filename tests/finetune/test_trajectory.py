@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
+from motionrft.diffusion.sampler import Sampler
+from motionrft.diffusion.schedules import step_table
 from motionrft.finetune.kl_penalty import KLPenalty
 from motionrft.finetune.methods.alignprop import AlignProp
 from motionrft.finetune.methods.draft import Draft
@@ -14,6 +18,7 @@ from motionrft.finetune.methods.drtune import DRTune
 from motionrft.finetune.methods.easytune import EasyTune
 from motionrft.finetune.methods.refl import Refl
 from motionrft.finetune.settings import Optimisation
+from motionrft.finetune.trajectory import Walk
 from motionrft.finetune.window import Window
 from reference.closed_form import RecordedModel, drawn, run_sequence
 from reference.noise import RecordedNoise
@@ -60,7 +65,7 @@ def test_with_one_step_every_method_is_the_same(cases, gradient):
     toy = RecordedModel(cases["lcm_eps_tanh"])
     last = toy.steps - 1
     toy.table = type(toy.table)(
-        *(getattr(toy.table, name)[last:] for name in ("A", "B", "C", "P", "Q", "t_model")),
+        *(getattr(toy.table, name)[last:] for name in ("A", "B", "C", "P", "Q", "E", "t_model")),
         toy.table.signal[last:],
         toy.table.noise[last:],
     )
@@ -95,6 +100,96 @@ def test_the_sum_of_chain_gradients_is_the_single_update(toy, gradient):
     close(gradient(toy, single), gradient(toy, EasyTune(toy.steps, "chain", window)))
     updates = [sample.update for sample in single.samples(toy.walk(toy.backbone()))]
     assert updates == [False] * (toy.steps - 1) + [True]
+
+
+class LinearNoise(nn.Module):
+    """eps = w x + b at every step of `table`, said as `prediction`."""
+
+    def __init__(self, table, prediction):
+        super().__init__()
+        self.table, self.prediction = table, prediction
+        self.w, self.b = (nn.Parameter(torch.tensor(v, dtype=torch.float64)) for v in (0.4, -0.3))
+
+    def guided(self, x, t, condition, scale):
+        i = self.table.t_model.tolist().index(t[0].item())
+        s, n = self.table.signal[i], self.table.noise[i]
+        eps = self.w * x + self.b
+        x0 = (x - n * eps) / s
+        return {"epsilon": eps, "sample": x0, "v_prediction": s * eps - n * x0}[self.prediction]
+
+
+def by_hand(epsilon, noise, live, last, *, cut_input, clean):
+    """d(sum z)/dw and /db, walked forward: dz' = A dz + B deps, where deps = x or 1 at live steps, plus w dz where
+    the network's input is not cut. Coefficients are those of a network that says eps, 0.4 x - 0.3."""
+    x, moved = noise.start, torch.zeros(2, *noise.start.shape, dtype=torch.float64)
+    for i in range(last + 1):
+        row = epsilon[i]
+        own, through = (row.P, row.Q) if clean and i == last else (row.A, row.B)
+        of_noise = torch.zeros_like(moved)
+        if i in live:
+            of_noise = torch.stack([x, torch.ones_like(x)]) + (0.0 if cut_input else 0.4 * moved)
+        moved = own * moved + through * of_noise
+        x = epsilon.advance(i, x, 0.4 * x - 0.3, noise(i))
+    return moved.sum((1, 2))
+
+
+@pytest.mark.parametrize("activations", ["plain", "checkpoint", "exact"])
+@pytest.mark.parametrize("prediction", ["epsilon", "sample", "v_prediction"])
+@pytest.mark.parametrize("kind", ["ddim", "ddpm", "lcm"])
+def test_cut_steps_pass_the_gradient_of_a_held_noise_estimate(kind, prediction, activations):
+    """One linear model, three ways to say it: the same gradients, DRTune's with cut inputs and an untrained stop,
+    AlignProp's over dead steps, the last one (of ancestral sampling the estimate itself) among them."""
+    settings = {"kind": kind, "steps": 5, "schedule": {"beta_schedule": "scaled_linear"}}
+    epsilon, table = (step_table(settings, name) for name in ("epsilon", prediction))
+    generator = torch.Generator().manual_seed(8)
+    start, *fresh = torch.randn(6, 3, 2, dtype=torch.float64, generator=generator)
+    noise = RecordedNoise(start, torch.stack(fresh))
+    for method, live, last in (
+        (drawn(DRTune, trained={0, 2}, stop=3)(5, k=1, m=1), {0, 2}, 3),
+        (drawn(DRTune, trained={1, 4}, stop=4)(5, k=1, m=1), {1, 4}, 4),
+        (drawn(AlignProp, live={0, 1, 3})(5), {0, 1, 3}, 4),
+    ):
+        network = LinearNoise(table, prediction)
+        walk = Walk(
+            Sampler(network, table, 1.0), None, noise, [], random.Random(0), activations=activations
+        )
+        (sample,) = method.samples(walk)
+        sample.backward(torch.ones_like(sample.z))
+        drtune = isinstance(method, DRTune)
+        wanted = by_hand(epsilon, noise, live, last, cut_input=drtune, clean=drtune)
+        close(torch.stack([network.w.grad, network.b.grad]), wanted, 1e-11)
+
+
+@pytest.mark.parametrize("activations", ["plain", "checkpoint", "exact"])
+@pytest.mark.parametrize("kind", ["ddim", "ddpm"])
+def test_a_held_output_of_x0_passes_nothing_to_an_untrained_stop(kind, activations):
+    """`held: output`, the released loops: DRTune learns from the stop alone (P = 0), and AlignProp with its last
+    step dead (A = 0) from nothing."""
+    settings = {"kind": kind, "steps": 5, "schedule": {"beta_schedule": "scaled_linear"}}
+    table = step_table(settings, "sample")
+    generator = torch.Generator().manual_seed(8)
+    start, *fresh = torch.randn(6, 3, 2, dtype=torch.float64, generator=generator)
+    noise = RecordedNoise(start, torch.stack(fresh))
+
+    def gradients(method):
+        network = LinearNoise(table, "sample")
+        sampler = Sampler(network, table, 1.0)
+        walk = Walk(sampler, None, noise, [], random.Random(0), activations=activations)
+        (sample,) = method.samples(walk)
+        sample.backward(torch.ones_like(sample.z))
+        return network.w.grad, network.b.grad
+
+    for held, learns in (("output", False), ("noise", True)):
+        untrained = drawn(DRTune, trained={0, 2}, stop=3)(5, k=1, m=1, held=held)
+        assert any(bool(each.abs().max() > 1e-3) for each in gradients(untrained)) is learns
+        dead = drawn(AlignProp, live={0, 1, 3})(5, held=held)
+        assert any(bool(each.abs().max() > 1e-3) for each in gradients(dead)) is learns
+    for stop in ({1, 3}, {3}):
+        trained = drawn(DRTune, trained=stop, stop=3)(5, k=1, m=1, held="output")
+        torch.testing.assert_close(
+            gradients(trained),
+            gradients(drawn(DRTune, trained={3}, stop=3)(5, k=1, m=1, held="output")),
+        )
 
 
 @pytest.mark.parametrize("activations", ["checkpoint", "exact"])

@@ -47,6 +47,26 @@ def test_arrays_of_other_shapes(tmp_path, shape):
         motionrft.read_motion(tmp_path / "x.npy")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("fps", "fast"),
+        ("fps", np.nan),
+        ("skeleton", "horse"),
+        ("joints", np.zeros((4, 21, 3))),
+        ("joints", np.full((4, 22, 3), "far")),
+        ("features", np.zeros(4)),
+        ("about", "none"),
+    ],
+)
+def test_an_array_that_is_none_of_a_motion_is_named(tmp_path, joints, key, value):
+    motionrft.Motion(joints, 20.0, features=torch.zeros(len(joints), 5)).save(tmp_path / "a.npz")
+    arrays = {**np.load(tmp_path / "a.npz"), key: value}
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(InputError, match=rf"a.npz.*{key}: .* is no {key} of a motion"):
+        motionrft.read_motion(tmp_path / "a.npz")
+
+
 def test_what_is_no_motion(tmp_path, joints):
     with pytest.raises(InputError, match="no such file"):
         motionrft.read_motion(tmp_path / "x.npz")

@@ -53,7 +53,10 @@ def test_other_motions_come_back_as_far_off_as_was_said(joints, tmp_path):
     motion = motionrft.Motion(joints, 20.0, caption="a person walks")
     said = export_amass(tmp_path / "a_poses.npz", motion)
     back = motionrft.read_motion(tmp_path / "a_poses.npz")
-    assert said == f"joints {millimetres(back.joints, joints):.2f} mm off on average"
+    assert (
+        said
+        == f"{len(back)} frames, joints {millimetres(back.joints, joints):.2f} mm off on average"
+    )
     offsets, translation, local = rotations_of(motion)
     written = forward_kinematics(translation, local, offsets, SMPL_22.parents)
     torch.testing.assert_close(back.joints, written, atol=ROUNDING, rtol=0)
@@ -112,12 +115,24 @@ def test_without_its_body_the_models_are_named(tmp_path, capsys):
     ("arrays", "said"),
     [
         ({"poses": np.zeros((9, 100))}, r"\(9, 100\), known are .*156 \(SMPL\+H\)"),
-        ({"poses": np.zeros((9, 156), int)}, "poses of shape"),
+        ({"poses": np.zeros((9, 156), int)}, "poses: int64, expected floating-point"),
+        ({"trans": np.full((9, 3), "far")}, "trans: <U3, expected floating-point"),
+        ({"betas": np.array(["tall"])}, "betas: <U4, expected"),
         ({"trans": np.zeros((8, 3))}, "trans of shape"),
-        ({"mocap_framerate": 0.0}, "mocap_framerate: 0 frames"),
-        ({"mocap_framerate": None}, "no array 'mocap_framerate'"),
+        (
+            {"mocap_framerate": 0.0},
+            "mocap_framerate: 0.0 frames a second, expected a number from 1 to 10000",
+        ),
+        ({"mocap_framerate": "fast"}, "mocap_framerate: fast frames a second"),
+        (
+            {"mocap_framerate": None, "mocap_frame_rate": np.zeros(0)},
+            "mocap_frame_rate: +frames a second",
+        ),
+        ({"mocap_framerate": np.full(9, 20.0)}, "20.0, 20.0, 20.0, … frames a second"),
+        ({"mocap_framerate": None}, "no 'mocap_framerate'"),
+        ({"gender": np.zeros(0)}, r"gender: \[\], expected one name"),
         ({"gender": None}, "no array 'gender'"),
-        ({"rest_joints": np.zeros((21, 3))}, "expected \\(22, 3\\)"),
+        ({"rest_joints": np.zeros((21, 3))}, r"expected floating-point \(22, 3\)"),
     ],
 )
 def test_what_is_no_amass_file(arrays, said, tmp_path):

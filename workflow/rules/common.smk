@@ -3,11 +3,11 @@ from motionrft.configuration import as_written, dump, merge, resolve, typed
 from motionrft.configuration.switches import switches
 from motionrft.errors import InputError, storage_error
 from motionrft.files import atomic, digest
-from motionrft.finetune.cells import check_cells
+from motionrft.finetune.cells import check_cells, unread
 from motionrft.workflow_command import snakemake_command
 from motionrft.workflow_inputs import missing_inputs
 from motionrft.workflow_plan import Plan, analyses
-from motionrft.workflow_sharing import states, taken, told
+from motionrft.workflow_sharing import base_plan, states, taken, told
 from motionrft.workflow_targets import check_targets
 
 # in place: jobs on other machines are started with these values
@@ -21,15 +21,19 @@ try:
     PLAN = Plan(resolve(merge(config, typed(workflow.config_settings.config)), SOURCE))
     check_cells(PLAN.run, SOURCE)
     # what is taken from another run (`base`) instead of being made again
-    SHARED = taken(PLAN)
+    BASE = base_plan(PLAN.run)
+    SHARED = taken(PLAN, BASE)
 except InputError as error:
     raise WorkflowError(f"error: {error}") from None
 
 if workflow.is_main_process:
     for missing in missing_inputs(PLAN.run):
         print(f"missing: {missing}", file=sys.stderr)
-    if "base" in PLAN.run:
-        print(told(PLAN, SHARED), file=sys.stderr)
+    written = typed(workflow.config_settings.config).get("finetune", {})
+    for line in unread(PLAN.run, written, [cell[:2] for cell in PLAN.trained_cells]):
+        print(f"note: {line}", file=sys.stderr)
+    if BASE is not None:
+        print(told(PLAN, BASE, SHARED), file=sys.stderr)
     ends = [f"{PLAN.results}/report.html", *PLAN.records()]
     check_targets(workflow, ends, PLAN.methods_of_backbones())
 

@@ -43,7 +43,6 @@ class HYMotion(Backbone):
     stages = ("denoiser",)
     # the official adapters: linears of double and refiner blocks; single blocks have none
     lora_targets = r"motion_transformer\..*(qkv|proj|fc1|fc2)"
-    lora_root = "motion_transformer."
 
     mean: Tensor
     std: Tensor

@@ -11,7 +11,7 @@ male/model.npz, female/model.npz), humanml3d_dir (index.csv, texts, split files)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,11 @@ RENAMED = {
     "TCD_handMocap": "TCDHands",
     "Transitions_mocap": "Transitions",
 }
-KEYS = ("poses", "trans", "betas", "gender", "mocap_framerate")
-RATE_OF_SMPLX = "mocap_frame_rate"  # as the SMPL-X release calls it
+NUMBERS = ("poses", "trans", "betas")
+KEYS = (*NUMBERS, "gender")
+RATES = ("mocap_framerate", "mocap_frame_rate")  # as the releases of SMPL+H and of SMPL-X call it
+FASTEST = 1e4  # frames a second; more is no recording
+REPAIR = "use the SMPL+H G files"
 FRAMES = 256  # of a motion at once: the skinning of 6,890 vertices takes 1 MB a frame
 # frames cut from the start of every motion of a subset (a T-pose, a count-in)
 PREFIX = {
@@ -122,10 +125,41 @@ def source_file(folder: Path, segment: Segment) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def gender_of(value: np.ndarray) -> str:
+def gender_of(arrays: Mapping[str, np.ndarray], path: Path, fix: str) -> str:
     """Of the body, which some files name in bytes."""
-    gender = value.ravel()[0]
-    return gender.decode() if isinstance(gender, bytes) else str(gender)
+    [*genders] = arrays["gender"].ravel()
+    if len(genders) != 1 or not isinstance(genders[0], str | bytes):
+        said = f"{arrays['gender']}, expected one name"
+        raise InputError(said, where=path, field="gender", fix=fix)
+    [gender] = genders
+    return gender.decode() if isinstance(gender, bytes) else gender
+
+
+def check_numbers(arrays: Mapping[str, np.ndarray], path: Path, fix: str) -> None:
+    """Raises where poses, translations or shape coefficients are no numbers, or a frame lacks one of the first two."""
+    for key in NUMBERS:
+        if key in arrays and arrays[key].dtype.kind != "f":
+            said = f"{arrays[key].dtype}, expected floating-point numbers"
+            raise InputError(said, where=path, field=key, fix=fix)
+    frames, shape = len(arrays["poses"]), arrays["trans"].shape
+    if shape != (frames, 3):
+        said = f"trans of shape {shape}, but {frames} frames of poses"
+        raise InputError(said, where=path, field="trans", fix=fix)
+
+
+def rate_of(arrays: Mapping[str, np.ndarray], path: Path, least: float, fix: str) -> float:
+    """Frames a second, at least `least`, under the key of either release."""
+    key = next((name for name in RATES if name in arrays), None)
+    if key is None:
+        raise InputError(f"no {RATES[0]!r}", where=path, field=RATES[0], fix=fix)
+    values = arrays[key].ravel()
+    if values.size != 1 or values.dtype.kind not in "fiu" or not least <= values[0] < FASTEST:
+        said = ", ".join(map(str, values[:3])) + (", …" if values.size > 3 else "")
+        raise InputError(
+            f"{said} frames a second, expected a number from {least:g} to {FASTEST:g}",
+            where=path, field=key, fix=fix,
+        )  # fmt: skip
+    return float(values[0])
 
 
 def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
@@ -135,35 +169,21 @@ def read_source(folder: Path, segment: Segment, body: BodyModel) -> np.ndarray:
         array = read_array(path, "complete amass_dir")
         return read_frames(path, array.shape[1:])
     path = source_file(folder, segment)
-    data = read_arrays(path, {*KEYS, RATE_OF_SMPLX}, "complete amass_dir")
-    if RATE_OF_SMPLX in data:
-        data.setdefault("mocap_framerate", data[RATE_OF_SMPLX])
+    data = read_arrays(path, {*KEYS, *RATES}, "complete amass_dir")
     for key in KEYS:
         if key not in data:
-            raise InputError(
-                f"no {key!r}",
-                where=path,
-                field=key,
-                fix="use the SMPL+H G files",
-            )
+            raise InputError(f"no {key!r}", where=path, field=key, fix=REPAIR)
     if data["poses"].ndim != 2 or data["poses"].shape[1] != 156:
         kind = "an SMPL-X file: " if data["poses"].shape[1:] == (165,) else ""
         raise InputError(
             f"{kind}poses of shape {data['poses'].shape}, expected (frames, 156)",
             where=path,
             field="poses",
-            fix="use the SMPL+H G files",
+            fix=REPAIR,
         )
-    rate = np.asarray(data["mocap_framerate"]).ravel()
-    if rate.size != 1 or rate.dtype.kind not in "fiu" or not FPS <= float(rate[0]) < 1e4:
-        raise InputError(
-            f"{', '.join(map(str, rate))} frames a second",
-            where=path,
-            field="mocap_framerate",
-            fix="this file cannot be used",
-        )
-    stride = int(float(rate[0]) / FPS)
-    gender = gender_of(data["gender"])
+    check_numbers(data, path, REPAIR)
+    stride = int(rate_of(data, path, FPS, "this file cannot be used") / FPS)
+    gender = gender_of(data, path, REPAIR)
     joints = body(
         data["poses"][::stride],
         data["trans"][::stride],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from motionrft.finetune.method import Method, require, require_count, require_one_of
-from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.trajectory import HELD, Sample, Walk
 
 RULES = ("mask", "trl", "gaussian", "uniform", "fixed")
 
@@ -21,16 +21,20 @@ class AlignProp(Method):
     trl       step i live if i >= a draw of its own from 0 … T (the `trl` package)
     gaussian, uniform, fixed   one cut a trajectory, steps from the cut on live (the official code):
               Normal(0.84 T, 0.1 T) cut to an integer in 1 … T-1; uniform there; or the last `k` steps
+
+    held: noise | output, what a step without gradient keeps constant.
     """
 
     rule: str = "mask"
     prob: float = 0.5
     k: int = 1
+    held: str = "noise"
 
     counts: ClassVar[tuple[str, ...]] = ("k",)
 
     def __post_init__(self) -> None:
         require_one_of(RULES, self.rule, "rule")
+        require_one_of(HELD, self.held, "held")
         probable = 0.0 < self.prob <= 1.0
         require(probable, f"{self.prob} is no probability above 0", "prob", "choose 0 < prob <= 1")
         require_count(self.k, self.steps, "k")
@@ -61,7 +65,7 @@ class AlignProp(Method):
         return self.k if self.rule == "fixed" else self.steps
 
     def samples(self, walk: Walk) -> Iterator[Sample]:
-        yield walk.run(self.steps - 1, self.live(walk.rng))
+        yield walk.holding(self.held).run(self.steps - 1, self.live(walk.rng))
 
 
 METHOD = AlignProp

@@ -1,4 +1,9 @@
-"""DRTune (arXiv 2405.00760): train spread-out steps whose inputs are cut, and stop early at a clean estimate."""
+"""DRTune (arXiv 2405.00760): train spread-out steps whose inputs are cut, and stop early at a clean estimate.
+
+x̂0 = (x − σ ε(sg x)) / α, EasyTune eq. 10: the gradient of the stop reaches earlier steps through x. A network that
+predicts x_0 or a velocity is walked in that form too, its noise estimate held where its input is cut
+(`StepTable.hold_noise`); of a held x̂0 itself (`held: output`, EasyTune's repository) no earlier step learns.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from motionrft.finetune.method import Method, require, require_count
-from motionrft.finetune.trajectory import Sample, Walk
+from motionrft.finetune.method import Method, require, require_count, require_one_of
+from motionrft.finetune.trajectory import HELD, Sample, Walk
 
 
 @dataclass(frozen=True)
 class DRTune(Method):
     """k trained steps, equally spaced inside the prefix that is run, from any start, so that the stop is
-    trained as often as any other; stop drawn from the last m."""
+    trained as often as any other; stop drawn from the last m; held: noise | output, of what the cut passes on."""
 
     k: int = 3
     m: int = 20
+    held: str = "noise"
 
     counts: ClassVar[tuple[str, ...]] = ("k", "m")
 
     def __post_init__(self) -> None:
         require_count(self.k, self.steps, "k")
         require_count(self.m, self.steps, "m")
+        require_one_of(HELD, self.held, "held")
         self.check_grid()
 
     def check_grid(self) -> None:
@@ -48,7 +55,8 @@ class DRTune(Method):
 
     def samples(self, walk: Walk) -> Iterator[Sample]:
         stop = self.stop(walk.rng)
-        yield walk.run(stop, self.trained(stop, walk.rng), clean=True, cut_input=True)
+        trained = self.trained(stop, walk.rng)
+        yield walk.holding(self.held).run(stop, trained, clean=True, cut_input=True)
 
 
 METHOD = DRTune

@@ -45,13 +45,17 @@ def what_was_run(run: dict[str, Any]) -> str:
     corpus = CORPORA.get(run["corpus"]["kind"], run["corpus"]["kind"])
     if "clips" in run["corpus"]:
         corpus += f" of {run['corpus']['clips']:,} clips"
-    trained = [name for name, entry in run["methods"].items() if entry.get("training", True)]
-    sampled = len(run["methods"]) - len(trained)
+    chosen = {
+        cell["method"] for cell in run["matrix"]
+    }  # of a sweep or a matrix, not all that are configured
+    trained = [name for name in chosen if run["methods"][name].get("training", True)]
+    backbones = {cell["backbone"] for cell in run["matrix"]} or run["backbones"]
+    sampled = len(chosen) - len(trained)
     beside = (
         f", beside {several(sampled, 'method')} of sampling under the reward" if sampled else ""
     )
     return (
-        f"{several(len(trained), 'method')} of reward fine-tuning on {several(len(run['backbones']), 'text-to-motion model')}, "
+        f"{several(len(trained), 'method')} of reward fine-tuning on {several(len(backbones), 'text-to-motion model')}, "
         f"on {corpus}, with networks of size “{run['size']}” and {several(len(run['seeds']), 'seed')}{beside}."
     )
 
@@ -120,7 +124,7 @@ def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dic
         "before": f"{before:.3f}",
         "after": f"{before + found.difference:.3f}",
         "difference": f"{found.difference:g}",
-        "effect": f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
+        "effect": f"{found.difference:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}]",
     }
 
 

@@ -69,7 +69,7 @@ def sentence(records: Records, backbone: str, column: Column, found: Effect) -> 
     before = float(values_of(records, backbone, "base", column.key)["value"].mean())
     seeds = f"{found.seeds} seeds" if found.seeds > 1 else "one seed"
     return (
-        f"{column.title} {found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}] "
+        f"{column.title} {found.difference:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}] "
         f"({before:.3f} → {before + found.difference:.3f}; {seeds}, {found.prompts} prompts)"
     )
 

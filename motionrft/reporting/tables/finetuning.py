@@ -45,8 +45,28 @@ def finetuning(records: Records) -> Table:
             "Memory: bytes that the autograd graph holds (exact, by saved-tensor hooks); weights and the allocator's "
             "rounding are not in it, so that it is not the paper's CUDA peak."
         )
-    table = Table(("backbone", "method"), columns, rows, notes + _forms(records))
+    table = Table(
+        ("backbone", "method"), columns, rows, notes + _unchanged(records, rows) + _forms(records)
+    )
     return beside_paper(records, table)
+
+
+def _unchanged(records: Records, rows: list[Row]) -> list[str]:
+    """A note for each backbone on which methods end with the weights that they began with."""
+    best: dict[tuple[str, ...], list[int]] = {}
+    for cell, content in records.cost_files:
+        best.setdefault((cell["backbone"], cell["method"]), []).append(
+            content.get("best_update", -1)
+        )
+    same: dict[str, list[str]] = {}
+    for row in rows:
+        if best.get(row.labels) and not any(best[row.labels]) and row.cells["MM-Dist"].gain == 0:
+            same.setdefault(row.labels[0], []).append(row.labels[1])
+    return [
+        f"{backbone}: no weights of {', '.join(methods)} were better on the validation split than the base model's, "
+        "which these rows are (`finetune.select`)."
+        for backbone, methods in same.items()
+    ]
 
 
 def _forms(records: Records) -> list[str]:

@@ -136,6 +136,7 @@ def test_clips_have_captions_splits_and_one_frame_less(home: Path, captures: dic
         ({"mocap_framerate": np.array(np.nan)}, "nan frames a second"),
         ({"mocap_framerate": np.array([120.0, 60.0])}, "120.0, 60.0 frames a second"),
         ({"mocap_framerate": np.array("fast")}, "fast frames a second"),
+        ({"gender": np.array(1)}, "gender: 1, expected one name"),
         ({"poses": np.zeros((9, 165))}, r"an SMPL-X file: .*\(9, 165\)"),
         ({"poses": np.zeros((9, 72))}, r"\(9, 72\), expected \(frames, 156\)"),
     ],

@@ -125,7 +125,8 @@ def test_two_mapped_joints_in_one_place_are_refused_clip_by_clip(folder, tmp_pat
     report = Report()
     write_corpus(tmp_path / "out", CORPUS(settings(folder), "test", report), {}, report=report)
     assert len(Corpus(tmp_path / "out").clips) == 14
-    assert "take_3.bvh: joints: the bone from spine1 to spine2 is 1.2e-07 long" in report.skipped[0]
+    [line] = report.skipped  # its mirror image has the same fault
+    assert "take_3.bvh: joints: the bone from spine1 to spine2 is 1.2e-07 long" in line
 
 
 def test_a_bone_against_its_raw_direction_is_named_when_the_corpus_is_made(folder, tmp_path):
