@@ -200,7 +200,7 @@ def scorings(calls: Calls) -> float:
 def clips_of_test(corpus: Mapping[str, Any]) -> int | None:
     """Motions of the test split, where the run file says how many, or the corpus is a published one."""
     if corpus["kind"] == "toy":
-        return round(corpus["clips"] * corpus["splits"]["test"])
+        return round(float(corpus["clips"]) * float(corpus["splits"]["test"]))
     return TEST_CLIPS.get(corpus["kind"])
 
 

@@ -52,8 +52,8 @@ def fill(table: Table, run: dict[str, Any]) -> None:
             entry = run["backbones"][backbone]
             steps, guided = entry["sampler"]["steps"], keys.guided(entry)
             walked = read_method(run["methods"][method], steps, entry["reward_form"])
-            counts = method_calls(walked, guided, bool(settings.kl))
-            table.put("calls", calls, f"{method}, {steps} steps", counts)
+            walks = method_calls(walked, guided, bool(settings.kl))
+            table.put("calls", calls, f"{method}, {steps} steps", walks)
     for name, entry in run["backbones"].items():
         for stage in entry["pretrain"]:
             key = keys.stage_key(run, name, stage)
@@ -126,6 +126,11 @@ class _DryWalk:
         self.noise = lambda i: nothing
         self.pretraining = lambda: nothing
         self.forwards = self.live = 0.0
+
+    def holding(self, held: str) -> _DryWalk:
+        """What is held where a step is cut costs nothing."""
+        del held
+        return self
 
     def run(self, last: int, live: Any, *, start: int = 0, **_: Any) -> Sample:
         nothing = torch.zeros(())

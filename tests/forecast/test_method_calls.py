@@ -42,3 +42,10 @@ def test_sampling_under_a_reward_asks_what_was_counted(method, guidance):
     calls, meter = method_calls(method, guided=guidance != 1.0, kl=False), tuning.sampler.meter
     assert (calls.forwards, calls.live) == (meter.forwards, meter.backwards)
     assert calls.scorings == objective.scorings
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_that_leaves_its_steps_to_the_walk_is_counted(name):
+    calls = method_calls(toy_run(METHODS[name], {"updates": 1}).method, guided=True, kl=False)
+    assert 0 < calls.live <= calls.forwards
+    assert calls.scorings >= 1

@@ -97,9 +97,18 @@ def test_every_rival_walks_or_samples(backbone, method):
     assert sum(parameter.grad is not None for parameter in tuning.trained) > len(tuning.trained) / 4
 
 
-@pytest.mark.parametrize("form", ["plain", "exact"])
+# the recomputed form keeps no graph, whatever the network: one is enough where time is short
 @pytest.mark.parametrize(
-    "backbone", [name for name in RUN["backbones"] if name != "motionlcm-1step"]
+    ("backbone", "form"),
+    [
+        *((name, "plain") for name in RUN["backbones"] if name != "motionlcm-1step"),
+        ("mdm", "exact"),
+        *(
+            pytest.param(name, "exact", marks=pytest.mark.slow)
+            for name in RUN["backbones"]
+            if name not in ("mdm", "motionlcm-1step")
+        ),
+    ],
 )
 def test_the_peak_of_a_trajectory_is_the_counted_one(backbone, form):
     tuning = tuning_shapes(short_run(), backbone, "draft-50", ROWS)
