@@ -24,9 +24,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.finetuning import TEXT, models, prepared, prompts
 from benchmarks.plain import PlainSemanticLoss, embed_motions, plainly
-from motionrft.backbones.generate import sampler_of
+from motionrft.backbones.generate import sampled, sampler_of
 from motionrft.configuration import load_run
 from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
+from motionrft.finetune.cost import Flops
 from motionrft.finetune.loop import Training
 from motionrft.finetune.memory_meter import SavedBytes
 from motionrft.motion.normaliser import Normaliser
@@ -80,6 +81,7 @@ def finetuning(run: dict[str, Any], size: Size, row: str, changes: dict[str, Any
         tuning = prepared(run, row, size.rows, size.frames, {"lr": 1e-4, **changes})
         before = torch.cat([weight.detach().flatten() for weight in tuning.trained])
         training = Training(tuning, Path("/nonexistent/checkpoint"))
+        training.flops = Flops(0, 0, 0)  # counted once a run, not in every trajectory
 
         def walk() -> Tensor:
             with plainly() if plain else nullcontext():
@@ -97,20 +99,22 @@ def finetuning(run: dict[str, Any], size: Size, row: str, changes: dict[str, Any
     )
 
 
-def sampling(run: dict[str, Any], size: Size) -> Pair:
-    """Guided DDIM steps: the latents."""
+def sampling(run: dict[str, Any], size: Size, precision: str = "fp32") -> Pair:
+    """Guided DDIM steps: the latents. The plain form is in float32."""
     backbone, _ = models(run)
     batch = prompts(backbone.eval(), size.prompts, size.frames)
-    sampler = sampler_of(backbone, run["backbones"]["mld"]["sampler"])
+    settings = run["backbones"]["mld"]["sampler"]
 
-    def sample() -> Tensor:
-        return sampler.sample(batch.condition, batch.noise())
+    def sample(precision: str) -> Tensor:
+        sampler = sampler_of(backbone, {**settings, "precision": precision})
+        return sampled(sampler, batch.condition, batch.noise())
 
     def plain() -> Tensor:
         with plainly():
-            return sample()
+            return sample("fp32")
 
-    return Pair(again(plain), again(sample))
+    tolerance = 0.1 if precision == "bf16" else 1e-3
+    return Pair(again(plain), again(lambda: sample(precision)), tolerance, precision)
 
 
 def semantic(
@@ -181,6 +185,7 @@ PAIRS: dict[str, Callable[[dict[str, Any], Size], Pair]] = {
     "draft-10": lambda run, size: finetuning(run, size, "draft-10", {}),
     "draft-50": lambda run, size: finetuning(run, size, "draft-50", {}),
     "sampling": sampling,
+    "sampling, bf16": lambda run, size: sampling(run, size, "bf16"),
     "semantic": semantic,
     "semantic, recomputed": lambda run, size: semantic(run, size, recompute=True),
     "semantic, bf16": lambda run, size: semantic(run, size, "bf16"),

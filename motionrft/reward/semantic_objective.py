@@ -35,6 +35,7 @@ from motionrft.reward.rules import Rules
 from motionrft.text.features import TextBatch
 
 DECODED_TOGETHER = 16  # motions
+ENCODED_TOGETHER = 3136  # tokens on a CPU: 16 of the longest motions at the paper's size
 TERMS = (
     "rec_text", "rec_motion", "rec_between",
     "kl_text_motion", "kl_motion_text", "kl_motion", "kl_text",
@@ -121,24 +122,28 @@ class SemanticLoss:
 
         losses = [
             partial(of_part, part, frames)
-            for part, frames in _parts(lengths, x.shape[1], cut=counted is not None)
+            for part, frames in _parts(
+                lengths, x.shape[1], DECODED_TOGETHER, cut=counted is not None
+            )
         ]
         return early_sum(losses, list(self.network.parameters()), z_text[rows], z_motion[rows])
 
 
-def _parts(lengths: Tensor, frames: int, *, cut: bool) -> list[tuple[Tensor, int]]:
-    """Rows of motions of like length, and the frames of the longest; without `cut`, all frames."""
-    if len(lengths) <= DECODED_TOGETHER:
+def _parts(
+    lengths: Tensor, frames: int, together: int, *, cut: bool = True
+) -> list[tuple[Tensor, int]]:
+    """Rows of `together` motions of like length, and the frames of the longest; without `cut`, all frames."""
+    if len(lengths) <= together:
         return [(torch.arange(len(lengths), device=lengths.device), frames)]
     order = lengths.argsort(stable=True)
     # without values (the meta device) all are as long as the batch
     longest = [frames] * len(lengths) if lengths.is_meta else lengths[order].tolist()
     return [
         (
-            order[begin : begin + DECODED_TOGETHER],
-            longest[begin : begin + DECODED_TOGETHER][-1] if cut else frames,
+            order[begin : begin + together],
+            longest[begin : begin + together][-1] if cut else frames,
         )
-        for begin in range(0, len(lengths), DECODED_TOGETHER)
+        for begin in range(0, len(lengths), together)
     ]
 
 
@@ -202,14 +207,29 @@ class SemanticObjective(nn.Module):
         return losses
 
     def _encoded(self, features: Tensor, lengths: Tensor, name: str, t: Tensor) -> Latent:
+        """The batch's latents; on a CPU in parts of motions of like length, without padding beyond their longest."""
+        together, frames = len(lengths), features.shape[1]
+        if lengths.device.type == "cpu":
+            together = max(ENCODED_TOGETHER * self.network.settings.patch // frames, 1)
+        parts = _parts(lengths, frames, together)
+        encoded = [
+            self._encoded_together(features[rows, :longest], lengths[rows], name, t[rows])
+            for rows, longest in parts
+        ]
+        place = torch.cat([rows for rows, _ in parts]).argsort()
+        return Latent.split(torch.cat(encoded)[place])
+
+    def _encoded_together(self, features: Tensor, lengths: Tensor, name: str, t: Tensor) -> Tensor:
+        """Means and log-variances [n, 2d] of n motions."""
+
         def encode(features: Tensor) -> Tensor:
             latent = self.network.encode_motion(features, lengths, name, t)
             return torch.cat([latent.mean, latent.logvar], dim=-1)
 
         if not (self.recompute and torch.is_grad_enabled()):
-            return Latent.split(encode(features))
+            return encode(features)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        return Latent.split(recomputed(encode, trained, features))
+        return recomputed(encode, trained, features)
 
 
 def drawn(latent: Latent, generator: torch.Generator) -> Embedding:

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_plain_and_ours_agree_at_small_sizes():
-    rows = ["easytune", "sampling", "semantic", "semantic, recomputed", "evaluation", "memory"]
+    rows = ["easytune", "sampling", "sampling, bf16", "semantic", "semantic, recomputed"]
+    rows += ["evaluation", "memory"]
     command = [sys.executable, "-m", "benchmarks.speed", "--tiny", "--pairs", "1", "--only", *rows]
     shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert (
@@ -22,7 +23,7 @@ def test_plain_and_ours_agree_at_small_sizes():
                 re.M,
             )
         )
-        == 5
+        == 6
     )
     assert "(!)" not in shown
     held = dict(re.findall(r"^\| semantic stage, (\w+) \| ([\d.]+) \|$", shown, re.M))

@@ -69,6 +69,7 @@ def losses_and_gradients(network, kind, *, recompute=False, inputs=None):
 @pytest.mark.parametrize("recompute", [False, True])
 def test_parts_are_the_whole(float64, monkeypatch, together, recompute):
     monkeypatch.setattr(module, "DECODED_TOGETHER", together)
+    monkeypatch.setattr(module, "ENCODED_TOGETHER", together * FRAMES)
     network = tiny_network().double()
     expected, whole = losses_and_gradients(network, WholeLoss)
     losses, gradients = losses_and_gradients(network, SemanticLoss, recompute=recompute)
