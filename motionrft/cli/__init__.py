@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import logging
 import os
+import select
 import sys
 from collections.abc import Sequence
 
@@ -64,13 +66,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _unheard() -> bool:
-    """Whether nobody reads what is printed any more; if so, the rest is printed to nobody."""
+    """Whether what reads the output has gone; if so, the rest is printed to nobody."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        output = sys.stdout.fileno()
+    except io.UnsupportedOperation:
+        return False
+    pipe = select.poll()
+    pipe.register(output, 0)  # a reader's end is always told
+    if not pipe.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def _launched(words: Sequence[str], bound: inspect.BoundArguments) -> int | None:

@@ -147,11 +147,15 @@ def test_exit_statuses(raised, status, message, capsys, monkeypatch):
     assert message in line
 
 
-def test_nobody_has_to_read_all_that_is_printed():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_has_to_read_all_that_is_printed(unbuffered):
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "motionrft", "list"]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=environment
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
 
