@@ -29,6 +29,7 @@ from benchmarks.rehearse.released import (
 from motionrft.configuration import ROOT, dump, resolve
 from motionrft.reporting.page.jobs import jobs
 from motionrft.reporting.records import Records
+from motionrft.workflow_text import TextFiles
 
 NAME = "rehearsal"
 UPDATES = 2
@@ -56,6 +57,7 @@ def run_file(folder: Path, backbones: list[str]) -> dict[str, Any]:
                 "spl": {"pool": "batch", "train": few},
             }
         },
+        "evaluator": {"judge": {"train": few}},
         "finetune": {
             "updates": None, "trajectories": 1, "batch_size": 4, "validate_every": 0, "select": "last", "reward_ceiling": 0.0,
         },
@@ -82,14 +84,11 @@ def write_files(folder: Path, size: Size, backbones: list[str]) -> Path:
         overrides[name] = {"checkpoint": str(path), "sampler": {"steps": STEPS}}
     sentences = [caption(number) for number in range(min(size.distinct, 2000))]
     words = [word for sentence in sentences for word in sentence.split()]
-    run["evaluator"] = write_evaluator(folder / "official" / "t2m", words)
+    run["evaluator"] |= write_evaluator(folder / "official" / "t2m", words)
     width = resolved["text"][resolved["reward"]["text"]]["widths"]["tokens"]
     write_reward(folder / "official" / "reward", resolved["reward"], width)
-    read = {entry["text"] for entry in resolved["backbones"].values()} | {
-        resolved["reward"]["text"]
-    }
     run["text"] = {}
-    for name in sorted(read):
+    for name in TextFiles(resolved).encoders:
         source = folder / "encoders" / name
         write_encoder(source, resolved["text"][name], sentences)
         run["text"][name] = {"source": str(source)}
@@ -126,6 +125,7 @@ def table(folder: Path) -> list[dict[str, Any]]:
         "corpus": results / "corpus",
         "features": results / "features",
         "train_evaluator": results / "evaluator",
+        "train_judge": results / "judge",
     }
     rows = []
     for entry in jobs(Records(results)).to_dict("records"):

@@ -15,7 +15,7 @@ frame to frame, and limbs of the wrong length. Combinations of whole recorded mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +54,7 @@ class PrincipalComponents(nn.Module):
         observed = (features - self.center[:frames]) * valid
         read = torch.einsum("btf,ktf->bk", observed, self.loadings[:, :frames])
         mean, log_variance = torch.empty_like(read), torch.empty_like(read)
-        for length in lengths.unique().tolist():
-            rows = lengths == length
+        for length, rows in of_one_length(lengths, frames):
             seen = self.loadings[:, :length].flatten(1)
             noise = self.variance * torch.eye(len(seen), dtype=seen.dtype, device=seen.device)
             inverse = torch.cholesky_inverse(torch.linalg.cholesky(seen @ seen.T + noise))
@@ -103,6 +102,15 @@ class PrincipalComponents(nn.Module):
             z, _ = self.encode(x, lengths)
             model = torch.einsum("bk,ktf->btf", z.flatten(1), self.loadings[:, :longest]) + center
             filled = torch.where(valid, x, model)
+
+
+def of_one_length(lengths: Tensor, frames: int) -> Iterator[tuple[int, Tensor | slice]]:
+    """(length, its rows). Without values (the meta device) all are taken to be as long as the batch."""
+    if lengths.is_meta:
+        yield frames, slice(None)
+        return
+    for length in lengths.unique().tolist():
+        yield length, lengths == length
 
 
 def principal_components(x: Tensor, count: int) -> tuple[Tensor, Tensor]:

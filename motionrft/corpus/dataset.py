@@ -34,7 +34,7 @@ class Batch:
     clips: list[str]
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return len(self.lengths)
 
     def to(self, device: torch.device | str) -> Batch:
         features, lengths = moved(self.features, device), moved(self.lengths, device)

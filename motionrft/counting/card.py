@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from motionrft.counting.costs import Work
 from motionrft.errors import InputError, unknown_name
@@ -21,7 +22,14 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Card:
-    """memory in GiB; operations a second of float32, TF32 and bfloat16 products; bytes a second of its memory."""
+    """memory in GiB; operations a second of float32, TF32 and bfloat16 products; bytes a second of its memory.
+
+    kind   what it is called in tables
+    begin  seconds of a job before it computes: libraries, files. On a card nothing beside its hours
+    """
+
+    kind: ClassVar[str] = "GPU"
+    begin: ClassVar[float] = 0.0
 
     name: str
     memory: float

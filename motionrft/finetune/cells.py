@@ -10,7 +10,7 @@ from motionrft import drop_ins
 from motionrft.configuration import merge
 from motionrft.configuration.schema import has_schema, steps_counted
 from motionrft.errors import InputError, unknown_name
-from motionrft.finetune.settings import cell_settings
+from motionrft.finetune.settings import Settings, cell_settings
 
 
 def check_cells(run: dict[str, Any], where: str | Path) -> None:
@@ -25,7 +25,7 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
         backbone, method = cell["backbone"], cell["method"]
         field = f"{method} on {backbone}"
         try:
-            cell_settings(run, backbone, method)
+            settings = cell_settings(run, backbone, method)
         except InputError as error:
             raise InputError(str(error), where=where, field=field) from None
         entry = run["backbones"][backbone]
@@ -39,6 +39,7 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
         _check_steps(run["backbones"][backbone], run["methods"][method], where, field)
         _check_needs(run["backbones"][backbone], run["methods"][method], where, field)
         _check_values(run, run["methods"][method], where, field)
+        _check_groups(run["methods"][method], settings, where, field)
 
 
 def unread(
@@ -100,6 +101,20 @@ def _check_needs(
             where=where,
             field=field,
             fix=needs.get("instead", "leave this cell out of the matrix"),
+        )
+
+
+def _check_groups(
+    method: dict[str, Any], settings: Settings, where: str | Path, field: str
+) -> None:
+    """A slice of a batch holds whole groups of samples of one prompt."""
+    group = method.get("options", {}).get("group", 1)
+    if settings.batch_size % (group * settings.slices):
+        raise InputError(
+            f"a batch of {settings.batch_size} in {settings.slices} slices holds no whole groups of {group}",
+            where=where,
+            field=f"{field}: options.group",
+            fix="choose a group that divides the rows of a slice, or leave this cell out of the matrix",
         )
 
 

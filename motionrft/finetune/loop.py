@@ -213,11 +213,10 @@ class Training:
         before = objective.scorings
         score = lesson.learn(objective)
         self.meter.scorings += self.meter.share * (objective.scorings - before)
-        if (
-            isinstance(lesson, Sample) and not lesson.scored
-        ):  # a call without its unconditional half
-            self.meter.forwards += self.meter.share / 2
-            self.meter.backwards += self.meter.share / 2
+        if isinstance(lesson, Sample) and not lesson.scored:
+            call = self.meter.share * self.tuning.sampler.conditional().cost
+            self.meter.forwards += call
+            self.meter.backwards += call
         return replace(score, gradient=None)
 
     def _update(self, score: Score, step: int, k: int, memory: PeakMemory | None) -> Scored:

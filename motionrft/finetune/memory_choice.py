@@ -3,6 +3,8 @@
     plain       (L - 1) S(rows) + max(step(rows), S(rows) + score(micro))       L live steps, S held by one of them
     recomputed  L x(rows) + max(step(rows), score(micro))                       checkpoint and exact
 
+and in either form the states x(rows) that the method keeps of a whole batch, whose slices advance together.
+
 Slices sum their gradients and micro-batches are rows of one mean, so that every choice makes the same update.
 """
 
@@ -28,6 +30,7 @@ class Counted:
     score  at the peak of decoding and scoring
     x      of the state of the trajectory
     live   steps whose graphs exist together, at most
+    kept   states of the trajectory that the method keeps in either form
     """
 
     held: Line
@@ -35,14 +38,18 @@ class Counted:
     score: Line
     x: Line
     live: int
+    kept: int = 0
 
-    def needed(self, activations: Activations, rows: int, micro_batch: int) -> int:
-        """rows: of a slice; micro_batch: rows decoded and scored at once."""
+    def needed(
+        self, activations: Activations, rows: int, micro_batch: int, batch: int | None = None
+    ) -> int:
+        """rows: of a slice; micro_batch: rows decoded and scored at once; batch: rows of all slices (None: one)."""
         step, score = self.step(rows), self.score(micro_batch)
+        kept = self.kept * self.x(batch or rows)
         if activations == "plain":
             held = self.held(rows)
-            return round((self.live - 1) * held + max(step, held + score))
-        return round(self.live * self.x(rows) + max(step, score))
+            return round(kept + (self.live - 1) * held + max(step, held + score))
+        return round(kept + self.live * self.x(rows) + max(step, score))
 
 
 @dataclass(frozen=True)
@@ -97,11 +104,12 @@ def choose(counted: Counted, settings: Settings, free: int, processes: int = 1) 
     First the scoring is split, then the batch; a plain graph of fewer than `ROWS` rows is given up for the recomputed
     form: exact, or checkpoint where dropout is on.
     """
-    plain = counted.needed("plain", -(-settings.batch_size // processes), _rows(settings, 1))
+    batch = -(-settings.batch_size // processes)
+    plain = counted.needed("plain", batch, _rows(settings, 1))
     plan = None
     for activations, slices, micro_batch in _forms(settings, processes):
         rows = -(-settings.batch_size // (slices * processes))
-        needed = counted.needed(activations, rows, micro_batch)
+        needed = counted.needed(activations, rows, micro_batch, batch)
         plan = MemoryPlan(activations, slices, micro_batch, needed, plain, free)
         if plan.fits:
             break

@@ -98,7 +98,10 @@ def measure(tuning: FineTuning, many: int) -> Measured:
         WorkLine.through(few, getattr(at_few, name), many, getattr(at_many, name))
         for name in ("live", "scoring")
     )
-    return Measured(Counted(held, step, score, x, tuning.method.most_live()), live, scoring)
+    method = tuning.method
+    asked = method.asked(tuning.sampler.guidance != 1.0)
+    kept = 0 if asked is None else asked.states
+    return Measured(Counted(held, step, score, x, method.most_live(), kept), live, scoring)
 
 
 def longest(batch: PromptBatch, tuning: FineTuning, rows: int) -> PromptBatch:

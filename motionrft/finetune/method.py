@@ -13,6 +13,22 @@ from motionrft.finetune.trajectory import Lesson, Walk
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What one trajectory of a batch asks of the network and of the reward.
+
+    forwards  denoising steps computed, each a guided call on the whole batch; less of one is a part of such a call
+    live      those among them whose way back is computed too
+    scorings  decodings and scorings, with a way back where the method differentiates
+    states    x_i that are kept until the end
+    """
+
+    forwards: float
+    live: float
+    scorings: float
+    states: int = 0
+
+
+@dataclass(frozen=True)
 class Method(ABC):
     """A method with its options, validated for a sampler of `steps` steps when it is made.
 
@@ -55,6 +71,14 @@ class Method(ABC):
     def most_live(self) -> int:
         """Live steps whose graphs exist together, at most (memory_plan.py)."""
         return self.steps
+
+    def asked(self, guided: bool) -> Asked | None:
+        """What a trajectory asks for where a method does not leave its steps to `Walk.run`; None: those count themselves.
+
+        guided: a call of the network computes a conditional and an unconditional half.
+        """
+        del guided
+        return None
 
 
 def require(holds: bool, problem: str, option: str, fix: str) -> None:

@@ -75,11 +75,12 @@ class Score:
         return Score(self.rows + other.rows, sums)
 
     @classmethod
-    def of(cls, rows: int, loss: float, rewards: Mapping[str, float], *, finite: bool) -> Score:
-        """From numbers that are known already; rewards: sums over rows."""
-        numbers = {"loss": loss, **rewards, "unfinite": float(not finite)}
+    def of(cls, loss: Tensor, rewards: Mapping[str, Tensor]) -> Score:
+        """Of a lesson that goes back by itself. loss []: of all its rows; rewards [B] by dimension."""
+        sums = {name: value.detach().sum().double() for name, value in rewards.items()}
+        total = loss.detach().double()
         return cls(
-            rows, {name: torch.tensor(v, dtype=torch.float64) for name, v in numbers.items()}
+            len(rewards["total"]), {"loss": total, **sums, "unfinite": (~total.isfinite()).double()}
         )
 
     def read(self, device: torch.device | None = None) -> Scored:

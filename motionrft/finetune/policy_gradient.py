@@ -21,7 +21,7 @@ from torch import Tensor
 from motionrft.diffusion.noised import at_least
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
-from motionrft.finetune.method import Method, require, require_one_of
+from motionrft.finetune.method import Asked, Method, require, require_one_of
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.trajectory import Walk
 
@@ -57,12 +57,10 @@ def step_weights(table: StepTable, kind: str) -> list[float]:
 
 def own_positions(walk: Walk, x: Tensor) -> Tensor:
     """1 where x [B, n, …] belongs to the motion, 0 in the padding after it; shape [B, n, 1, …]."""
-    lengths = walk.condition.lengths
-    widths = torch.tensor(
-        [walk.sampler.denoiser.width(frames) for frames in lengths.tolist()], device=x.device
-    )
     if x.dim() < 3:
         return x.new_ones(len(x), 1)
+    frames = walk.frames or walk.condition.lengths.tolist()
+    widths = torch.tensor([walk.sampler.denoiser.width(count) for count in frames], device=x.device)
     places = torch.arange(x.shape[1], device=x.device)
     return (places[None] < widths[:, None]).to(x.dtype).view(*x.shape[:2], *[1] * (x.dim() - 2))
 
@@ -132,13 +130,12 @@ class PolicyLesson:
     def learn(self, objective: Objective) -> Score:
         values = self.rollout.scored(objective)
         loss = self.backward(advantages(values["total"], self.group), objective.rows)
-        sums = {name: float(value.sum()) for name, value in values.items()}
-        finite = loss == loss and abs(loss) < torch.inf
-        return Score.of(len(objective.batch), loss, sums, finite=finite)
+        return Score.of(loss, values)
 
-    def backward(self, advantage: Tensor, rows: int) -> float:
-        """The loss; its gradient is added to the parameters'. advantage [B]; rows: of the whole batch."""
-        rollout, walk, total = self.rollout, self.rollout.walk, 0.0
+    def backward(self, advantage: Tensor, rows: int) -> Tensor:
+        """The loss []; its gradient is added to the parameters'. advantage [B]; rows: of the whole batch."""
+        rollout, walk = self.rollout, self.rollout.walk
+        total = advantage.new_zeros((), dtype=torch.float64)
         share = 1 / (rows * len(rollout.log_probs))
         weights = step_weights(walk.sampler.table, self.weights)
         for i, old in rollout.log_probs.items():
@@ -153,7 +150,7 @@ class PolicyLesson:
                     divergence = rollout.divergence(i, output).mean()
                     loss = loss + walk.kl.weight * divergence / len(rollout.log_probs)
                 loss.backward()
-            total += float(loss.detach())
+            total += loss.detach()
         return total
 
 
@@ -204,6 +201,12 @@ class PolicyGradient(Method):
 
     def most_live(self) -> int:
         return 1
+
+    def asked(self, guided: bool) -> Asked:
+        """The rollout, then every step of it once an update."""
+        del guided
+        live = self.epochs * self.steps
+        return Asked(self.steps + live, live, 1, states=self.steps + 1)
 
     def samples(self, walk: Walk) -> Iterator[PolicyLesson]:
         table = self.explored(walk.sampler.table)

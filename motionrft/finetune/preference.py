@@ -21,7 +21,7 @@ from torch import Tensor
 
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.table import StepTable
-from motionrft.finetune.method import Method, require
+from motionrft.finetune.method import Asked, Method, require
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.policy_gradient import mean_over_motion, own_positions
 from motionrft.finetune.trajectory import Walk
@@ -74,22 +74,21 @@ class PairLesson:
     update: bool = True
 
     def learn(self, objective: Objective) -> Score:
-        pairs, total = self.pairs_of(objective), 0.0
+        pairs = self.pairs_of(objective)
+        total = torch.zeros((), dtype=torch.float64, device=pairs.winners.device)
         share = self.group / (objective.rows * len(self.levels))
         for i, number in zip(self.levels, self.noises, strict=True):
             loss = self.loss(pairs, i, self.walk.noise(number)[:: self.group]).sum() * share
             loss.backward()
-            total += float(loss.detach())
-        sums = {name: float(value.sum()) for name, value in pairs.rewards.items()}
-        finite = total == total and abs(total) < torch.inf
-        return Score.of(len(objective.batch), total, sums, finite=finite)
+            total += loss.detach()
+        return Score.of(total, pairs.rewards)
 
     def loss(self, pairs: Pairs, i: int, eps: Tensor) -> Tensor:
         """[P] at step i of the sampler, with the network as it is conditioned, unguided. eps [P, …]."""
         walk, table = self.walk, self.walk.sampler.table
         assert walk.reference is not None
-        x0, both = torch.cat([pairs.winners, pairs.losers]), pairs.condition.doubled
-        both = both.with_drop(torch.cat([pairs.condition.drop, pairs.condition.drop]))
+        x0 = torch.cat([pairs.winners, pairs.losers])
+        both = pairs.condition.select(torch.arange(len(pairs), device=x0.device).repeat(2))
         x = float(table.signal[i]) * x0 + float(table.noise[i]) * torch.cat([eps, eps])
         wanted = target(table, i, x0, x)
         sampler = walk.sampler.conditional(rows=len(x0) / (len(pairs) * self.group))
@@ -131,6 +130,12 @@ class Preference(Method):
 
     def most_live(self) -> int:
         return 1
+
+    def asked(self, guided: bool) -> Asked:
+        """The candidates; then winner and loser of each group at every level, by the model and by the pre-trained one."""
+        call = 2 / self.group * (0.5 if guided else 1.0)
+        live = self.epochs * self.levels * call
+        return Asked(self.steps + 2 * live, live, 1)
 
     @abstractmethod
     def candidates(self, walk: Walk) -> Tensor:

@@ -19,6 +19,7 @@ from motionrft.backbones.generate import sampler_of
 from motionrft.backbones.io import load_backbone
 from motionrft.configuration import merge
 from motionrft.corpus.dataset import Batch
+from motionrft.counting.generator import generator_on
 from motionrft.diffusion.flow import AdaptiveSampler
 from motionrft.diffusion.reward_form import check_reward_form
 from motionrft.diffusion.sampler import Denoiser, Sampler
@@ -135,13 +136,14 @@ class FineTuning:
             kl,
             self.reference,
             None if batch.references is None else partial(self.pretraining_loss, batch),
+            batch.frames,
         )
 
     def pretraining_loss(self, batch: PromptBatch) -> Tensor:
         """The loss of the backbone's last pre-training stage on the recorded motions of a batch."""
         assert batch.references is not None
         motions = Batch(batch.references, batch.lengths, [], list(batch.clips))
-        generator = torch.Generator(self.device).manual_seed(batch.seeds[0])
+        generator = generator_on(self.device, batch.seeds[0])
         stage = self.backbone.stages[-1]
         return self.backbone.pretrain_loss(motions, batch.condition, stage, generator)["loss"]
 

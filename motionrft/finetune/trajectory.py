@@ -87,6 +87,7 @@ class Walk:
                  back; exact: nothing is kept but x_i, and the gradient is walked back by hand
     reference    inside it the network has the weights that training began with (methods that need them)
     pretraining  the backbone's own loss on the batch's recorded motions; None where it has none
+    frames       lengths of the motions as Python numbers, for methods that ask where a motion ends; empty: the condition's
     """
 
     sampler: Sampler
@@ -99,6 +100,7 @@ class Walk:
     kl: KLPenalty | None = None
     reference: Callable[[], AbstractContextManager[None]] | None = None
     pretraining: Callable[[], Tensor] | None = None
+    frames: Sequence[int] = ()
 
     def holding(self, what: str) -> Walk:
         """This walk; with "output" its steps without gradient hold what the network says, be it x_0 or a velocity,

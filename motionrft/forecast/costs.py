@@ -17,11 +17,13 @@ from motionrft.finetune.memory_choice import (
 )
 from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.forecast import table as keys
-from motionrft.forecast.table import Calls, StageCounts, Table
+from motionrft.forecast.table import BackboneCounts, Calls, StageCounts, Table
 
 CONTEXT = 0.8 * GIB  # what CUDA and the libraries' kernels take of a card
 # minutes asked of a cluster: so many times the counted ones, and what a job needs besides; checkpoints carry longer ones
 MARGIN, START, LONGEST = 3.0, 30, 2880
+# of a scoring: its value without the way back, which goes through frozen weights and so costs as much again
+VALUE = 0.5
 # motions of the official test splits
 TEST_CLIPS = {"humanml3d": 4384, "kit": 830}
 
@@ -57,10 +59,13 @@ class Forecast:
 
     @cached_property
     def cells(self) -> dict[tuple[str, str], CellCost]:
-        """By backbone and method; cells whose settings were not counted are left out."""
+        """By backbone and method; cells that train nothing, or whose settings were not counted, are left out."""
         names = [(cell["backbone"], cell["method"]) for cell in self.run["matrix"]]
-        costs = {name: self.cell(*name) for name in names}
+        costs = {name: self.cell(*name) for name in names if self.trains(name[1])}
         return {name: cost for name, cost in costs.items() if cost is not None}
+
+    def trains(self, method: str) -> bool:
+        return bool(self.run["methods"][method].get("training", True))
 
     def cell(self, backbone: str, method: str) -> CellCost | None:
         """One fine-tuning, its validations included."""
@@ -72,13 +77,16 @@ class Forecast:
         if network is None or score is None or calls is None:
             return None
         chain = run["methods"][method].get("options", {}).get("variant") == "chain"
-        counted = Counted(network.held, network.step, score.memory, network.x, calls.most_live)
+        counted = Counted(
+            network.held, network.step, score.memory, network.x, calls.most_live, calls.kept
+        )
         weights = network.weights + score.weights
         memory = self.card.memory * GIB - CONTEXT
-        spare = spare_bytes(settings, memory, weights, network.trained, chain)
+        reference = calls.reference
+        spare = spare_bytes(settings, memory, weights, network.trained, chain, reference)
         plan = choose(counted, settings, spare) if settings.memory == "auto" else None
         plan = plan or _as_set(counted, settings, spare)
-        kept = CONTEXT + weights + copies_kept(settings, chain) * network.trained
+        kept = CONTEXT + weights + copies_kept(settings, chain, reference) * network.trained
         forward, live, scoring = (
             self._seconds(line, precision)
             for line, precision in (
@@ -92,9 +100,11 @@ class Forecast:
         trajectory = plan.slices * (
             (calls.forwards - calls.live + again) * forward(rows)
             + calls.live * live(rows)
-            + calls.scorings * rows / plan.micro_batch * scoring(plan.micro_batch)
+            + scorings(calls) * rows / plan.micro_batch * scoring(plan.micro_batch)
         )
         seconds = trajectories(settings, calls) * trajectory
+        if settings.budget.kind == "seconds":
+            seconds = settings.budget.amount
         if settings.validate_every:
             updates = trajectories(settings, calls) * calls.updates
             batches = settings.validate_prompts / batch
@@ -122,19 +132,38 @@ class Forecast:
         counts = self.table.stage(keys.reward_stage_key(self.run, stage))
         return self.stage(counts, self.run["reward"]["stages"][stage]["train"])
 
-    def evaluation(self, backbone: str) -> JobCost | None:
-        """Sampling of all replications, which is nearly all of an evaluation; None for a corpus of unknown size."""
-        entry = self.run["backbones"][backbone]
+    def evaluation(self, backbone: str, method: str | None = None) -> JobCost | None:
+        """Sampling of all replications, which is nearly all of an evaluation; None for a corpus of unknown size. method: one
+        that trains nothing, under which the base model samples."""
         samples = self.table.samples(keys.samples_key(self.run))
-        clips = TEST_CLIPS.get(self.run["corpus"]["kind"])
+        clips = clips_of_test(self.run["corpus"])
         network = self.network(backbone)
         if samples is None or clips is None or network is None:
             return None
         motions = samples.replications * min(clips, samples.limit or clips) + samples.beside
         batch = self.run["evaluate"].get("batch_size", 128)
-        one = self.card.seconds(network.forward(batch))
-        memory = network.weights + CONTEXT + network.passing(batch)
-        return JobCost(motions / batch * entry["sampler"]["steps"] * one, memory)
+        drawn = self._sampled(backbone, method, batch, network)
+        return None if drawn is None else JobCost(motions / batch * drawn.seconds, drawn.memory)
+
+    def _sampled(
+        self, backbone: str, method: str | None, batch: int, network: BackboneCounts
+    ) -> JobCost | None:
+        """One batch of motions."""
+        forward, memory = self.card.seconds(network.forward(batch)), network.weights + CONTEXT
+        if method is None:
+            steps = self.run["backbones"][backbone]["sampler"]["steps"]
+            return JobCost(steps * forward, memory + network.passing(batch))
+        score = self.table.score(keys.score_key(self.run, backbone, method))
+        calls = self.table.calls(keys.calls_key(self.run, backbone, method))
+        if score is None or calls is None:
+            return None
+        seconds = (calls.forwards - calls.live) * forward
+        seconds += calls.live * self.card.seconds(network.live(batch))
+        seconds += scorings(calls) * self.card.seconds(score.work(batch))
+        # a way back goes through one step and its scoring
+        held = network.held(batch) if calls.live else 0.0
+        peak = max(network.passing(batch), network.step(batch) if calls.live else 0.0, held + score.memory(batch))  # fmt: skip
+        return JobCost(seconds, memory + score.weights + peak)
 
     def minutes(
         self, rule: str, backbone: str | None, method: str | None, stage: str | None
@@ -148,12 +177,13 @@ class Forecast:
         elif rule == "train_reward" and stage in self.run["reward"]["stages"]:
             cost = self.reward_stage(str(stage))
         elif rule == "evaluate" and backbone in self.run["backbones"]:
-            cost = self.evaluation(str(backbone))
+            steered = method in self.run["methods"] and not self.trains(str(method))
+            cost = self.evaluation(str(backbone), method if steered else None)
         elif rule == "evaluate":
             cost = JobCost(0.0, 0.0)  # recorded motions are not generated
         return None if cost is None else min(LONGEST, round(MARGIN * cost.seconds / 60) + START)
 
-    def network(self, backbone: str) -> keys.BackboneCounts | None:
+    def network(self, backbone: str) -> BackboneCounts | None:
         """The counts of a backbone in any of its cells."""
         for cell in self.run["matrix"]:
             if cell["backbone"] == backbone:
@@ -162,8 +192,20 @@ class Forecast:
         return None
 
 
+def scorings(calls: Calls) -> float:
+    """Of one trajectory, in scorings with a way back."""
+    return calls.scorings * (VALUE if calls.by_value else 1.0)
+
+
+def clips_of_test(corpus: Mapping[str, Any]) -> int | None:
+    """Motions of the test split, where the run file says how many, or the corpus is a published one."""
+    if corpus["kind"] == "toy":
+        return round(float(corpus["clips"]) * float(corpus["splits"]["test"]))
+    return TEST_CLIPS.get(corpus["kind"])
+
+
 def trajectories(settings: Settings, calls: Calls) -> float:
-    """Trajectories of a run's budget; a budget of seconds counts none."""
+    """Trajectories of a run's budget; none of one of seconds, which says itself what it takes."""
     budget = settings.budget
     per_trajectory = {
         "updates": calls.updates,

@@ -13,7 +13,7 @@ from motionrft.counting.costs import Line, WorkLine
 from motionrft.counting.operations import counted
 from motionrft.evaluation.settings import EvaluateSettings
 from motionrft.finetune.memory_plan import longest, measure
-from motionrft.finetune.method import Method
+from motionrft.finetune.method import Asked, Method
 from motionrft.finetune.method_options import read_method
 from motionrft.finetune.reward_timestep import CLEAN
 from motionrft.finetune.settings import cell_settings
@@ -50,10 +50,10 @@ def fill(table: Table, run: dict[str, Any]) -> None:
         calls = keys.calls_key(run, backbone, method)
         if not table.has("calls", calls):
             entry = run["backbones"][backbone]
-            steps, form = entry["sampler"]["steps"], entry["reward_form"]
-            walked = read_method(run["methods"][method], steps, form)
-            if walked.differentiates and not walked.needs_reference:  # others walk otherwise
-                table.put("calls", calls, f"{method}, {steps} steps", method_calls(walked))
+            steps, guided = entry["sampler"]["steps"], keys.guided(entry)
+            walked = read_method(run["methods"][method], steps, entry["reward_form"])
+            walks = method_calls(walked, guided, bool(settings.kl))
+            table.put("calls", calls, f"{method}, {steps} steps", walks)
     for name, entry in run["backbones"].items():
         for stage in entry["pretrain"]:
             key = keys.stage_key(run, name, stage)
@@ -127,6 +127,11 @@ class _DryWalk:
         self.pretraining = lambda: nothing
         self.forwards = self.live = 0.0
 
+    def holding(self, held: str) -> _DryWalk:
+        """What is held where a step is cut costs nothing."""
+        del held
+        return self
+
     def run(self, last: int, live: Any, *, start: int = 0, **_: Any) -> Sample:
         nothing = torch.zeros(())
         self.forwards += last + 1 - start
@@ -134,8 +139,24 @@ class _DryWalk:
         return Sample(nothing, last, nothing, lambda gradient: None)
 
 
-def method_calls(method: Method) -> Calls:
-    """Means over trajectories drawn late in training."""
+def method_calls(method: Method, guided: bool, kl: bool) -> Calls:
+    """As the method says of itself, or means over trajectories drawn late in training. kl: every live step is asked of the
+    pre-trained model too."""
+    asked = method.asked(guided) or _walked(method, guided)
+    again = asked.live if kl and not method.needs_reference else 0.0
+    return Calls(
+        asked.forwards + again,
+        asked.live,
+        asked.scorings,
+        method.updates_per_trajectory(),
+        method.most_live(),
+        asked.states,
+        not method.differentiates,
+        method.needs_reference,
+    )
+
+
+def _walked(method: Method, guided: bool) -> Asked:
     forwards = live = scorings = 0.0
     for seed in range(DRAWS):
         walk = _DryWalk(method.steps, seed)
@@ -143,15 +164,10 @@ def method_calls(method: Method) -> Calls:
             assert isinstance(sample, Sample)
             scorings += sample.scored
             if not sample.scored:  # its own loss: a call without the unconditional half
-                walk.forwards, walk.live = walk.forwards + 0.5, walk.live + 0.5
+                call = 0.5 if guided else 1.0
+                walk.forwards, walk.live = walk.forwards + call, walk.live + call
         forwards, live = forwards + walk.forwards, live + walk.live
-    return Calls(
-        forwards / DRAWS,
-        live / DRAWS,
-        scorings / DRAWS,
-        method.updates_per_trajectory(),
-        method.most_live(),
-    )
+    return Asked(forwards / DRAWS, live / DRAWS, scorings / DRAWS)
 
 
 def stage_counts(run: dict[str, Any], name: str, stage: str) -> StageCounts:

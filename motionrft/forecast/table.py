@@ -5,7 +5,7 @@ An entry is found by the digest of all settings that it follows from, so that on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,14 +57,18 @@ class StageCounts:
 
 @dataclass(frozen=True)
 class Calls:
-    """Of one trajectory of a method: denoising steps, the live ones among them, scorings, updates (means over draws), and
-    the most live steps whose graphs exist together."""
+    """Of one trajectory of a method: denoising steps, the live ones among them, scorings, updates (means over draws), the
+    most live steps whose graphs exist together, and states that are kept. by_value: a scoring has no way back; reference:
+    the weights that training began with are kept."""
 
     forwards: float
     live: float
     scorings: float
     updates: int
     most_live: int
+    kept: int = 0
+    by_value: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,11 @@ class Table:
     def samples(self, key: str) -> Samples | None:
         return self._get("samples", key, Samples)
 
+    def keep(self, keys: Set[tuple[str, str]]) -> None:
+        """Drops all entries but those of these kinds and keys."""
+        for kind, entries in self.entries.items():
+            self.entries[kind] = {key: entries[key] for key in entries if (kind, key) in keys}
+
     def _get(self, kind: str, key: str, counts: type[Counts]) -> Counts | None:
         entry = self.entries.get(kind, {}).get(key)
         return None if entry is None else _read(counts, entry)
@@ -142,6 +151,11 @@ def _read(counts: type[Counts], entry: Mapping[str, Any]) -> Counts:
 
 def lacking(table: Table, run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(kind, key) of what a resolved run asks for and the table has not."""
+    return sorted(key for key in asked(run) if not table.has(*key))
+
+
+def asked(run: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """(kind, key) of all that the costs of a resolved run are made of."""
     wanted = {("samples", samples_key(run))}
     for cell in run["matrix"]:
         names = cell["backbone"], cell["method"]
@@ -150,8 +164,7 @@ def lacking(table: Table, run: Mapping[str, Any]) -> list[tuple[str, str]]:
         wanted |= {("scores", score_key(run, *names)), ("calls", calls_key(run, *names))}
     for name, entry in run["backbones"].items():
         wanted |= {("stages", stage_key(run, name, stage)) for stage in entry["pretrain"]}
-    wanted |= {("stages", reward_stage_key(run, stage)) for stage in run["reward"]["stages"]}
-    return sorted(key for key in wanted if not table.has(*key))
+    return wanted | {("stages", reward_stage_key(run, stage)) for stage in run["reward"]["stages"]}
 
 
 # keys: all that an entry depends on
@@ -187,18 +200,25 @@ def reward_stage_key(run: Mapping[str, Any], stage: str) -> str:
 
 def calls_key(run: Mapping[str, Any], backbone: str, method: str) -> str:
     entry, section = run["backbones"][backbone], run["methods"][method]
-    return digest([section["family"], section.get("options"), entry["sampler"]["steps"], entry["reward_form"]])  # fmt: skip
+    steps, form = entry["sampler"]["steps"], entry["reward_form"]
+    kl = bool(cell_settings(dict(run), backbone, method).kl)
+    return digest([section["family"], section.get("options"), steps, form, guided(entry), kl])
 
 
 def samples_key(run: Mapping[str, Any]) -> str:
     return digest(run["evaluate"])
 
 
+def guided(entry: Mapping[str, Any]) -> bool:
+    """Whether a call of a backbone's network has a conditional and an unconditional half."""
+    return bool(entry["sampler"].get("guidance", 1.0) != 1.0)
+
+
 def _network(run: Mapping[str, Any], name: str) -> list[Any]:
     entry = run["backbones"][name]
-    guided = entry["sampler"].get("guidance", 1.0) != 1.0
     text = run["text"][entry["text"]]
-    return [entry["family"], entry["representation"], entry["network"], text, guided, _kit(run)]
+    about = [entry["family"], entry["representation"], entry["network"]]
+    return [*about, text, guided(entry), _kit(run)]
 
 
 def _reward(run: Mapping[str, Any]) -> list[Any]:

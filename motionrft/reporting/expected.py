@@ -59,12 +59,11 @@ def expected(run: dict[str, Any], members: list[tuple[str, str, str]]) -> Iterat
 def told(entry: Expected, prompts: int | None) -> str:
     """A line: whether the gain would show with so many test prompts, or how many it takes."""
     seeds = f"{entry.seeds} seeds" if entry.seeds > 1 else "one seed (over prompts alone)"
-    needed = entry.prompts
-    takes = "no number of prompts shows it" if needed is None else f"80 % takes {needed} prompts"
-    have = ""
-    if prompts is not None:
-        have = f"{entry.power(prompts):.0%} with {prompts} test prompts; "
-    return (
-        f"{entry.metric}: a gain of {entry.of_what()} shows with a power of {have}{takes} "
-        f"({seeds}, {entry.tests} declared comparisons)"
-    )
+    needed, gain = entry.prompts, f"{entry.metric}: a gain of {entry.of_what()}"
+    power_of = f"({seeds}, {entry.tests} declared comparisons)"
+    if prompts is None:
+        takes = "no number of" if needed is None else f"{needed}"
+        return f"{gain} shows with a power of 80 % on {takes} test prompts {power_of}"
+    more = "no number of prompts gives 80 %" if needed is None else f"80 % takes {needed} prompts"
+    have = f"{entry.power(prompts):.0%} with {prompts} test prompts"
+    return f"{gain} shows with a power of {have}; {more} {power_of}"

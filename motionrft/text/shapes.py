@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 
+from motionrft.configuration import part
 from motionrft.configuration.encoders import POOLED, text_widths
 from motionrft.text.features import TextBatch
 
-UNKNOWN = {
-    "pooled": 768,
-    "tokens": 1024,
-}  # of an encoder whose section says nothing: those of sentence-t5-large
+# of the paper's encoders, the one that stands for an encoder whose section says no widths
+LIKE = "t5"
 CLIP_TOKENS = 77
 TOKENS = 64  # of the longest caption of a large batch, encoders without a fixed length
 
 
 def widths_of(encoder: dict[str, Any]) -> dict[str, int]:
-    """Pooled and token widths of a section of `text`."""
-    return text_widths(encoder) or UNKNOWN
+    """Pooled and token widths of a section of `text`; where it says none, those of `LIKE`. That an encoder has the widths
+    that its section says, `motionrft text` checks."""
+    return text_widths(encoder) or dict(part("text", "paper", "text")[LIKE]["widths"])
 
 
 def text_shapes(encoder: dict[str, Any], rows: int) -> TextBatch:

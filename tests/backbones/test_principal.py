@@ -189,3 +189,11 @@ def test_components_go_with_nothing_else_in_their_place():
         flow.hymotion(principal=[1, 8], joints=True)
     with pytest.raises(InputError, match="principal"):
         flow.hymotion(principal=[1, 8], fps=30)
+
+
+def test_without_values_all_motions_are_as_long_as_the_batch():
+    space = PrincipalComponents(4, (2, 3), frames=7).to("meta")
+    lengths = torch.empty(5, dtype=torch.long, device="meta")
+    for found in space.encode(torch.empty(5, 6, 4, device="meta"), lengths):
+        assert found.is_meta
+        assert found.shape == (5, 2, 3)

@@ -9,11 +9,12 @@ import pytest
 
 from benchmarks.rehearsal import main, printed, run_file, targets
 from benchmarks.rehearse.corpus import OFFICIAL, Size, caption, write_corpus
-from motionrft.configuration import resolve
+from motionrft.configuration import load_run, resolve
 from motionrft.corpus.kinds.humanml3d import CORPUS
 from motionrft.corpus.report import Report
 from motionrft.files import read_tensors
 from motionrft.finetune.cells import check_cells
+from motionrft.workflow_text import TextFiles
 
 
 def test_the_official_size() -> None:
@@ -67,6 +68,10 @@ def test_the_tiny_form_runs_the_workflow_on_its_files(
     ]
     options = ["--out", str(tmp_path), "--tiny", "--backbones", "mdm", "--targets", *files]
     assert main(options) == 0
+    written = load_run(tmp_path / "rehearsal.yaml")
+    assert all(
+        Path(written["text"][name]["source"]).is_dir() for name in TextFiles(written).encoders
+    )
     _, about = read_tensors(tmp_path / files[0])
     assert about["stage"] == "imported"
     assert about["text"] == {"pooled": 512, "tokens": 512}

@@ -1,6 +1,7 @@
 """`plan`: what a run will do, on one screen."""
 
 import json
+import re
 
 from motionrft.cli import main
 from motionrft.configuration.files import ROOT
@@ -79,3 +80,37 @@ def test_whether_a_gain_would_show_is_said_before_anything_runs(tmp_path, monkey
     assert "with 120 test prompts; 80 % takes" in top1
     assert "(5 seeds, " in top1
     assert any(line.startswith("FID: a gain of 20% of the base model's shows") for line in lines)
+
+
+def columns(out: str, rule: str) -> list[str]:
+    """Hours and memory of a stage."""
+    [stage] = [line for line in out.splitlines() if line.startswith(f"{rule} ")]
+    return stage.split()[6:8]
+
+
+def test_rivals_are_counted_on_a_card_and_estimated_on_a_processor(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rivals = str(ROOT / "config" / "rivals.yaml")
+    assert main(["plan", rivals, "--card", "H100"]) == 0
+    out = capsys.readouterr().out
+    for rule in ("pretrain", "train_reward", "finetune", "evaluate"):
+        hours, memory = columns(out, rule)
+        assert float(hours) > 0
+        assert float(memory) > 0
+    # four methods of three seeds leave models; those that train nothing leave none
+    assert re.search(r"^  mld .*\+ 12 x", out, re.MULTILINE)
+    assert main(["plan", rivals]) == 0
+    out = capsys.readouterr().out
+    assert "hours of one core of this machine are estimated" in out
+    for rule in ("pretrain", "train_reward", "finetune", "evaluate"):
+        hours, memory = columns(out, rule)
+        assert float(hours) > 0
+        assert memory == "-"
+
+
+def test_kit_is_counted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", str(ROOT / "config" / "kit.yaml")]) == 0
+    out = capsys.readouterr().out
+    for rule in ("pretrain", "train_reward", "finetune", "evaluate"):
+        assert float(columns(out, rule)[0]) > 0

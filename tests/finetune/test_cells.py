@@ -52,6 +52,13 @@ def test_cells_that_have_one(backbone, method):
     check_cells(run_of(backbone, method), "run.yaml")
 
 
+def test_a_batch_holds_whole_groups():
+    changes = {"finetune": {"batch_size": 4}}
+    check_cells(run_of("mdm", "dpo", **changes), "run.yaml")
+    with pytest.raises(InputError, match="batch of 4 in 1 slices holds no whole groups of 8"):
+        check_cells(run_of("mdm", "ddpo", **changes), "run.yaml")
+
+
 def test_an_adaptive_solver_cannot_be_steered():
     changes = {"override": {"backbones": {"acmdm": {"sampler": {"solver": "dopri5"}}}}}
     check_cells(run_of("acmdm", "best-of-4", **changes), "run.yaml")

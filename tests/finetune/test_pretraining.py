@@ -9,6 +9,7 @@ from motionrft.configuration import resolve
 from motionrft.errors import InputError
 from motionrft.finetune.cells import check_cells
 from motionrft.finetune.loop import Training
+from motionrft.forecast.count import method_calls
 from motionrft.metrics.training_record import wide
 from tests.same import assert_same
 
@@ -29,8 +30,8 @@ def reconstruction(network):
     return loss
 
 
-def prepared(**settings):
-    run = toy_run({"family": "pretraining"}, PLAIN | {"updates": 1} | settings)
+def prepared(guidance=2.0, **settings):
+    run = toy_run({"family": "pretraining"}, PLAIN | {"updates": 1} | settings, guidance=guidance)
     run.backbone.pretrain_loss = reconstruction(run.backbone)
     return run
 
@@ -52,6 +53,17 @@ def test_an_update_is_minus_the_gradient_of_its_loss(tmp_path):
     assert table["scorings"].iloc[-1] == 0  # no reward was asked
     assert "reward" not in table
     assert table["loss"].iloc[-1] > 0
+
+
+@pytest.mark.parametrize(("guidance", "calls"), [(2.0, 0.5), (1.0, 1.0)])
+def test_an_update_is_half_a_guided_call_and_a_whole_one_without_guidance(
+    tmp_path, guidance, calls
+):
+    run = prepared(guidance)
+    Training(run, tmp_path / "checkpoint").run()
+    counted = method_calls(run.method, guided=guidance != 1.0, kl=False)
+    assert run.sampler.meter.forwards == run.sampler.meter.backwards == calls
+    assert (counted.forwards, counted.live, counted.scorings) == (calls, calls, 0)
 
 
 @pytest.mark.usefixtures("float64")

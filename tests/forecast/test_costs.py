@@ -7,10 +7,13 @@ import sys
 
 import pytest
 
+from benchmarks.counted import PAPER as PAPERS
+from benchmarks.counted import with_every_method
 from motionrft.configuration import load_run
 from motionrft.configuration.files import ROOT
 from motionrft.counting.card import GIB, Card, card_named
 from motionrft.counting.costs import Line, Work, WorkLine
+from motionrft.finetune.memory_choice import Counted
 from motionrft.finetune.settings import cell_settings
 from motionrft.forecast import table as keys
 from motionrft.forecast.cells import cell_lines, described, summary_lines
@@ -70,6 +73,41 @@ def test_validations_are_walks_without_gradient():
     plain = Forecast(small_run(), table_of(small_run(), 1e-6), SLOW).cell("mld", "draft-10")
     cost = Forecast(run, table_of(run, held=1e-6), SLOW).cell("mld", "draft-10")
     assert cost.seconds - plain.seconds == pytest.approx(3 * 16 * 50)
+
+
+def test_a_method_that_trains_nothing_costs_its_evaluations():
+    run = small_run("methods=[best-of-4]", "matrix=[{methods: [best-of-4]}]")
+    table, settings = Table(), cell_settings(run, "mld", "best-of-4")
+    step, score, one = WorkLine(Line(0, 1), Line(0, 0), 0), WorkLine(Line(0, 2), Line(0, 0), 0), Line(0, 0)  # fmt: skip
+    counts = BackboneCounts(0, 0, 0, 0, step, one, step, one, one, one)
+    table.put("backbones", keys.backbone_key(run, "mld", settings), "mld", counts)
+    table.put("samples", keys.samples_key(run), "", Samples(1, 128, 0))
+    forecast = Forecast(run, table, SLOW)
+    # one batch of the base model: fifty steps
+    assert forecast.evaluation("mld").seconds == pytest.approx(50 * 128)
+    assert forecast.evaluation("mld", "best-of-4") is None  # not counted
+    table.put("scores", keys.score_key(run, "mld", "best-of-4"), "", ScoreCounts(0, one, score))
+    calls = Calls(200.0, 0.0, 4.0, 1, 1, by_value=True)
+    table.put("calls", keys.calls_key(run, "mld", "best-of-4"), "", calls)
+    # four times fifty steps, and four scorings without their way back
+    expected = 128 * (200 * 1 + 4 * 2 / 2)
+    assert forecast.evaluation("mld", "best-of-4").seconds == pytest.approx(expected)
+    assert forecast.cells == {}
+    minutes = forecast.minutes("evaluate", "mld", "best-of-4", None)
+    assert minutes == round(3 * expected / 60) + START
+
+
+def test_states_that_are_kept_are_counted_for_the_whole_batch():
+    one = Line(0, 1.0)
+    counted = Counted(one, one, one, Line(0, 10.0), live=1, kept=5)
+    # of sixteen rows in two slices five states stay; a slice's graph and scoring beside them
+    assert counted.needed("plain", 8, 8, 16) == 5 * 160 + 8 + 8
+    assert counted.needed("exact", 8, 8, 16) == 5 * 160 + 80 + 8
+
+
+def test_a_budget_of_seconds_is_what_it_takes():
+    run = small_run("finetune={seconds: 90, updates: null, batch_size: 8, validate_every: 0, select: last, reward_ceiling: 0}")  # fmt: skip
+    assert Forecast(run, table_of(run, 1e-6), SLOW).cell("mld", "draft-10").seconds == 90
 
 
 def test_the_form_that_auto_takes_is_counted_with_what_it_costs():
@@ -132,6 +170,8 @@ def test_trajectories_of_a_budget(changes, expected):
 def test_the_shipped_table_has_all_of_the_papers_run():
     run = load_run(PAPER)
     assert lacking(Table.read(), run) == []
+    for file in PAPERS:  # with the methods that they do not name
+        assert lacking(Table.read(), with_every_method(ROOT / file)) == []
     cells = Forecast(run, Table.read(), Card("A100", 80, 19.5e12, 156e12, 312e12, 2e12)).cells
     assert len(cells) == 73
     assert all(cost.plan.fits for cost in cells.values())

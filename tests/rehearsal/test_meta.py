@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.counted import with_every_method
 from motionrft.backbones import shapes as backbone_shapes
 from motionrft.configuration import load_run
 from motionrft.configuration.files import ROOT
@@ -22,26 +23,36 @@ from motionrft.finetune.memory_plan import measure
 from motionrft.finetune.settings import cell_settings
 from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.shapes import tuning_shapes
+from motionrft.finetune.training_free import TrainingFree
 from motionrft.forecast import table as keys
 from motionrft.forecast.count import cell_counts, reward_stage_counts, stage_counts
 from motionrft.forecast.table import Table
 
-RUN = load_run(ROOT / "config" / "humanml3d.yaml")
+PAPER = ROOT / "config" / "humanml3d.yaml"
+RUN = load_run(PAPER)
 STEPS, ROWS = 3, 8
 CELLS = [(cell["backbone"], cell["method"]) for cell in RUN["matrix"]]
+# methods that take part only where a run names them, one of each kind, where they are defined
+NAMED = ("ddpo", "flow-grpo", "dpo", "sopo", "pretraining", "reward-guidance", "best-of-4")
+ALL = with_every_method(PAPER)
+RIVALS = [(cell["backbone"], cell["method"]) for cell in ALL["matrix"] if cell["method"] in NAMED]
 STAGES = [(name, stage) for name, entry in RUN["backbones"].items() for stage in entry["pretrain"]]
 
 
 @cache
 def short_run() -> dict[str, Any]:
     """The run with samplers of three steps; HY-Motion, which has 27 equal layers, with three."""
-    run = load_run(ROOT / "config" / "humanml3d.yaml")
+    run = with_every_method(PAPER)
     for entry in run["backbones"].values():
         sampler = entry["sampler"]
         sampler["steps"] = min(sampler["steps"], STEPS)
         if sampler.get("respacing"):
             sampler["respacing"] = f"ddim{STEPS}"
     run["backbones"]["hymotion"]["network"]["layers"] = 3
+    for name, few in (("dpo", "epochs"), ("sopo", "epochs"), ("best-of-4", "n")):
+        run["methods"][name]["options"][few] = 2
+    for name in ("dpo", "sopo"):
+        run["methods"][name]["options"]["levels"] = 1
     return run
 
 
@@ -49,10 +60,9 @@ def walk_once(tuning: FineTuning) -> None:
     """A whole trajectory, its updates left out."""
     batch = tuning.batch(0)
     objective = tuning.objective(batch)
-    for sample in tuning.method.samples(tuning.walk(batch, 0)):
-        score = objective.score(sample.z, sample.level, sample.weight)
-        sample.backward(score.gradient)
-        del sample, score
+    for lesson in tuning.method.samples(tuning.walk(batch, 0)):
+        lesson.learn(objective)
+        del lesson
 
 
 def trajectory_peak(tuning: FineTuning) -> int:
@@ -73,9 +83,32 @@ def test_every_cell_walks(backbone, method):
     assert len(reached) > len(tuning.trained) / 4
 
 
-@pytest.mark.parametrize("form", ["plain", "exact"])
+@pytest.mark.parametrize(("backbone", "method"), RIVALS)
+def test_every_rival_walks_or_samples(backbone, method):
+    tuning = tuning_shapes(short_run(), backbone, method, ROWS)
+    batch = tuning.batch(0)
+    if isinstance(tuning.method, TrainingFree):
+        with FusedAttention(), torch.no_grad():
+            x = tuning.method.sample(tuning.sampler, tuning.levels, tuning.objective(batch))
+        assert x.shape == (ROWS, *batch.shape)
+        return
+    with FusedAttention():
+        walk_once(tuning)
+    assert sum(parameter.grad is not None for parameter in tuning.trained) > len(tuning.trained) / 4
+
+
+# the recomputed form keeps no graph, whatever the network: one is enough where time is short
 @pytest.mark.parametrize(
-    "backbone", [name for name in RUN["backbones"] if name != "motionlcm-1step"]
+    ("backbone", "form"),
+    [
+        *((name, "plain") for name in RUN["backbones"] if name != "motionlcm-1step"),
+        ("mdm", "exact"),
+        *(
+            pytest.param(name, "exact", marks=pytest.mark.slow)
+            for name in RUN["backbones"]
+            if name not in ("mdm", "motionlcm-1step")
+        ),
+    ],
 )
 def test_the_peak_of_a_trajectory_is_the_counted_one(backbone, form):
     tuning = tuning_shapes(short_run(), backbone, "draft-50", ROWS)

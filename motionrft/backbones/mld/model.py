@@ -90,7 +90,8 @@ class MLD(Backbone):
 
     def posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean and log-variance [B, n, d] of each motion's latent: as remembered, or encoded now."""
-        if not all(clip in self.remembered for clip in batch.clips):
+        known = bool(batch.clips) and all(clip in self.remembered for clip in batch.clips)
+        if not known:
             return self.vae.encode(batch.features, batch.lengths)
         means, log_variances = zip(*(self.remembered[clip] for clip in batch.clips), strict=True)
         return torch.stack(means), torch.stack(log_variances)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from motionrft.diffusion.sampler import Sampler
 from motionrft.finetune.batch import candidate_seed
-from motionrft.finetune.method import require
+from motionrft.finetune.method import Asked, require
 from motionrft.finetune.objective import Objective
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.training_free import TrainingFree
@@ -28,6 +28,11 @@ class BestOfN(TrainingFree):
 
     def __post_init__(self) -> None:
         require(self.n >= 1, f"{self.n} samples of a prompt", "n", "choose 1 or more")
+
+    def asked(self, guided: bool) -> Asked:
+        """n trajectories, and a scoring of each but where there is nothing to choose from."""
+        del guided
+        return Asked(self.n * self.steps, 0, self.n if self.n > 1 else 0)
 
     def sample(self, sampler: Sampler, levels: Sequence[Level], objective: Objective) -> Tensor:
         """argmax_k R(x^(k), c), k = 1 … n; of equals the first (Stiennon et al., 2020, section 4.3)."""

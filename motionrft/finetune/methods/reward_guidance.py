@@ -11,7 +11,7 @@ from torch import Tensor
 from motionrft.diffusion.reward_form import REWARD_FORMS
 from motionrft.diffusion.sampler import Sampler
 from motionrft.diffusion.table import StepTable
-from motionrft.finetune.method import require, require_one_of
+from motionrft.finetune.method import Asked, require, require_one_of
 from motionrft.finetune.objective import Objective
 from motionrft.finetune.reward_timestep import CLEAN, Level
 from motionrft.finetune.training_free import TrainingFree
@@ -29,6 +29,11 @@ class RewardGuidance(TrainingFree):
     def __post_init__(self) -> None:
         require(self.strength >= 0, f"{self.strength} is negative", "strength", "use 0 or more")
         require_one_of(REWARD_FORMS, self.form, "form")
+
+    def asked(self, guided: bool) -> Asked:
+        """A scoring at each step, through the network: at most, since `noise_aware` leaves that out where it can."""
+        del guided
+        return Asked(self.steps, self.steps, self.steps)
 
     def sample(self, sampler: Sampler, levels: Sequence[Level], objective: Objective) -> Tensor:
         """x_{i+1} of the base model's step, plus strength * w_i * grad R(x_i)."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motionrft.corpus.dataset import Batch
+from motionrft.counting.generator import generator_on
 from motionrft.errors import InputError
 from motionrft.finetune.method import require
 from motionrft.finetune.objective import Objective
@@ -64,7 +65,7 @@ def recorded(objective: Objective, rows: Tensor, walk: Walk) -> Tensor:
             fix="set it to true",
         )
     motions = Batch(batch.references[rows], batch.lengths[rows], [], [])
-    generator = torch.Generator(rows.device).manual_seed(walk.rng.getrandbits(62))
+    generator = generator_on(rows.device, walk.rng.getrandbits(62))
     return objective.backbone.encode(motions, generator)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -41,6 +43,15 @@ def test_remembered_latents_are_those_that_are_encoded():
     backbone.vae.encode = refuse
     remembered = backbone.encode(batch, torch.Generator().manual_seed(4))
     torch.testing.assert_close(remembered, fresh)
+
+
+def test_motions_without_clip_names_are_encoded():
+    batch = linear_motions([12] * 8)
+    for backbone in (make("mld"), make("mld", **PRINCIPAL, cached=True)):
+        named = backbone.encode(batch, torch.Generator().manual_seed(4))
+        nameless = replace(batch, clips=[], captions=[])
+        found = backbone.encode(nameless, torch.Generator().manual_seed(4))
+        torch.testing.assert_close(found, named)
 
 
 def test_an_official_file_is_refused_for_a_network_that_is_not_official(tmp_path):
