@@ -94,8 +94,8 @@ def _read_npz(path: Path, body_models: str | Path | None) -> Motion:
     names = ("joints", "fps", "skeleton", "caption", "representation", "about", "features")
     arrays = read_arrays(path, (*names, "poses"))
     if "poses" in arrays and "joints" not in arrays:
-        joints, fps, caption = read_poses(path, SMPL_22.fps, body_models)
-        return Motion(joints, fps, caption=caption)
+        moved, rate, caption = read_poses(path, SMPL_22.fps, body_models)
+        return Motion(moved, rate, caption=caption)
     missing = [name for name in names[:-1] if name not in arrays]
     if missing:
         raise InputError(f"no array {missing[0]!r}", where=path, fix=f"pass an {KINDS}")
