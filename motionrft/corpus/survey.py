@@ -71,7 +71,7 @@ def survey(
     if settings.get("mirror"):
         yield _line("mirrored", "each clip counts twice: its mirror image is in the same split")
     held = [(split, length) for split in SPLITS for length in lengths[split]]
-    problem = too_few(pd.DataFrame(held, columns=["split", "frames"]), frames, group, where)
+    problem = too_few(pd.DataFrame(held, columns=["split", "frames"]), frames, group, folder.name)
     yield _line(
         "enough", f"no: {problem}" if problem else f"for a run that ranks groups of {group}"
     )

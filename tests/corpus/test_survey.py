@@ -41,7 +41,9 @@ def test_a_folder_is_described(folder):
     assert sum(int(line.split()[1]) for line in counts.values()) == 18
     assert "minutes" in counts["train"]
     assert "mirrored    each clip counts twice" in text
-    assert "enough      no: x: corpus.splits: too few clips of at least 40 frames for a run" in text
+    assert (
+        f"enough      no: {folder.name}: corpus.splits: too few clips of at least 40 frames" in text
+    )
     held_out = {"kind": "bvh", "splits": {"train": 0.4, "val": 0.3, "test": 0.3}}
     assert "for a run that ranks groups of 2" in "\n".join(survey(folder, held_out, "x", 40, 2))
 

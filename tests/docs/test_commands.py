@@ -32,7 +32,7 @@ PLACEHOLDERS = {
 # commands that take in what docs/extend.md has added, and a path of theirs
 DROPPED_IN = {
     "backbones/recurrent/": r"backbones=.*(\brecurrent|<name>)",
-    "finetune/mld/late/": r"methods=.*(\blate|<name>)",
+    "/late/seed0/": r"methods=.*(\blate|<name>)",
 }
 NOT_RUN = {
     r"git clone .*|cd motionrft": "needs the address of the repository",
