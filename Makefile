@@ -41,7 +41,6 @@ $(INSTALLED)-%: requirements/%.lock $(INSTALLED)
 
 demo: env
 	$(BIN)/snakemake --cores $(CORES)
-	@echo "open results/toy/report.html"
 
 ## a worker a core with one thread each: small tensors gain nothing from more
 test: $(INSTALLED)-test

@@ -48,3 +48,9 @@ rule all:
     default_target: True
     input:
         "<results>/report.html",
+
+
+onsuccess:
+    # of a run whose target was a single table, the report may not be there
+    if os.path.exists(f"{PLAN.results}/report.html"):
+        print(f"open {PLAN.results}/report.html", file=sys.stderr)

@@ -222,6 +222,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
+    if path.is_dir():
+        there = ", ".join(sorted(file.name for file in path.glob("*.safetensors")))
+        raise InputError(
+            "a folder", where=path, fix=f"name a file in it ({there or 'it has no .safetensors'})"
+        )
     if not path.is_file():
         raise InputError("no such file", where=path, fix="run the rule that makes it")
     try:

@@ -37,6 +37,8 @@ AFTER_TRAINING = (
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline", "by_name", "needs", "sweep_of")
 COMMENTS = ("source", "open")
+# what validations read of the run's `evaluate` section, and what stands there in nearly every run
+VALIDATED = {"group": 32, "min_frames": 40}
 
 
 def use_this_python(checkout: str) -> None:
@@ -317,7 +319,13 @@ class Plan(RewardFiles):
         method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
         read = [backbone, method, self.run["finetune"], self.run["reward"]["weights"]]
         cell = self.run["cells"].get(f"{wildcards.backbone}/{wildcards.method}")
-        return digest([*read, cell] if cell else read)
+        evaluate = self.run["evaluate"]
+        validated = {
+            key: evaluate[key]
+            for key, usual in VALIDATED.items()
+            if evaluate.get(key, usual) != usual
+        }
+        return digest([*read, *(part for part in (cell, validated) if part)])
 
     def presentation_settings(self) -> str:
         """How the tables call methods, which they set against the base model, and which comparisons count."""

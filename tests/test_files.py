@@ -2,7 +2,8 @@
 
 import pytest
 
-from motionrft.files import atomic_folder
+from motionrft.errors import InputError
+from motionrft.files import atomic_folder, read_tensors
 
 
 @pytest.fixture
@@ -74,3 +75,11 @@ def test_a_file_cut_off_on_the_way_in_leaves_no_mark_of_a_whole_folder(folder, m
         replace(folder)
     assert moved == ["a.npy"]
     assert "done.json" not in content(folder)
+
+
+def test_a_folder_given_for_a_model_file_is_named_with_what_is_in_it(tmp_path):
+    with pytest.raises(InputError, match=r"a folder\. Fix: name a file in it \(it has no"):
+        read_tensors(tmp_path)
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(InputError, match=r"name a file in it \(model.safetensors\)"):
+        read_tensors(tmp_path)

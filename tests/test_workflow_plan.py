@@ -154,6 +154,9 @@ SMALL = {"override": {"backbones": {"mdm": {"reward_form": "one_step"}}}}
 CHANGES = {
     "the corpus": ({"corpus": {"kind": "toy", "seed": 7}}, {"corpus"}),
     "the evaluator": ({"evaluator": {"train": {"steps": 3}}}, {"evaluator"}),
+    # validations rank in the run's groups; those of 32 are what all have that say nothing
+    "the groups of a ranking": ({"evaluate": {"group": 8}}, {"evaluate", "finetune"}),
+    "how often the test is repeated": ({"evaluate": {"replications": 5}}, {"evaluate"}),
     "a method": ({"override": {"methods": {"easytune": {"lr": 0.1}}}}, {"finetune"}),
     "what a method is called": (
         {"override": {"methods": {"easytune": {"label": "E"}}}},

@@ -15,7 +15,15 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from website import backbones, configuration, formulas, methods, repository, sources  # noqa: E402
+from website import (  # noqa: E402
+    backbones,
+    configuration,
+    formulas,
+    methods,
+    reports,
+    repository,
+    sources,
+)
 
 # copied as they are; the font has every letter that formulas need, on any machine
 STATIC = {
@@ -35,6 +43,7 @@ def made() -> dict[str, Callable[[], str | bytes]]:
         methods.FIGURE: methods.figure,
         "backbones.md": backbones.page,
         backbones.FIGURE: backbones.figure,
+        reports.PLACE: reports.page,
     }
     for name in configuration.PAGES:
         found[f"configuration/{name}.md"] = lambda name=name: configuration.page(name)

@@ -38,6 +38,11 @@ class _Noted:
         self.noise = lambda i: torch.zeros(())
         self.parts: list[Walked] = []
 
+    def holding(self, what: str) -> _Noted:
+        """What steps without gradient hold is no matter here."""
+        del what
+        return self
+
     def run(
         self,
         last: int,

@@ -11,12 +11,15 @@ from motionrft.cli.app import app
 def compare(first: Path, second: Path, /, *, csv: Path | None = None) -> None:
     """Say what differs between two runs, or two cells: settings, and scores in pairs.
 
-    Differences are second - first, with 95 % intervals, paired by seed and replication (over seeds where there
-    are three) and by prompt; p after Holm, of the metrics that have a better side. Scores that different evaluators, corpora or settings gave
-    are refused. Of two runs those metrics alone are printed.
+    Differences are second - first, with 95 % intervals, paired by seed and
+    replication (over seeds where there are three) and by prompt; p after Holm,
+    of the metrics that have a better side. Scores that different evaluators,
+    corpora or settings gave are refused. Of two runs those metrics alone are
+    printed.
 
     For example:
-        python -m motionrft compare results/toy/evaluate/mdm/base results/toy/evaluate/mdm/easytune
+        python -m motionrft compare results/toy/evaluate/mdm/base \\
+            results/toy/evaluate/mdm/easytune
         python -m motionrft compare results/toy results/other --csv differences.csv
 
     Parameters

@@ -34,8 +34,8 @@ def corpus(
     out
         Folder to write.
     check
-        Instead print what this folder holds: joints, map, scale, up axis, frame rates, clips and minutes by split,
-        captions without file and files without caption.
+        Instead print what this folder holds: joints, map, scale, up axis, frame rates, clips and minutes by split and
+        whether they are enough for a run, captions without file and files without caption.
     enough
         Refuse a corpus whose splits cannot fill a group of the run's evaluation, instead of noting it.
     """
@@ -49,8 +49,13 @@ def corpus(
     from motionrft.files import provenance
 
     if check is not None:
-        section = apply_set(read_yaml(run.config), run.changes).get("corpus", {})
-        print(*survey(check, section, str(run.config)), sep="\n")
+        from motionrft.evaluation.protocol import Protocol
+
+        given = apply_set(read_yaml(run.config), run.changes)
+        asked = given.get("evaluate", {})
+        needs = {key: asked.get(key, getattr(Protocol, key)) for key in ("min_frames", "group")}
+        lines = survey(check, given.get("corpus", {}), str(run.config), *needs.values())
+        print(*lines, sep="\n")
         return
     if out is None:
         raise InputError(

@@ -85,8 +85,9 @@ def evaluate(
 ) -> None:
     """Score a model, or the recorded motions, over replications of a protocol.
 
-    Without --backbone and --model the recorded motions are scored. With --method and --reward the samples of the
-    model are picked or steered by the reward.
+    Without --backbone and --model the recorded motions are scored. With
+    --method and --reward the samples of the model are picked or steered by the
+    reward.
 
     For example:
         python -m motionrft evaluate --backbone mdm \\

@@ -68,14 +68,17 @@ def export_motion(
 ) -> None:
     """Write motions as BVH files, AMASS poses or plain joints, and say what is lost.
 
-    A BVH file has constant bones, in centimetres, Y up. Motions of the rotation representation keep their
-    rotations; others are fitted: every bone is aimed at its joint by the smallest turn. With --skeleton the
-    motion moves your own skeleton instead, turned from the pose of its file's first frame.
+    A BVH file has constant bones, in centimetres, Y up. Motions of the
+    rotation representation keep their rotations; others are fitted: every bone
+    is aimed at its joint by the smallest turn. With --skeleton the motion
+    moves your own skeleton instead, turned from the pose of its file's first
+    frame.
 
     For example:
         python -m motionrft export-motion wave.npz --to bvh
         python -m motionrft export-motion wave.npz --to amass
-        python -m motionrft export-motion wave.npz --to bvh --skeleton mine.bvh --joint-map mixamo
+        python -m motionrft export-motion wave.npz --to bvh \\
+            --skeleton mine.bvh --joint-map mixamo
     writes wave.bvh, wave_poses.npz.
 
     Parameters

@@ -11,9 +11,10 @@ from motionrft.cli.app import app
 def fetch(name: str | None = None, /, *, to: Path = Path("official"), check: bool = False) -> int:
     """Download official checkpoints, or say what is there of them.
 
-    Without a name: all of them, and which are there. A download that was interrupted is gone on with. What its
-    owners give on a page only is named with that page; the same command then says whether it lies right.
-    Exits with 1 while a file is missing.
+    Without a name: all of them, and which are there. A download that was
+    interrupted is gone on with. What its owners give on a page only is named
+    with that page; the same command then says whether it lies right. Exits
+    with 1 while a file is missing.
 
     For example:
         python -m motionrft fetch

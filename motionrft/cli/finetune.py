@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from motionrft.backbones.base import Backbone
+    from motionrft.evaluation.protocol import Protocol
     from motionrft.finetune.setup import FineTuning
     from motionrft.finetune.value_reward import Points
     from motionrft.text.features import TextBatch
@@ -107,6 +108,7 @@ def prepared(
 ) -> FineTuning:
     """The cell of a run, judged on the split of its validations; its method may ask for the evaluator's space."""
     from motionrft.errors import InputError
+    from motionrft.evaluation.settings import validation_rules
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.settings import cell_settings
     from motionrft.finetune.setup import prepare
@@ -119,6 +121,7 @@ def prepared(
             fix=f"sample with it: motionrft evaluate --method {cell.method} --reward …",
         )
     sampler = run["backbones"][cell.backbone]["sampler"]
+    rules = validation_rules(run["evaluate"])
     split = cell_settings(run, cell.backbone, cell.method).validate_split
     return prepare(
         run,
@@ -127,7 +130,7 @@ def prepared(
         cell.seed,
         Sources(files.base, files.reward, files.features, files.text, files.reward_text),
         device,
-        judge_factory(files, judge, cell.backbone, sampler, device, split),
+        judge_factory(files, judge, cell.backbone, sampler, device, rules, split),
         evaluator_points(files, judge, device),
     )
 
@@ -138,12 +141,12 @@ def judge_factory(
     name: str,
     sampler: dict[str, Any],
     device: torch.device,
+    rules: Protocol,
     split: str,
 ) -> Callable[[Backbone], Callable[[], dict[str, float]]] | None:
-    """backbone -> a judge that samples and scores it on the split of the validations, with the standard errors of scores
-    that are means over prompts, and diversity's gap to real; None without an evaluator."""
+    """backbone -> a judge that samples and scores it by the rules of validations, on their split, with the standard errors
+    of scores that are means over prompts, and diversity's gap to real; None without an evaluator."""
     from motionrft.cli.evaluate import evaluator_text
-    from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
     from motionrft.evaluation.scorer import Scorer
     from motionrft.finetune.selection import standard_errors
     from motionrft.reporting.family import OF_PROMPT
@@ -156,7 +159,6 @@ def judge_factory(
     def of(backbone: Backbone) -> Callable[[], dict[str, float]]:
         # here, not above: a run without validations embeds no caption and scores no motion
         captions = evaluator_text(evaluator, judge.evaluator_text, files.text)
-        rules = Protocol(multimodality=MultiModalityPlan(texts=0))
         scorer = Scorer(files.features, evaluator, captions, rules, split=split, device=device)
         text = TextCache(files.text, tokens=backbone.reads_tokens)
         real = scorer.score_real(0).metrics["Diversity"]

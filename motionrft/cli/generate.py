@@ -63,10 +63,11 @@ def generate(
 
     For example:
         python -m motionrft generate \\
-            --model results/toy/finetune/mdm/easytune/seed0/model.safetensors \\
-            "a person waves with the left hand" --seconds 2.4 --out wave
-    writes wave.npz (joints, features, caption, provenance), wave.html and wave.gif. With several motions
-    they are wave-1, wave-2, …; `export-motion` makes .bvh files of them.
+            --model results/toy/finetune/mldpp/easytune/seed0/model.safetensors \\
+            "a person waves the left hand" --seconds 2.4 --out wave
+    writes wave.npz (joints, features, caption, provenance), wave.html and
+    wave.gif. With several motions they are wave-1, wave-2, …; `export-motion`
+    makes .bvh files of them.
 
     Parameters
     ----------

@@ -80,11 +80,12 @@ def import_(
 def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     """Write weights back in the official file layout.
 
-    Refused are networks that the official code reads otherwise, at the small size
-    HY-Motion and ACMDM (`network.principal`, `network.clean`), MotionDiffuse (`network.prediction`),
-    MLD, MLD++ and MotionLCM (`network.prediction`, `network.principal`); and MDM
-    with other than four heads or another noise schedule than the cosine. MDM's
-    args.json is written beside its weights.
+    Refused are networks that the official code reads otherwise, at the small
+    size HY-Motion and ACMDM (`network.principal`, `network.clean`),
+    MotionDiffuse (`network.prediction`), MLD, MLD++ and MotionLCM
+    (`network.prediction`, `network.principal`); and MDM with other than four
+    heads or another noise schedule than the cosine. MDM's args.json is written
+    beside its weights.
 
     For example:
         python -m motionrft export \\
@@ -145,10 +146,12 @@ def import_reward(
 
     For example:
         python -m motionrft import-reward --stage semantic \\
-            --checkpoint stage1_retrieval_backbone.pth --out official/semantic.safetensors
+            --checkpoint stage1_retrieval_backbone.pth \\
+            --out official/semantic.safetensors
         python -m motionrft import-reward --stage preference \\
             --checkpoint stage2_critic_lora.pth stage2_critic_head.pth \\
-            --from official/semantic.safetensors --out official/preference.safetensors
+            --from official/semantic.safetensors \\
+            --out official/preference.safetensors
 
     Parameters
     ----------

@@ -21,12 +21,15 @@ def preferences(
 ) -> None:
     """Make a page on which people choose between two models' motions.
 
-    The page is one file that needs no network. It shows two motions of a sentence, does not say which model made
-    which, keeps the choices, and saves pairs.csv, which the preference stage learns from (reward.stages.preference.pairs).
+    The page is one file that needs no network. It shows two motions of a
+    sentence, does not say which model made which, keeps the choices, and saves
+    pairs.csv, which the preference stage learns from
+    (reward.stages.preference.pairs).
 
     For example:
-        python -m motionrft preferences results/toy/backbones/mdm/samples.safetensors \\
-            results/toy/backbones/mld/samples.safetensors --out preferences.html
+        python -m motionrft preferences --out preferences.html \\
+            results/toy/backbones/mdm/samples.safetensors \\
+            results/toy/backbones/mld/samples.safetensors
 
     Parameters
     ----------

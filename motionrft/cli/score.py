@@ -22,13 +22,15 @@ def score(
 ) -> None:
     """Score motions by a trained reward, and among recorded motions.
 
-    Of each term, of their total by the run's weights: the score, and how many per cent of the corpus's recorded
-    test motions score lower with their own captions.
+    Of each term, of their total by the run's weights: the score, and how many
+    per cent of the corpus's recorded test motions score lower with their own
+    captions.
 
     For example:
-        python -m motionrft score wave.npz "a person waves with the left hand" \\
+        python -m motionrft score wave.npz "a person waves the left hand" \\
             --reward results/toy/reward
-        python -m motionrft score my_takes --reward results/toy/reward --csv scores.csv
+        python -m motionrft score my_takes --reward results/toy/reward \\
+            --csv scores.csv
 
     Parameters
     ----------

@@ -16,8 +16,9 @@ SHIPPED = REPOSITORY / "tests" / "fixtures"
 def verify(*folders: Path, failures_only: bool = False) -> int:
     """Compare this installation with recorded reference numbers.
 
-    Exits with 1 if any number differs, or none was compared. The checks are in the repository's `reference`
-    folder, which an installed package does not hold.
+    Exits with 1 if any number differs, or none was compared. The checks are in
+    the repository's `reference` folder, which an installed package does not
+    hold.
 
     For example:
         python -m motionrft verify

@@ -47,5 +47,18 @@ def too_few(clips: pd.DataFrame, frames: int, group: int, where: str) -> InputEr
         f"{f' ({left} more are shorter)' if left else ''}; {needs}",
         where=where,
         field="corpus.splits",
-        fix=f"give {' and '.join(short)} a larger part in corpus.splits, add clips, or lower evaluate.group",
+        fix=f"give {' and '.join(short)} a larger part in corpus.splits, add clips, or lower evaluate.group"
+        + _would_do(len(long), group),
     )
+
+
+def _would_do(clips: int, group: int) -> str:
+    """Settings with which so many clips are enough, if any; a sixth of a split is left for chance."""
+    held_out = int(clips * 0.3 * 5 / 6)
+    fitting = next((size for size in (group, 16, 8, 4) if size <= min(held_out, group)), None)
+    if fitting is None:
+        return ""
+    settings = "corpus: {splits: {train: 0.4, val: 0.3, test: 0.3}}"
+    if fitting < group:
+        settings += f" and evaluate: {{group: {fitting}}}"
+    return f"; in the run file, {settings} would do"

@@ -116,13 +116,18 @@ def check_clip(
         )
 
 
-def check_frames(clip: Clip, least: int) -> None:
-    if len(clip.joints) < least:
+def check_frames(
+    clip: Clip, least: int, fps: float | None = None, fix: str = "remove the clip"
+) -> None:
+    """Refuses a clip of fewer than `least` frames; with fps, their seconds are told."""
+    count = len(clip.joints)
+    if count < least:
+        rate = "" if fps is None else f" at {fps:g} a second ({count / fps:.1f} s)"
         raise InputError(
-            f"{len(clip.joints)} frames, at least {least} needed",
+            f"{count} frames{rate}, at least {least} needed",
             where=clip.source or clip.name,
             field="frames",
-            fix="remove the clip or lower min_frames",
+            fix=fix,
         )
 
 

@@ -55,6 +55,13 @@ class EvaluateSettings:
         return protocol(self.protocol, **given)
 
 
+def validation_rules(section: Mapping[str, Any]) -> Protocol:
+    """What validations of fine-tuning are scored by: the sound rules, with the group and the shortest clip of the run's
+    `evaluate` section, and no further generations of a text."""
+    given = {key: section[key] for key in ("group", "min_frames") if section.get(key) is not None}
+    return Protocol(multimodality=MultiModalityPlan(texts=0), **given)
+
+
 OF_OFFICIAL_FILES = (
     "network", "checkpoint", "clip_checkpoint", "length_checkpoint", "clip_tokenizer", "mean", "std", "glove",
 )  # fmt: skip

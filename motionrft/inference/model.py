@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from motionrft.inference.sentences import SentenceEncoder, checked_sentences, fi
 from motionrft.motion.representation import representation
 from motionrft.motion.skeleton import SKELETONS
 
+LOG = logging.getLogger("motionrft.inference")
 # what differs between two runs of the same thing
 PASSING = ("finished", "wall_s", "peak_rss_mb", "peak_device_mb", "host")
 # sampler settings that name the steps themselves
@@ -85,6 +87,14 @@ class MotionModel:
                 where=self.path,
                 field="seconds",
                 fix=f"choose from {UNIT / self.fps:g} to {longest / self.fps:g}",
+            )
+        shortest, *_, most = self.about["corpus"]["frames"]
+        if not shortest - UNIT < frames <= most:
+            LOG.warning(
+                "%g seconds: the clips it was trained on have %.1f to %.1f, of other lengths it knows nothing",
+                seconds,
+                shortest / self.fps,
+                most / self.fps,
             )
         return [frames] * count
 

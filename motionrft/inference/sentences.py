@@ -16,6 +16,7 @@ from motionrft.text.kinds import open_encoder
 
 LOG = logging.getLogger("motionrft.inference")
 BATCH = 64
+LISTED = 300  # words of a vocabulary that can be read at a glance
 SAME = 1e-3  # how far, relative to its size, a feature vector of the same encoder may be off on another machine
 
 
@@ -56,10 +57,23 @@ class SentenceEncoder:
         words = {word.strip(".,;:!?\"'") for sentence in sentences for word in sentence.split()}
         return sorted(word for word in words if word and unknown in tokenizer(word)["input_ids"])
 
+    def known_words(self) -> list[str]:
+        """The words of the vocabulary."""
+        tokenizer: Any = self.encoder.tokenizer
+        special = set(tokenizer.all_special_tokens)
+        return sorted(
+            word for word in tokenizer.get_vocab() if word.isalpha() and word not in special
+        )
+
     def remark_unknown(self, sentences: Sequence[str]) -> None:
+        """Logs the words that it does not know; of a small vocabulary all that it knows, for another try."""
         words = self.unknown_words(sentences)
-        if words:
-            LOG.warning("words that the text encoder does not know: %s", ", ".join(words))
+        if not words:
+            return
+        LOG.warning("words that the text encoder does not know: %s", ", ".join(words))
+        known = self.known_words()
+        if len(known) <= LISTED:
+            LOG.warning("it was made from its corpus's captions and knows: %s", " ".join(known))
 
 
 def find_encoder(

@@ -48,7 +48,9 @@ class Fact(Column):
         return ""
 
 
-RETRIEVED = "Share of motions whose own sentence is {} of 32"
+RETRIEVED = (
+    "Share of motions whose own sentence is {} in its group, of 32 unless evaluate.group is another"
+)
 GENERATION = (
     Column("R-Precision Top-1", "R@1", 1, 3, "R1", meaning=RETRIEVED.format("the nearest")),
     Column(

@@ -19,6 +19,7 @@ Recorded motions stand under the backbone `real`, method `base`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,11 @@ class Records:
     def trained_cells(self) -> list[dict[str, Any]]:
         """The cells of the matrix whose methods learn weights: those with a training record and costs."""
         return [cell for cell in self.run["matrix"] if self.trains(cell["method"])]
+
+    def most_compared(self) -> str:
+        """The backbone with most methods, whose figures are shown first."""
+        matrix = self.run["matrix"]
+        return str(Counter(entry["backbone"] for entry in matrix).most_common(1)[0][0])
 
     def label(self, method: str) -> str:
         """A method's name beside the base model."""

@@ -6,6 +6,7 @@ costs.json                ({backbone, method, seed}, content of cost.json) of ev
 records/<name>.parquet    the properties of `Records` in single precision; of fine-tuning, what stood at validations
 tables/<name>.csv         what the tables' code makes of these
 figures/<name>.png        and the figures'
+report.html               the report with fewer motions and figures (`page.contents.kept`), of the run itself
 """
 
 from __future__ import annotations
@@ -101,12 +102,17 @@ def store(records: Records, out: Path) -> StoredRecords:
 
 
 def draw(records: StoredRecords, folder: Path) -> list[Path]:
-    """Draws the figures that are kept, as png alone; returns them in order."""
-    drawn = [path for name in FIGURES for path in figures.write(name, records, folder)]
-    for path in drawn:
-        if path.suffix != ".png":
-            path.unlink()
-    return [path for path in drawn if path.suffix == ".png"]
+    """Draws the figures that are kept, as png alone, and of those with one a backbone that of the backbone with most
+    methods; returns them in order."""
+    kept = []
+    for name in FIGURES:
+        names = {name, f"{name}_{records.most_compared()}"}
+        for path in figures.write(name, records, folder):
+            if path.suffix == ".png" and path.stem in names:
+                kept.append(path)
+            else:
+                path.unlink()
+    return kept
 
 
 def kept_tables(records: StoredRecords) -> Iterator[tuple[str, Table]]:
@@ -144,7 +150,7 @@ def about(records: Records) -> dict[str, Any]:
     return {
         "run": records.run["name"],
         "configuration": digest({k: v for k, v in records.run.items() if k != "command"}),
-        "command": " ".join(map(_last_part, shlex.split(records.run.get("command", "")))),
+        "command": without_paths_in(records.run.get("command", "")),
         "evaluator": records.evaluator,
         "reward_labels": records.reward_labels,
         "code": sorted({origin["code"] for origin in origins if "code" in origin})
@@ -178,6 +184,11 @@ def without_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [without_paths(entry) for entry in value]
     return _last_part(value) if isinstance(value, str) else value
+
+
+def without_paths_in(command: str) -> str:
+    """The same of a command's words."""
+    return " ".join(map(_last_part, shlex.split(command)))
 
 
 def _last_part(word: str) -> str:

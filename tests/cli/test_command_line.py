@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import re
 import resource
@@ -40,6 +41,9 @@ def test_every_help_says_what_the_command_does_and_how_it_is_called(name, capsys
     first = (app[name].default_command.__doc__ or "").splitlines()[0]
     assert first.endswith(".")
     assert first in shown
+    # a terminal of 80 columns would break longer lines once more, in their middle
+    text = inspect.getdoc(app[name].default_command).partition("\nParameters\n")[0]
+    assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,7 +13,7 @@ from tests.configuration.runs import toy
 
 RUNS = sorted((ROOT / "config").glob("*.yaml"))
 MOCAP = {"mocap_dir": "/somewhere"}
-NEEDED = {"mocap": MOCAP, "mocap-full": MOCAP}
+NEEDED = dict.fromkeys(("mocap", "mocap-few", "mocap-full"), MOCAP)
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)

@@ -8,6 +8,8 @@ from motionrft.corpus.survey import kind_of, survey
 from motionrft.errors import InputError
 from tests.corpus.bvh_texts import person
 
+SPLITS = ("train", "val", "test")
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -35,9 +37,15 @@ def test_a_folder_is_described(folder):
         "take9.bvh: no caption for this clip",
     ):
         assert line in text, line
-    counts = {line[:5].strip(): line for line in text.split("\n") if "clips," in line}
+    counts = {line[:5].strip(): line for line in text.split("\n") if line.startswith(SPLITS)}
     assert sum(int(line.split()[1]) for line in counts.values()) == 18
     assert "minutes" in counts["train"]
+    assert "mirrored    each clip counts twice" in text
+    assert (
+        f"enough      no: {folder.name}: corpus.splits: too few clips of at least 40 frames" in text
+    )
+    held_out = {"kind": "bvh", "splits": {"train": 0.4, "val": 0.3, "test": 0.3}}
+    assert "for a run that ranks groups of 2" in "\n".join(survey(folder, held_out, "x", 40, 2))
 
 
 def test_without_a_captions_table_the_rest_is_seen(folder):
@@ -51,7 +59,7 @@ def test_without_a_captions_table_the_rest_is_seen(folder):
 def test_the_runs_own_keys_count(folder):
     text = "\n".join(survey(folder, {"kind": "bvh", "scale": 0.02, "mirror": False}, "x"))
     assert "0.02 m a unit in 10 files (corpus.scale)" in text
-    counts = [line for line in text.split("\n") if "clips," in line]
+    counts = [line for line in text.split("\n") if line.startswith(SPLITS)]
     assert sum(int(line.split()[1]) for line in counts) == 9
 
 

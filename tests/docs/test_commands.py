@@ -32,7 +32,7 @@ PLACEHOLDERS = {
 # commands that take in what docs/extend.md has added, and a path of theirs
 DROPPED_IN = {
     "backbones/recurrent/": r"backbones=.*(\brecurrent|<name>)",
-    "finetune/mld/late/": r"methods=.*(\blate|<name>)",
+    "/late/seed0/": r"methods=.*(\blate|<name>)",
 }
 NOT_RUN = {
     r"git clone .*|cd motionrft": "needs the address of the repository",
@@ -88,16 +88,15 @@ def test_every_reason_is_of_a_command():
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of what a user clones, with the files of docs/extend.md and docs/cluster.md in their places."""
+    """A copy of what a user clones, with the files of docs/extend.md and the run files of all pages in their places."""
     folder = examples.checkout(tmp_path_factory.mktemp("checkout"))
     examples.add_files(folder)
-    [site] = re.findall(r"^# my-site.yaml\n.*?(?=^```$)", cluster_page(), re.M | re.S)
-    (folder / "my-site.yaml").write_text(site, encoding="utf-8")
+    for page in PAGES:
+        shown = re.findall(r"^(# ([\w-]+\.yaml)\n.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+        for text, name in shown:
+            (folder / name).write_text(text, encoding="utf-8")
+    assert {"my-site.yaml", "mine.yaml"} <= {path.name for path in folder.glob("*.yaml")}
     return folder
-
-
-def cluster_page() -> str:
-    return (ROOT / "docs" / "cluster.md").read_text("utf-8")
 
 
 def as_run(command: str) -> str:

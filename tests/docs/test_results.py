@@ -65,7 +65,7 @@ def test_every_number_of_a_page_that_quotes_a_result_stands_there():
 
 def test_nothing_kept_names_a_machines_paths_or_host():
     for path in FOLDER.rglob("*"):
-        if path.suffix in {".json", ".yaml", ".md", ".csv"}:
+        if path.suffix in {".json", ".yaml", ".md", ".csv", ".html"}:
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"(?<![\w.…])/(home|work|tmp|root|data|mnt|scratch)/", text), path
             assert '"host"' not in text, path
@@ -76,5 +76,6 @@ def test_it_is_small(records):
     assert (
         sum(path.stat().st_size for path in records.folder.rglob("*") if path.is_file()) < 2_000_000
     )
+    assert (records.folder / "report.html").stat().st_size < 1_500_000
     assert re.fullmatch("[0-9a-f]{12}", records.about["configuration"])
     assert digest({}) != records.about["configuration"]

@@ -23,6 +23,7 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     from motionrft.cli.options import CellFiles
     from motionrft.evaluation.evaluator_file import save_evaluator
     from motionrft.evaluation.evaluators.t2m.training import train_evaluator
+    from motionrft.evaluation.settings import validation_rules
 
     widths = ("movement_hidden", "movement", "motion_hidden", "text_hidden", "embedding")
     settings = {
@@ -51,8 +52,9 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     backbone, _ = load_backbone(files / "mdm.safetensors")
     # nothing is opened before a validation asks for it
     absent = JudgeFiles(evaluator=tmp_path / "absent.safetensors")
-    assert judge_factory(cell, absent, "mdm", sampler, torch.device("cpu"), "val") is not None
-    judge_of = judge_factory(cell, judge, "mdm", sampler, torch.device("cpu"), "val")
+    cpu, rules = torch.device("cpu"), validation_rules({})
+    assert judge_factory(cell, absent, "mdm", sampler, cpu, rules, "val") is not None
+    judge_of = judge_factory(cell, judge, "mdm", sampler, cpu, rules, "val")
     numbers = judge_of(backbone)()
     assert set(INDEPENDENT) <= set(numbers)
     # of hits with share p among n prompts
@@ -61,6 +63,11 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     assert error == pytest.approx((hits * (1 - hits) / (n - 1)) ** 0.5)
     assert 0 < numbers["MM-Dist error"] < numbers["MM-Dist"]
     assert numbers["FID error"] > 0
+    # a corpus too small for groups of 32 is judged in those that the run asks for
+    larger = validation_rules({"group": 1000})
+    with pytest.raises(InputError, match="make no group of 1000"):
+        judge_factory(cell, judge, "mdm", sampler, cpu, larger, "val")(backbone)()
+    assert validation_rules({"group": 8, "min_frames": None}).group == 8
 
 
 def test_tuning_judges_a_cell_as_its_fine_tuning_does(files, tmp_path, monkeypatch):

@@ -96,6 +96,18 @@ def test_words_it_does_not_know_are_told(model, caplog):
     assert model.encoder.unknown_words([WAVE]) == []
     model.generate(["a person zigzags, forward"], seconds=0.4)
     assert "does not know: zigzags" in caplog.text
+    assert "and knows: " in caplog.text
+    assert " waves " in caplog.text
+    assert "unk" not in caplog.text
+
+
+def test_lengths_that_no_training_clip_had_are_told(model, caplog):
+    shortest, *_, longest = model.about["corpus"]["frames"]
+    for seconds in (shortest / model.fps, longest / model.fps):
+        model.frames(seconds, 0, 1)
+    assert not caplog.text
+    model.frames(9.0, 0, 1)
+    assert "9 seconds: the clips it was trained on have" in caplog.text
 
 
 def test_a_file_that_left_its_run_needs_its_encoder(run, model_file, tmp_path):

@@ -24,6 +24,6 @@ def test_the_python_lines_run(model_file, reward_folder, tmp_path, monkeypatch, 
     assert "torch.Size([48, 22, 3]) 20.0" in printed
     assert "total_percentile" in printed
     assert (tmp_path / "wave.npz").exists()
-    assert (tmp_path / "results/toy/finetune/mld/raised.safetensors").exists()
+    assert (tmp_path / "results/toy/finetune/mldpp/raised.safetensors").exists()
     rewards = names["raised"].record.query("name == 'reward'")["value"].to_numpy()
     assert len(rewards) == 20

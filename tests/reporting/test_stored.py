@@ -126,6 +126,8 @@ def test_paths_are_named_by_their_last_part():
 def test_the_command(run, tmp_path, capsys):
     assert main(["publish", "--results", str(run.folder), "--out", str(tmp_path)]) == 0
     assert (tmp_path / "made" / "about.json").exists()
+    assert "A shortened report" in (tmp_path / "made" / "report.html").read_text()
+    assert "[Its report](made/report.html)" in (tmp_path / "README.md").read_text()
     assert (tmp_path / "README.md").read_text() == page_text([StoredRecords(tmp_path / "made")])
     assert main(["publish", "--results", str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
     assert "nothing has been evaluated yet" in capsys.readouterr().err

@@ -6,7 +6,10 @@ import pytest
 
 from motionrft.configuration import ROOT, available, part
 from motionrft.finetune.method_options import read_method
-from website import backbones, methods, repository, sources
+from motionrft.reporting.records import Records
+from motionrft.reporting.stored import store
+from tests.reporting.made_run import make_run
+from website import backbones, methods, reports, repository, sources
 from website.walks import walked
 
 
@@ -43,6 +46,18 @@ def test_a_walk_is_the_method_s_own():
 def test_the_memory_figure_reads_the_page_of_memory():
     drawn = backbones.figure().decode()
     assert {"mdm", "hymotion", "draft-50"} <= set(re.findall(r">([\w-]+)</text>", drawn))
+
+
+def test_sample_reports_are_those_that_are_kept(tmp_path):
+    assert "None is kept yet" in reports.page(tmp_path)
+    run = Records(make_run(tmp_path / "run"))
+    store(run, tmp_path / "kept" / "made")
+    assert "None is kept yet" in reports.page(tmp_path / "kept")  # its records, without a report
+    (tmp_path / "kept" / "made" / "report.html").write_text("x" * 1_200_000)
+    page = reports.page(tmp_path / "kept")
+    assert "(made/report.html) (1.2 MB)" in page
+    assert 'src="made/report.html" title="Report of the run made"' in page
+    assert "on one text-to-motion model, on a procedural corpus of 20 clips" in page
 
 
 def test_names_lead_to_lines():

@@ -199,6 +199,8 @@ def test_spaces_and_unicode_in_every_path(tmp_path):
     site = tmp_path / "site.yaml"
     few = {"corpus": {"min_frames": 40}, "evaluate": {"group": 2}}
     site.write_text(yaml.safe_dump(few))
+    (folder / "results" / "mocap").mkdir(parents=True)
+    (folder / "results" / "mocap" / "report.html").write_text("of a run before")
     done = snakemake(
         folder,
         [ROOT / "config" / "mocap.yaml", site],
@@ -207,6 +209,7 @@ def test_spaces_and_unicode_in_every_path(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (folder / "results/mocap/features/clips.parquet").exists()
+    assert "open results/mocap/report.html" in done.stderr  # where there is one
 
 
 def write_bvh_corpus(folder: Path, clips: int = 10, frames: int = 90) -> None:

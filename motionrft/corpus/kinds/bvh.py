@@ -27,6 +27,7 @@ from motionrft.motion.skeleton import mirror
 from motionrft.progress import progress
 
 FPS = 20.0
+SHORTEST = 40  # the least min_frames
 
 
 def captions_path(settings: dict[str, Any]) -> Path:
@@ -86,5 +87,7 @@ def _clip(
     reader.rates[round(motion.fps, 2)] += 1
     joints = placed(reader.body(motion.resampled(float(settings["fps"])), take.path))
     clip = Clip(take.name, joints, captions, split, source=f"{take.place}.bvh")
-    check_frames(clip, int(settings["min_frames"]) + 1)
+    least = int(settings["min_frames"])
+    fix = "record longer takes, or remove it" if least <= SHORTEST else "lower corpus.min_frames"
+    check_frames(clip, least + 1, float(settings["fps"]), fix)
     return clip

@@ -54,10 +54,11 @@ def what_was_run(run: dict[str, Any]) -> str:
     beside = (
         f", beside {several(sampled, 'method')} of sampling under the reward" if sampled else ""
     )
-    return (
+    said = (
         f"{several(len(trained), 'method')} of reward fine-tuning on {several(len(backbones), 'text-to-motion model')}, "
         f"on {corpus}, with networks of size “{run['size']}” and {several(len(run['seeds']), 'seed')}{beside}."
     )
+    return said[0].upper() + said[1:]
 
 
 def findings(records: Records) -> dict[str, list[Finding]]:
@@ -106,16 +107,25 @@ def main_rows(records: Records) -> Iterator[dict[str, Any]]:
         method = next((name for name in records.against_base() if name in methods), None)
         if method is None:
             continue
-        cells = []
+        effects, cells = [], []
         for metric in ("R-Precision Top-1", "FID"):
             found = effect(records, backbone, method, metric)
             if found is None:
                 break
             verdict = judged.get((backbone, method, metric))
             word = verdict.word if verdict is not None else ""
+            effects.append(found)
             cells.append(_cell(records, backbone, COLUMNS[metric], found) | {"word": word, "verdict": WORDS.get(word, "")})  # fmt: skip
         else:
-            yield {"backbone": backbone, "method": records.label(method), "cells": cells}
+            unchanged = all(one.difference == one.low == one.high == 0 for one in effects)
+            if unchanged:
+                cells = [cell | {"verdict": "base kept"} for cell in cells]
+            yield {
+                "backbone": backbone,
+                "method": records.label(method),
+                "cells": cells,
+                "unchanged": unchanged,
+            }
 
 
 def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dict[str, str]:
@@ -134,4 +144,11 @@ def recorded(records: Records) -> str:
     real = frame[frame["backbone"].eq("real")].groupby("metric")["value"].mean()
     if "FID" not in real:
         return ""
-    return f"Recorded motions: R@1 {real['R-Precision Top-1']:.3f}, FID {real['FID']:.3f}; chance in groups of 32: .031."
+    group = ranked_in(records.run)
+    scores = f"R@1 {real['R-Precision Top-1']:.3f}, FID {real['FID']:.3f}"
+    return f"Recorded motions: {scores}; chance in groups of {group}: {1 / group:.3f}."
+
+
+def ranked_in(run: dict[str, Any]) -> int:
+    """How many motions a group of R-Precision has."""
+    return int(run["evaluate"].get("group") or 32)

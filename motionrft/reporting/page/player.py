@@ -23,11 +23,13 @@ from motionrft.reporting.records import Records
 RECORDED = "recorded"
 
 
-def players(records: Records, prompts: int = 4) -> dict[str, Any]:
-    """What player.js reads. For each backbone: sentences, and for each of its models one packed motion a sentence with
+def players(
+    records: Records, prompts: int = 4, *, bvh: bool = True, recorded: bool = True
+) -> dict[str, Any]:
+    """What player.js reads; bvh: with files to download, recorded: with the recorded motions. For each backbone: sentences, and for each of its models one packed motion a sentence with
     what the evaluator says of it. The first backbone and sentence are those on which fine-tuning changes most."""
     entries, changes = [], []
-    references = _references(records)
+    references = _references(records) if recorded else {}
     for backbone in records.run["backbones"]:
         files = sample_files(records, backbone)
         if "base" not in files:
@@ -46,7 +48,7 @@ def players(records: Records, prompts: int = 4) -> dict[str, Any]:
             }
             | (
                 {"bvh": [_bvh(samples[name].joints[row]) for row in rows]}
-                if name in ("base", tuned)
+                if bvh and name in ("base", tuned)
                 else {}
             )
             for name in models
@@ -55,8 +57,8 @@ def players(records: Records, prompts: int = 4) -> dict[str, Any]:
         clips_shown = [samples["base"].clips[row] for row in rows]
         if all(clip in references for clip in clips_shown):
             motions = [references[clip] for clip in clips_shown]
-            recorded = {"model": RECORDED, "motions": [pack(motion, SMPL_22) for motion in motions]}
-            clips, show = [recorded, *clips], [0, *(place + 1 for place in show)]
+            real = {"model": RECORDED, "motions": [pack(motion, SMPL_22) for motion in motions]}
+            clips, show = [real, *clips], [0, *(place + 1 for place in show)]
         entries.append(
             {
                 "backbone": backbone,

@@ -35,7 +35,7 @@ def retrieval(records: Records) -> Table:
             )
     verdict, why = published.reward_comparable(records.run)
     notes = [
-        "Groups of 32, percent. " + BINOMIAL,
+        "Groups of 32 (of all where they are fewer), percent. " + BINOMIAL,
         "A perfect reward: recorded motions that share a caption cannot be told apart by it, so none can be "
         "expected to retrieve more than this from these captions.",
     ]

@@ -49,7 +49,9 @@ def self_refinement(records: Records) -> Table:
                         )
             rows.append(entry)
     notes = [
-        "Groups of 32, percent. " + BINOMIAL + " In brackets the gain over before.",
+        "Groups of 32 (of all where they are fewer), percent. "
+        + BINOMIAL
+        + " In brackets the gain over before.",
         "The paper refines ReAlign, not MotionReward: its two rows show the size of the effect only.",
     ]
     if not records.run["reward"].get("stages", {}).get("spl"):
