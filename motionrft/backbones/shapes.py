@@ -29,7 +29,10 @@ def backbone_shapes(run: dict[str, Any], name: str) -> Backbone:
     with torch.device("meta"):
         normaliser = Normaliser(torch.zeros(dim), torch.ones(dim))
         widths = widths_of(run["text"][settings["text"]])
-        return build_backbone(settings, dim=dim, text=widths, normaliser=normaliser).eval()
+        backbone = build_backbone(settings, dim=dim, text=widths, normaliser=normaliser)
+    # linspace stays on the CPU in a process where transformers has once loaded a model: it replaces the function meanwhile,
+    # and torch looks the functions that make tensors up but once
+    return backbone.eval().to("meta")
 
 
 def batch_shapes(run: dict[str, Any], kind: str, rows: int, frames: int) -> Batch:

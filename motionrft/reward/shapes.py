@@ -32,7 +32,8 @@ def network_shapes(run: dict[str, Any]) -> RewardNetwork:
     section = run["reward"]
     tokens = widths_of(run["text"][section["text"]])["tokens"]
     with torch.device("meta"):
-        return RewardNetwork(NetworkSettings.read(section["network"], widths(run), tokens))
+        network = RewardNetwork(NetworkSettings.read(section["network"], widths(run), tokens))
+    return network.to("meta")  # `backbone_shapes` says why
 
 
 def reward_shapes(run: dict[str, Any], weights: dict[str, float]) -> MotionReward:

@@ -130,8 +130,10 @@ class ACMDMTransformer(nn.Module):
         self.final_layer = FinalLayer(width, channels * patch)
         tokens = frames * (joints // patch)
         # the exponents span [0, 1] with both ends, unlike the usual 2i/d
-        frequencies = rope_base(tokens) ** -(torch.linspace(0, HEAD, HEAD // 2).double() / HEAD)
-        cos, sin = rotary_table(torch.arange(tokens), frequencies, interleaved=False)
+        positions = torch.arange(tokens)
+        exponents = torch.linspace(0, HEAD, HEAD // 2, device=positions.device).double() / HEAD
+        frequencies = rope_base(tokens) ** -exponents
+        cos, sin = rotary_table(positions, frequencies, interleaved=False)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         self.initialise()
