@@ -110,7 +110,7 @@ def model_row(
     if method == "base" and backbone in records.run["backbones"] and records.own_bases(backbone):
         seeds = sorted({seed for entry in matrix for seed in entry["seeds"]}) or [0]
     targets = [
-        f"{records.folder}/evaluate/{backbone}/{method}/seed{seed}/replications.parquet"
+        f"{records.targets}/evaluate/{backbone}/{method}/seed{seed}/replications.parquet"
         for seed in seeds
     ]
     cells = {

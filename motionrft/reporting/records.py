@@ -42,15 +42,24 @@ BY_PROMPT = ("matching", "top1", "top2", "top3", "fid")
 
 @dataclass(eq=False)  # one object a run: what is computed of it is kept by it
 class Records:
-    """The finished records below `results/<run>`; whatever has not been run is simply absent."""
+    """The finished records below `results/<run>`; whatever has not been run is simply absent.
+
+    named: the folder as commands of a page name it, where not as it is given.
+    """
 
     folder: Path
+    named: str = ""
 
     @cached_property
     def run(self) -> dict[str, Any]:
         """The run's configuration, its methods in the paper's order."""
         run = load_run(self.folder / "config.yaml")
         return run | {"methods": paper_order(run["methods"])}
+
+    @property
+    def targets(self) -> str:
+        """What the files of this run begin with where a command of a page asks for them."""
+        return self.named or str(self.folder)
 
     def trains(self, method: str) -> bool:
         """Whether a method learns weights; one that does not samples the base model under the reward."""

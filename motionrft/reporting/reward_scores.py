@@ -25,7 +25,7 @@ BINOMIAL = "± : 95 % interval (Agresti–Coull) of a proportion over the clips 
 
 def fill_reward(records: Records) -> str:
     """The command that scores the reward."""
-    return command(records, f"{records.folder}/reward/scores.parquet")
+    return command(records, f"{records.targets}/reward/scores.parquet")
 
 
 def reward_cell(

@@ -41,7 +41,7 @@ def row(
 ) -> Row:
     """The row of a method, with the command that fills it."""
     targets = [
-        f"{records.folder}/finetune/{backbone}/{method}/seed{seed}/record.parquet"
+        f"{records.targets}/finetune/{backbone}/{method}/seed{seed}/record.parquet"
         for name, seed in methods_and_seeds(records, backbone)
         if name == method
     ]

@@ -63,7 +63,8 @@ def answers(
 
 def write_kept_report(records: Records, out: Path, job_counts: Mapping[str, int]) -> None:
     """The page as it is kept with the documentation: what `kept` chooses, and commands without paths of the machine."""
-    shown, run = Records(records.folder), records.run
+    run = records.run
+    shown = Records(records.folder, named=f"results/{run['name']}")
     command = without_paths_in(run["command"]) if "command" in run else ""
     shown.__dict__["run"] = without_paths(run) | ({"command": command} if command else {})
     write_report(shown, out, job_counts, kept)

@@ -63,7 +63,7 @@ def _row(records: Records, backbone: str, method: str, of: str) -> Row:
     spent = costs[chosen]["value"]
     cells["s_per_update"] = Cell(float(spent.mean()), None, len(spent)) if len(spent) else Cell()
     cells["extra"] = memory(records, backbone, method, sorted(set(costs[chosen]["seed"])))
-    target = f"{records.folder}/evaluate/{backbone}/{method}/seed0/replications.parquet"
+    target = f"{records.targets}/evaluate/{backbone}/{method}/seed0/replications.parquet"
     labels = (backbone, records.label(method))
     return Row(labels, cells, backbone, method == of, command=command(records, target))
 

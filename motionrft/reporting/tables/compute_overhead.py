@@ -73,7 +73,7 @@ def compute_overhead(records: Records) -> Table:
             ]["value"]
             cells["update"] = Cell(float(step.mean()), None, len(step)) if len(step) else Cell()
             targets = [
-                f"{records.folder}/finetune/{backbone}/{method}/seed{seed}/record.parquet"
+                f"{records.targets}/finetune/{backbone}/{method}/seed{seed}/record.parquet"
                 for seed in entry["seeds"]
             ]
             rows.append(

@@ -55,7 +55,7 @@ def _row(records: Records, backbone: str, method: str, labels: tuple[str, str]) 
     for column in COLUMNS:
         values = values_of(records, backbone, method, column.key)
         cells[column.key] = Cell() if values.empty else Cell(*summary(values))
-    target = f"{records.folder}/evaluate/{backbone}/{method}/seed0/replications.parquet"
+    target = f"{records.targets}/evaluate/{backbone}/{method}/seed0/replications.parquet"
     return Row(
         labels,
         cells,

@@ -45,7 +45,7 @@ def power(records: Records) -> Table:
                 cells = _cells(measured, found.prompts)
                 if found.seeds < 2:
                     cells |= {name: Cell(absent="one seed") for name in ("seed", "rest")}
-            target = f"{records.folder}/evaluate/{backbone}/{method}/seed0/per_prompt.parquet"
+            target = f"{records.targets}/evaluate/{backbone}/{method}/seed0/per_prompt.parquet"
             labels = (title, backbone, method)
             rows.append(Row(labels, cells, title, command=command(records, target)))
     notes = [

@@ -27,7 +27,7 @@ def prompts(records: Records) -> Table:
         backbone, method = entry["backbone"], entry["method"]
         pairs = paired_prompts(records, backbone, method)
         targets = [
-            f"{records.folder}/evaluate/{backbone}/{name}/seed{seed}/per_prompt.parquet"
+            f"{records.targets}/evaluate/{backbone}/{name}/seed{seed}/per_prompt.parquet"
             for name, seeds in (("base", [0]), (method, entry["seeds"]))
             for seed in seeds
         ]

@@ -119,7 +119,7 @@ def reward_switches(records: Records) -> Table:
                     cells = dict(zip((m.key for m in COLUMNS), trio, strict=True))
                     rows.append(Row(labels, cells, switch))
     lacking = [
-        f"{records.folder}/reward/switches/{switch}/{stage}.{reading}.parquet"
+        f"{records.targets}/reward/switches/{switch}/{stage}.{reading}.parquet"
         for switch, stage in dict.fromkeys(row.labels[:2] for row in missing)
         if stage in records.run["reward"]["stages"]
         for reading in switches()[switch].readings

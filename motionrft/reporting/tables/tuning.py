@@ -25,7 +25,7 @@ def tuning(records: Records) -> Table:
         backbone, method = entry["backbone"], entry["method"]
         trials = frame[frame["backbone"].eq(backbone) & frame["method"].eq(method)]
         if trials.empty:
-            target = f"{records.folder}/tune/{backbone}/{method}.json"
+            target = f"{records.targets}/tune/{backbone}/{method}.json"
             cells = {column.key: Cell() for column in TUNING}
             rows.append(
                 Row((backbone, method, "–"), cells, backbone, command=command(records, target))
