@@ -1,4 +1,4 @@
-"""The paper's run, rehearsed on the meta device: every network at its full size, every loss, every walk.
+"""The paper's run, rehearsed on the meta device: every network at its full width, every loss, every walk.
 
 Nothing is computed, but every operation is called with the shapes that a card would see. A tensor left on another
 device is an error here as it is there, and so is a look at a value inside a walk. Samplers take three steps.
@@ -31,6 +31,7 @@ from motionrft.forecast.table import Table
 PAPER = ROOT / "config" / "humanml3d.yaml"
 RUN = load_run(PAPER)
 STEPS, ROWS = 3, 8
+FEW = 3  # of the equal layers: a walk calls the same operations on the same shapes
 CELLS = [(cell["backbone"], cell["method"]) for cell in RUN["matrix"]]
 # methods that take part only where a run names them, one of each kind, where they are defined
 NAMED = ("ddpo", "flow-grpo", "dpo", "sopo", "pretraining", "reward-guidance", "best-of-4")
@@ -40,15 +41,17 @@ STAGES = [(name, stage) for name, entry in RUN["backbones"].items() for stage in
 
 
 @cache
-def short_run() -> dict[str, Any]:
-    """The run with samplers of three steps; HY-Motion, which has 27 equal layers, with three."""
+def short_run(layers: int = 9) -> dict[str, Any]:
+    """The run with samplers of three steps; HY-Motion, which has 27 equal layers, with three, and of the others at most
+    `layers` of their eight or nine."""
     run = with_every_method(PAPER)
     for entry in run["backbones"].values():
         sampler = entry["sampler"]
         sampler["steps"] = min(sampler["steps"], STEPS)
         if sampler.get("respacing"):
             sampler["respacing"] = f"ddim{STEPS}"
-    run["backbones"]["hymotion"]["network"]["layers"] = 3
+        network = entry["network"]
+        network["layers"] = 3 if network["layers"] > 9 else min(network["layers"], layers)
     for name, few in (("dpo", "epochs"), ("sopo", "epochs"), ("best-of-4", "n")):
         run["methods"][name]["options"][few] = 2
     for name in ("dpo", "sopo"):
@@ -76,7 +79,7 @@ def trajectory_peak(tuning: FineTuning) -> int:
 
 @pytest.mark.parametrize(("backbone", "method"), CELLS)
 def test_every_cell_walks(backbone, method):
-    tuning = tuning_shapes(short_run(), backbone, method, ROWS)
+    tuning = tuning_shapes(short_run(FEW), backbone, method, ROWS)
     with FusedAttention():
         walk_once(tuning)
     reached = [parameter for parameter in tuning.trained if parameter.grad is not None]
@@ -85,7 +88,7 @@ def test_every_cell_walks(backbone, method):
 
 @pytest.mark.parametrize(("backbone", "method"), RIVALS)
 def test_every_rival_walks_or_samples(backbone, method):
-    tuning = tuning_shapes(short_run(), backbone, method, ROWS)
+    tuning = tuning_shapes(short_run(FEW), backbone, method, ROWS)
     batch = tuning.batch(0)
     if isinstance(tuning.method, TrainingFree):
         with FusedAttention(), torch.no_grad():
