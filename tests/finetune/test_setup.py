@@ -212,7 +212,7 @@ def test_mistakes_are_one_clear_line(files, tmp_path, capsys):
     assert "semantic" in capsys.readouterr().err
     assert finetune(files, tmp_path, "best-of-4", reward=("semantic",)) == 2
     assert "motionrft evaluate --method best-of-4" in capsys.readouterr().err
-    assert finetune(files, tmp_path, "ddpo", reward=("semantic",)) == 2
+    assert finetune(files, tmp_path, "ddpo", "finetune.batch_size=4", reward=("semantic",)) == 2
     assert "no whole groups of 8" in capsys.readouterr().err
     slides = "override.methods.easytune.values={foot_skating: 1}"
     assert finetune(files, tmp_path, "easytune", slides, reward=("semantic",)) == 2

@@ -127,7 +127,7 @@ def test_the_weight_of_a_step_is_the_variance_of_the_forward_process():
 
 
 def vars_of(table: StepTable) -> dict:
-    names = ("A", "B", "C", "P", "Q", "t_model", "signal", "noise")
+    names = ("A", "B", "C", "P", "Q", "E", "t_model", "signal", "noise")
     return {name: getattr(table, name) for name in names}
 
 

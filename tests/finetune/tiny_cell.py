@@ -60,7 +60,7 @@ def files(tmp_path_factory) -> Path:
         "methods": [name for name in available("methods") if goes_with_mdm(name)],
         "finetune": {
             "updates": 4,
-            "batch_size": 4,
+            "batch_size": 8,
             "validate_every": 2,
             "validate_prompts": 4,
             "lr": 0.001,
