@@ -17,6 +17,7 @@ from typing import Any
 
 from motionrft import drop_ins
 from motionrft.configuration.encoders import family_facts
+from motionrft.configuration.methods import trains
 from motionrft.configuration.outside import (
     State,
     read_beside,
@@ -88,7 +89,7 @@ class Plan(RewardFiles):
 
     def trains(self, method: str) -> bool:
         """Whether a method learns weights; one that does not picks or steers the base model's samples."""
-        return method == "base" or bool(self.run["methods"][method].get("training", True))
+        return method == "base" or trains(self.run["methods"][method])
 
     @property
     def trained_cells(self) -> list[tuple[str, str, int]]:

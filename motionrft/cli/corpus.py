@@ -49,13 +49,12 @@ def corpus(
     from motionrft.files import provenance
 
     if check is not None:
-        from motionrft.evaluation.protocol import Protocol
+        from motionrft.evaluation.settings import validation_rules
 
         given = apply_set(read_yaml(run.config), run.changes)
-        asked = given.get("evaluate", {})
-        needs = {key: asked.get(key, getattr(Protocol, key)) for key in ("min_frames", "group")}
-        lines = survey(check, given.get("corpus", {}), str(run.config), *needs.values())
-        print(*lines, sep="\n")
+        rules = validation_rules(given.get("evaluate", {}))
+        section, where = given.get("corpus", {}), str(run.config)
+        print(*survey(check, section, where, rules.min_frames, rules.group), sep="\n")
         return
     if out is None:
         raise InputError(

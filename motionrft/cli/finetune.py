@@ -107,13 +107,14 @@ def prepared(
     run: dict[str, Any], cell: Cell, files: CellFiles, judge: JudgeFiles, device: torch.device
 ) -> FineTuning:
     """The cell of a run, judged on the split of its validations; its method may ask for the evaluator's space."""
+    from motionrft.configuration import trains
     from motionrft.errors import InputError
     from motionrft.evaluation.settings import validation_rules
     from motionrft.finetune.prompt_data import Sources
     from motionrft.finetune.settings import cell_settings
     from motionrft.finetune.setup import prepare
 
-    if not run["methods"][cell.method].get("training", True):
+    if not trains(run["methods"][cell.method]):
         raise InputError(
             "trains nothing",
             where=f"config/methods/{cell.method}.yaml",

@@ -14,6 +14,7 @@ from motionrft.configuration.layers import apply_set as apply_set
 from motionrft.configuration.layers import as_written as as_written
 from motionrft.configuration.layers import merge as merge
 from motionrft.configuration.layers import typed as typed
+from motionrft.configuration.methods import trains as trains
 from motionrft.configuration.resolve import dump as dump
 from motionrft.configuration.resolve import load_run as load_run
 from motionrft.configuration.resolve import resolve as resolve

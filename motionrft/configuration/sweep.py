@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from motionrft.configuration.layers import merge
+from motionrft.configuration.methods import trains
 from motionrft.errors import InputError
 
 SECTION = "finetune."
@@ -58,7 +59,7 @@ def swept_methods(
             _variant(name, section, dict(zip(keys, values, strict=True)))
             for values in itertools.product(*sweep.values())
         ]
-        if section.get("training", True)
+        if trains(section)
         else [Variant(section)]
         for name, section in methods.items()
     }

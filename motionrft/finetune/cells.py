@@ -39,7 +39,8 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
         _check_steps(run["backbones"][backbone], run["methods"][method], where, field)
         _check_needs(run["backbones"][backbone], run["methods"][method], where, field)
         _check_values(run, run["methods"][method], where, field)
-        _check_groups(run["methods"][method], settings, where, field)
+        group = run["methods"][method].get("options", {}).get("group", 1)
+        check_groups(group, settings, where, f"{field}: options.group")
 
 
 def unread(
@@ -104,16 +105,13 @@ def _check_needs(
         )
 
 
-def _check_groups(
-    method: dict[str, Any], settings: Settings, where: str | Path, field: str
-) -> None:
+def check_groups(group: int, settings: Settings, where: str | Path, field: str) -> None:
     """A slice of a batch holds whole groups of samples of one prompt."""
-    group = method.get("options", {}).get("group", 1)
     if settings.batch_size % (group * settings.slices):
         raise InputError(
             f"a batch of {settings.batch_size} in {settings.slices} slices holds no whole groups of {group}",
             where=where,
-            field=f"{field}: options.group",
+            field=field,
             fix="choose a group that divides the rows of a slice, or leave this cell out of the matrix",
         )
 

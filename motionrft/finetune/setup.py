@@ -17,7 +17,7 @@ from motionrft.backbones.base import Backbone
 from motionrft.backbones.execution import Compiled
 from motionrft.backbones.generate import sampler_of
 from motionrft.backbones.io import load_backbone
-from motionrft.configuration import merge
+from motionrft.configuration import merge, trains
 from motionrft.corpus.dataset import Batch
 from motionrft.counting.generator import generator_on
 from motionrft.diffusion.flow import AdaptiveSampler
@@ -28,6 +28,7 @@ from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
 from motionrft.finetune import released, values
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.cells import check_groups
 from motionrft.finetune.confinement import Confine, confinement
 from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.hooks import Hooks
@@ -278,7 +279,7 @@ def check_method(
 ) -> None:
     """Raises `InputError` where a method does not go with its sampler, its batch, or what its file says of it."""
     method.check(table)
-    if method.trains != section.get("training", True):
+    if method.trains != trains(section):
         raise InputError(
             f"the family {section['family']} {'trains' if method.trains else 'trains nothing'}",
             where=where,
@@ -292,13 +293,7 @@ def check_method(
             field="finetune.train_dropout",
             fix="set it to false",
         )
-    if settings.batch_size % (method.group * settings.slices):
-        raise InputError(
-            f"a batch of {settings.batch_size} in {settings.slices} slices holds no whole groups of {method.group}",
-            where=where,
-            field="options.group",
-            fix="choose a group that divides the rows of a slice",
-        )
+    check_groups(method.group, settings, where, "options.group")
 
 
 def prepare_sampling(

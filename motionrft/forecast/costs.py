@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from motionrft.configuration.methods import trains
 from motionrft.counting.card import GIB, Card
 from motionrft.finetune.memory_choice import (
     Counted,
@@ -61,11 +62,8 @@ class Forecast:
     def cells(self) -> dict[tuple[str, str], CellCost]:
         """By backbone and method; cells that train nothing, or whose settings were not counted, are left out."""
         names = [(cell["backbone"], cell["method"]) for cell in self.run["matrix"]]
-        costs = {name: self.cell(*name) for name in names if self.trains(name[1])}
+        costs = {name: self.cell(*name) for name in names if trains(self.run["methods"][name[1]])}
         return {name: cost for name, cost in costs.items() if cost is not None}
-
-    def trains(self, method: str) -> bool:
-        return bool(self.run["methods"][method].get("training", True))
 
     def cell(self, backbone: str, method: str) -> CellCost | None:
         """One fine-tuning, its validations included."""
@@ -177,7 +175,7 @@ class Forecast:
         elif rule == "train_reward" and stage in self.run["reward"]["stages"]:
             cost = self.reward_stage(str(stage))
         elif rule == "evaluate" and backbone in self.run["backbones"]:
-            steered = method in self.run["methods"] and not self.trains(str(method))
+            steered = method in self.run["methods"] and not trains(self.run["methods"][str(method)])
             cost = self.evaluation(str(backbone), method if steered else None)
         elif rule == "evaluate":
             cost = JobCost(0.0, 0.0)  # recorded motions are not generated

@@ -28,7 +28,7 @@ from typing import Any
 
 import pandas as pd
 
-from motionrft.configuration import load_run
+from motionrft.configuration import load_run, trains
 from motionrft.configuration.switches import switches
 from motionrft.errors import InputError
 from motionrft.files import read_json, read_table
@@ -63,7 +63,7 @@ class Records:
 
     def trains(self, method: str) -> bool:
         """Whether a method learns weights; one that does not samples the base model under the reward."""
-        return bool(self.run["methods"].get(method, {}).get("training", True))
+        return trains(self.run["methods"].get(method, {}))
 
     def trained_cells(self) -> list[dict[str, Any]]:
         """The cells of the matrix whose methods learn weights: those with a training record and costs."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from motionrft.configuration import trains
 from motionrft.metrics.crossed import Effect
 from motionrft.reporting.cells import values_of
 from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, Outcome
@@ -48,7 +49,7 @@ def what_was_run(run: dict[str, Any]) -> str:
     chosen = {
         cell["method"] for cell in run["matrix"]
     }  # of a sweep or a matrix, not all that are configured
-    trained = [name for name in chosen if run["methods"][name].get("training", True)]
+    trained = [name for name in chosen if trains(run["methods"][name])]
     backbones = {cell["backbone"] for cell in run["matrix"]} or run["backbones"]
     sampled = len(chosen) - len(trained)
     beside = (
