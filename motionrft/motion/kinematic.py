@@ -200,7 +200,8 @@ def _headings(planes: Tensor, lengths: Tensor, skeleton: Skeleton, habits: Corre
 @lru_cache(maxsize=8)
 def _smoothing(count: int) -> Tensor:
     """[count + 2 RADIUS, count] float64: a Gaussian of SMOOTHING frames, cut off at RADIUS, as one matrix product."""
-    away = torch.arange(count + 2 * RADIUS)[:, None] - RADIUS - torch.arange(count)[None]
+    with torch.device("cpu"):  # the table outlives whoever asks first
+        away = torch.arange(count + 2 * RADIUS)[:, None] - RADIUS - torch.arange(count)[None]
     weight = torch.exp(-0.5 * (away.double() / SMOOTHING) ** 2) * (away.abs() <= RADIUS)
     return weight / weight[:, :1].sum()
 

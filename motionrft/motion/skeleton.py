@@ -96,8 +96,8 @@ class Skeleton:
 
     @cached_property
     def ancestors(self) -> Tensor:
-        """[J, J]: 1 where bone `column` lies on the way from the root to joint `row`."""
-        table = torch.zeros(len(self), len(self))
+        """[J, J] float32 on the CPU, whoever asks first: 1 where bone `column` lies on the way from the root to joint `row`."""
+        table = torch.zeros(len(self), len(self), dtype=torch.float32, device="cpu")
         for joint in range(len(self)):
             bone = joint
             while bone > 0:

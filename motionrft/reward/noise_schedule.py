@@ -21,15 +21,16 @@ STEPS = 1000
 
 @cache
 def cumulative_alphas() -> Tensor:
-    """alpha-bar [1000], float64; one tensor for all."""
-    return training_alphas(
-        {
-            "num_train_timesteps": STEPS,
-            "beta_start": 0.00085,
-            "beta_end": 0.012,
-            "beta_schedule": "scaled_linear",
-        }
-    )
+    """alpha-bar [1000], float64 on the CPU, whoever asks first; one tensor for all."""
+    with torch.device("cpu"):
+        return training_alphas(
+            {
+                "num_train_timesteps": STEPS,
+                "beta_start": 0.00085,
+                "beta_end": 0.012,
+                "beta_schedule": "scaled_linear",
+            }
+        )
 
 
 def add_noise(x: Tensor, t: Tensor, noise: Tensor, alphas: Tensor) -> Tensor:
