@@ -113,6 +113,22 @@ def test_the_posterior_is_that_of_the_linear_model():
     torch.testing.assert_close(log_variance[0, 0].exp(), torch.linalg.inv(precision).diagonal())
 
 
+@pytest.mark.usefixtures("float64")
+@torch.no_grad()
+def test_components_keep_their_shares_of_the_variance_where_they_are_not_whitened():
+    batch = linear_motions([12] * 30 + [9] * 10)
+    white = fitted(batch)
+    scaled = PrincipalComponents(DIM, (1, 6), 196, whitened=False)
+    scaled.fit([batch])
+    size = white.loadings.flatten(1).square().sum(1)
+    assert_same(scaled.scale.square(), size / size.mean())
+    mean, log_variance = white.encode(batch.features, batch.lengths)
+    found, found_log_variance = scaled.encode(batch.features, batch.lengths)
+    assert_same(found, mean * scaled.scale)
+    assert_same(found_log_variance.exp(), log_variance.exp() * scaled.scale.square())
+    assert_same(scaled.decode(found, batch.lengths), white.decode(mean, batch.lengths))
+
+
 def test_a_latent_wider_than_the_corpus_is_one_clear_error():
     with pytest.raises(InputError, match="6 components of 5 motions"):
         fitted(linear_motions([8] * 5))

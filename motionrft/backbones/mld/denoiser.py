@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionrft.backbones.mld.options import LatentOptions
@@ -25,6 +26,7 @@ class LatentDenoiser(nn.Module):
         self.time_embedding = TimestepEmbedding(self.time_width, hidden, self.guidance_width)
         activation = nn.ReLU() if options.text_relu else nn.Identity()
         self.emb_proj = nn.Sequential(activation, nn.Linear(text_width, hidden))
+        self.text_norm = options.text_norm
         self.query_pos = LearnedPositions(hidden)
         self.encoder = SkipEncoder(*options.stack())
         if options.projected:
@@ -45,6 +47,8 @@ class LatentDenoiser(nn.Module):
         if w is not None and self.guidance_width is not None:
             guidance = guidance_sinusoid(w, self.guidance_width).to(z.dtype)
         time = self.time_embedding(sinusoid, guidance)
+        if self.text_norm:
+            text = F.layer_norm(text, text.shape[-1:])
         output: Tensor = self.query_pos(
             torch.cat([latents, time[:, None], self.emb_proj(text)[:, None]], 1)
         )

@@ -17,9 +17,13 @@ class LatentOptions:
     latent          tokens n and width d of the space diffusion happens in ([1, 256]; MLD++ [16, 32])
     projected       a Linear between width d and the hidden width (MLD++); else the two are equal
     text_relu       a ReLU before the text Linear, which drops half of the text (MLD, not MLD++)
+    text_norm       the text vector at mean zero and variance one over its entries (official: as the encoder gives it),
+                    which a short training needs where an encoder's vectors are small
     prediction      what the denoiser's output is: epsilon (official), or sample, the clean latent, whose
                     error is not weighted away at the noisy steps where the text decides
     principal       the latent is the principal components of the training motions (principal.py), not a VAE's
+    whitened        each principal component at variance one; false: at its share of the motions' variance, one on
+                    average, so that sampling decides large movements before small ones
     posterior_bias  added to the log-variance; below 0 the posterior starts narrow, which a short training
                     needs (official: 0)
     cached          latents of the training motions are encoded once a stage, uncropped (official: each time anew)
@@ -40,8 +44,10 @@ class LatentOptions:
     projected: bool = False
     time_width: int = 768
     text_relu: bool = True
+    text_norm: bool = False
     prediction: Literal["epsilon", "sample"] = "epsilon"
     principal: bool = False
+    whitened: bool = True
     posterior_bias: float = 0.0
     cached: bool = False
     draws: int = 1
@@ -76,6 +82,7 @@ class LatentOptions:
         changed = {
             "prediction": self.prediction != "epsilon",
             "principal": self.principal,
+            "text_norm": self.text_norm,
             "posterior_bias": self.posterior_bias != 0.0,
         }
         return next((name for name, different in changed.items() if different), "")

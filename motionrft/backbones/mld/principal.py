@@ -19,7 +19,7 @@ class PrincipalVAE(PrincipalComponents):
     `vae` trains."""
 
     def __init__(self, dim: int, options: LatentOptions, frames: int):
-        super().__init__(dim, options.latent, frames)
+        super().__init__(dim, options.latent, frames, whitened=options.whitened)
         hidden = options.hidden
         self.query_pos_decoder = LearnedPositions(hidden)
         self.latent_post = nn.Linear(self.latent[1], hidden)

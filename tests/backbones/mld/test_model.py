@@ -13,12 +13,13 @@ from tests.backbones.small_latent_models import (
     DIM,
     KINDS,
     SCHEDULE,
+    TEXT,
     condition,
     make,
     motions,
     texts,
 )
-from tests.same import assert_same
+from tests.same import SHARE, assert_same
 
 LENGTHS = [24, 12, 7]
 
@@ -222,3 +223,18 @@ def test_the_denoiser_learns_what_its_prediction_says(prediction):
     noise = (seen["noisy"] - process.signal[t][:, None, None] * z) / process.noise[t][:, None, None]
     target = noise if prediction == "epsilon" else z
     assert_same(loss, target.square().mean())
+
+
+@pytest.mark.usefixtures("float64")
+@torch.no_grad()
+def test_a_normalised_text_has_no_scale_and_no_offset():
+    backbone = make("mld", text_norm=True)
+    x, t, text = torch.randn(3, 1, 16), torch.tensor([3, 400, 990]), torch.randn(3, TEXT)
+    expected = backbone.denoiser(x, t, text)
+    # layer_norm adds 1e-5 to the variance: large vectors, so that it is no part of the question
+    assert_same(backbone.denoiser(x, t, 1e6 * text + 3e6), backbone.denoiser(x, t, 1e6 * text))
+    spread = text.std(-1, correction=0, keepdim=True)
+    by_hand = (text - text.mean(-1, keepdim=True)) / (spread.square() + 1e-5).sqrt()
+    backbone.denoiser.text_norm = False
+    assert_same(backbone.denoiser(x, t, by_hand), expected)
+    assert (backbone.denoiser(x, t, text) - expected).abs().max() > SHARE

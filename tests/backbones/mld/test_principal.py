@@ -55,7 +55,12 @@ def test_motions_without_clip_names_are_encoded():
 
 
 def test_an_official_file_is_refused_for_a_network_that_is_not_official(tmp_path):
-    for change in ({"prediction": "sample"}, {"posterior_bias": -3.0}, PRINCIPAL):
+    for change in (
+        {"prediction": "sample"},
+        {"posterior_bias": -3.0},
+        {"text_norm": True},
+        PRINCIPAL,
+    ):
         with pytest.raises(InputError, match=next(iter(change))):
             export_official(make("mld", **change), tmp_path / "model.ckpt")
     export_official(make("mld", cached=True), tmp_path / "model.ckpt")
