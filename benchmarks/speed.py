@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.finetuning import TEXT, models, prepared, prompts
 from benchmarks.plain import PlainSemanticLoss, embed_motions, plainly
-from motionrft.backbones.generate import sampled, sampler_of
+from motionrft.backbones.generate import sampler_of
 from motionrft.configuration import load_run
 from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
 from motionrft.finetune.cost import Flops
@@ -107,7 +107,7 @@ def sampling(run: dict[str, Any], size: Size, precision: str = "fp32") -> Pair:
 
     def sample(precision: str) -> Tensor:
         sampler = sampler_of(backbone, {**settings, "precision": precision})
-        return sampled(sampler, batch.condition, batch.noise())
+        return sampler.sample(batch.condition, batch.noise())
 
     def plain() -> Tensor:
         with plainly():

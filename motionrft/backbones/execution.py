@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Backbone, Condition
+from motionrft.diffusion.casts import asking_for_gradients
 from motionrft.diffusion.sampler import Denoiser
 from motionrft.training.loop import autocast
 
@@ -21,10 +22,11 @@ class Autocast:
     def __init__(self, denoiser: Denoiser):
         self.denoiser = denoiser
         self.parameters, self.width = denoiser.parameters, denoiser.width
+        self._weights = list(denoiser.parameters())
 
     def guided(self, x: Tensor, t: Tensor, condition: Condition, scale: float) -> Tensor:
         """`Backbone.guided`."""
-        with autocast("bf16", x.device):
+        with autocast("bf16", x.device), asking_for_gradients(self._weights):
             return self.denoiser.guided(x, t, condition, scale).to(x.dtype)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.execution import Autocast, Compiled
 from motionrft.diffusion.flow import flow_sampler
-from motionrft.diffusion.sampler import Denoiser, Noise, Sampler, SeededNoise
+from motionrft.diffusion.sampler import Denoiser, Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
 from motionrft.progress import progress
 from motionrft.text.features import CaptionFeatures
@@ -29,15 +29,6 @@ def sampler_of(backbone: Backbone, settings: dict[str, Any]) -> Sampler:
     if settings["kind"] == "flow":
         return flow_sampler(denoiser, table, settings)
     return Sampler(denoiser, table, float(settings.get("guidance", 1.0)))
-
-
-def sampled(sampler: Sampler, condition: Condition, noise: Noise) -> Tensor:
-    """`sampler.sample`, with what bf16 casts of the weights kept from step to step.
-
-    Autocast forgets its copies where its outermost block ends, which otherwise is every call of the network.
-    """
-    with torch.autocast(noise.start.device.type, enabled=False):
-        return sampler.sample(condition, noise)
 
 
 @torch.no_grad()
@@ -60,7 +51,7 @@ def generate(
 
     def plain(condition: Condition, noise: SeededNoise, captions: Sequence[str]) -> Tensor:
         del captions
-        return sampled(sampler, condition, noise)
+        return sampler.sample(condition, noise)
 
     return generate_with(plain, backbone, captions, lengths, seeds, text, batch_size, beyond)
 

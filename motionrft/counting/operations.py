@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 from motionrft.counting.attention import FLOPS_OF_ATTENTION, FusedAttention
 from motionrft.counting.costs import Work
+from motionrft.counting.remembered import Remembered, tensors
 
 ROUNDING = 512  # bytes: a card's allocator hands out multiples of it
 # neither views nor kernels
@@ -64,20 +65,15 @@ class Operations(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        output = func(*args, **kwargs)
         if func.is_view:
-            return output
-        results = [tensor for tensor in _tensors((output,)) if tensor.is_meta]
-        for tensor in results:
-            self._allocated(tensor)
-        if func in NO_KERNEL or not results:
-            return output
-        self._kernels += 1
-        formula = _FORMULAS.get(func.overloadpacket)
-        if formula is not None:
-            self._flops += formula(*args, **kwargs, out_val=output)
-        else:
-            self._traffic += sum(map(_moved, (*_tensors(args), *results)))
+            return func(*args, **kwargs)
+        output, (flops, traffic, kernels) = _CALLS(func, args, kwargs)
+        for tensor in tensors((output,)):
+            if tensor.is_meta:
+                self._allocated(tensor)
+        self._flops += flops
+        self._traffic += traffic
+        self._kernels += kernels
         return output
 
     def _allocated(self, tensor: Tensor) -> None:
@@ -95,17 +91,25 @@ class Operations(TorchDispatchMode):
         self.live -= size
 
 
+def _cost(
+    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], output: Any
+) -> tuple[int, int, int]:
+    """Flops, traffic and kernels of one call that is no view."""
+    results = [tensor for tensor in tensors((output,)) if tensor.is_meta]
+    if func in NO_KERNEL or not results:
+        return 0, 0, 0
+    formula = _FORMULAS.get(func.overloadpacket)
+    if formula is not None:
+        return formula(*args, **kwargs, out_val=output), 0, 1
+    return 0, sum(map(_moved, (*tensors(args), *results))), 1
+
+
 def _moved(tensor: Tensor) -> int:
     """Bytes that a kernel reads or writes of a tensor; an expanded one is read once."""
     return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
-def _tensors(values: Any) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
+_CALLS = Remembered(_cost)  # for the life of the process
 
 
 @contextlib.contextmanager

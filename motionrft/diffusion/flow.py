@@ -76,13 +76,11 @@ class HeunSampler(Sampler):
 class AdaptiveSampler(Sampler):
     """dopri5 for generation (`sample`); `walk`, which a fine-tuning method takes, stays on the Euler table.
 
-    Each motion has its own step size and no padding, so that it does not depend on its batch; the official code
+    The condition has the motions' `lengths` [B], and `select`s rows of itself. Each motion has its own step size and no padding, so that it does not depend on its batch; the official code
     integrates the padded batch as one system, whose step control sees all motions at once.
     """
 
-    @torch.no_grad()
-    def sample(self, condition: Any, noise: Noise) -> Tensor:
-        """The final sample x [B, …]. condition: has the motions' `lengths` [B], and `select`s rows of itself."""
+    def _final(self, condition: Any, noise: Noise) -> Tensor:
         start = noise.start
         widths = [self.denoiser.width(length) for length in condition.lengths.tolist()]
         taken = torch.tensor(widths, device=start.device)

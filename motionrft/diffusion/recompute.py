@@ -6,12 +6,13 @@ memory meter sees what it holds) and parameters receive their gradients by autog
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from motionrft.diffusion.casts import ambient_autocast, without_copies
 
 
 class _Recompute(torch.autograd.Function):
@@ -28,15 +29,15 @@ class _Recompute(torch.autograd.Function):
         ctx.cpu_state = torch.get_rng_state()
         ctx.devices = [x.device] if x.is_cuda else []
         ctx.cuda_states = [torch.cuda.get_rng_state(device) for device in ctx.devices]
-        ctx.autocast = _ambient_autocast(x.device.type)
-        with _without_cache(ctx.autocast):
+        ctx.autocast = ambient_autocast(x.device.type)
+        with without_copies(ctx.autocast):
             return run(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
         wants_input = ctx.needs_input_grad[2]
-        again = _without_cache(ctx.autocast)
+        again = without_copies(ctx.autocast)
         with torch.random.fork_rng(devices=ctx.devices), torch.enable_grad(), again:
             # the very dropout masks of the first forward
             torch.set_rng_state(ctx.cpu_state)
@@ -47,23 +48,6 @@ class _Recompute(torch.autograd.Function):
         sources = [x, *ctx.parameters] if wants_input else list(ctx.parameters)
         grads = torch.autograd.grad(output, sources, gradients[0], allow_unused=True)
         return None, None, *(grads if wants_input else (None, *grads))
-
-
-def _ambient_autocast(kind: str) -> tuple[str, torch.dtype, bool] | None:
-    if not torch.amp.is_autocast_available(kind):
-        return None
-    return kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
-
-
-def _without_cache(
-    autocast: tuple[str, torch.dtype, bool] | None,
-) -> contextlib.AbstractContextManager[Any]:
-    """The caller's autocast, the backward pass's too. Copies of weights that are made where no gradient flows are not
-    kept for where it does."""
-    if autocast is None:
-        return contextlib.nullcontext()
-    kind, dtype, enabled = autocast
-    return torch.autocast(kind, dtype, enabled, cache_enabled=False)
 
 
 def recomputed(run: Callable[[Tensor], Tensor], parameters: Sequence[Tensor], x: Tensor) -> Tensor:

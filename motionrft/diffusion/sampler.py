@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from motionrft.diffusion.casts import copied_once
 from motionrft.diffusion.philox import normals
 from motionrft.diffusion.recompute import recomputed
 from motionrft.diffusion.table import StepTable
@@ -132,7 +133,12 @@ class Sampler:
 
     @torch.no_grad()
     def sample(self, condition: Any, noise: Noise) -> Tensor:
-        """The final sample x [B, …] in the backbone's own space."""
+        """The final sample x [B, …] in the backbone's own space. A network in bf16 casts its weights once."""
+        with copied_once(noise.start.device):
+            return self._final(condition, noise)
+
+    def _final(self, condition: Any, noise: Noise) -> Tensor:
+        """`sample`, as the sampler has it."""
         x = noise.start
         for step in self.walk(condition, noise):
             x = step.next

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from motionrft.backbones.base import Condition
+from motionrft.backbones.execution import Autocast
 from motionrft.counting.attention import FLOPS_OF_ATTENTION
 from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.table import StepTable
-from motionrft.training.loop import autocast
 
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
 
@@ -88,6 +88,7 @@ class MeteredSampler(Sampler):
     ):
         super().__init__(denoiser, table, guidance)
         self.meter, self.precision, self.cost = meter, precision, 1.0
+        self._half = Autocast(denoiser)
 
     def conditional(self, rows: float = 1.0) -> Self:
         """Costs half of a guided call on as many rows."""
@@ -97,9 +98,8 @@ class MeteredSampler(Sampler):
 
     def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:
         self.meter.forwards += self.meter.share * self.cost
-        with autocast(self.precision, x.device):
-            output = super().output(i, x, condition)
-        output = output.to(x.dtype)
+        network = self._half if self.precision == "bf16" else self.denoiser
+        output = network.guided(x, self.table.time(i, x), condition, self.guidance)
         if output.requires_grad:
             output.register_hook(self._backward)
         return output

@@ -18,6 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from motionrft.diffusion.casts import copied_once
 from motionrft.diffusion.noised import at_least
 from motionrft.diffusion.table import StepTable
 from motionrft.errors import InputError
@@ -90,9 +91,10 @@ class Rollout:
     @torch.no_grad()
     def of(cls, walk: Walk) -> Rollout:
         rollout = cls(walk, [walk.noise.start], {})
-        for step in walk.sampler.walk(walk.condition, walk.noise):
-            rollout.states.append(step.next)
-            rollout.log_probs[step.i] = rollout.log_prob(step.i, step.output)
+        with copied_once(walk.noise.start.device):
+            for step in walk.sampler.walk(walk.condition, walk.noise):
+                rollout.states.append(step.next)
+                rollout.log_probs[step.i] = rollout.log_prob(step.i, step.output)
         return rollout
 
     def log_prob(self, i: int, output: Tensor) -> Tensor:

@@ -6,13 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from motionrft.diffusion.sampler import SeededNoise
+from motionrft.diffusion.schedules import step_table
 from motionrft.finetune.batch import PromptBatch
+from motionrft.finetune.cost import Meter, MeteredSampler
 from motionrft.finetune.objective import Objective
 from motionrft.finetune.settings import Loss
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.motion_reward import MotionReward
 from motionrft.text.features import TextBatch
 from tests.backbones.small_latent_models import condition, make
+from tests.backbones.test_execution import SETTINGS, Casts, step_by_step
 from tests.reward.tiny import TOKENS, tiny_network
 
 LENGTHS = [24, 12, 8, 20]
@@ -61,3 +65,19 @@ def test_the_network_is_left_in_fp32():
         run = toy_run(METHODS["draft"], {"updates": 1, **settings})
         assert run.sampler.precision == seen
         assert run.objective(run.batch(0)).precision == settings.get("precision", "fp32")
+
+
+@torch.no_grad()
+def test_samples_that_training_draws_cast_the_weights_once():
+    backbone, given = make("mld"), condition(LENGTHS)
+    table = step_table({**SETTINGS, "steps": 3}, backbone.prediction)
+    sampler = MeteredSampler(backbone, table, 1.0, Meter(), "bf16")
+    noise = SeededNoise(range(len(LENGTHS)), backbone.sample_shape(24))
+    with Casts() as apart:
+        expected = step_by_step(sampler, given, noise)
+    with Casts() as together:
+        assert torch.equal(sampler.sample(given, noise), expected)
+    layers = sum(isinstance(module, torch.nn.Linear) for module in backbone.denoiser.modules())
+    assert apart.count - together.count >= 2 * layers
+    sampler.precision = "fp32"
+    assert not torch.equal(sampler.sample(given, noise), expected)

@@ -17,7 +17,6 @@ from benchmarks.counted import with_every_method
 from motionrft.backbones import shapes as backbone_shapes
 from motionrft.configuration import load_run
 from motionrft.configuration.files import ROOT
-from motionrft.counting.attention import FusedAttention
 from motionrft.counting.operations import counted
 from motionrft.finetune.memory_plan import measure
 from motionrft.finetune.settings import cell_settings
@@ -80,7 +79,7 @@ def trajectory_peak(tuning: FineTuning) -> int:
 @pytest.mark.parametrize(("backbone", "method"), CELLS)
 def test_every_cell_walks(backbone, method):
     tuning = tuning_shapes(short_run(FEW), backbone, method, ROWS)
-    with FusedAttention():
+    with counted():
         walk_once(tuning)
     reached = [parameter for parameter in tuning.trained if parameter.grad is not None]
     assert len(reached) > len(tuning.trained) / 4
@@ -91,11 +90,11 @@ def test_every_rival_walks_or_samples(backbone, method):
     tuning = tuning_shapes(short_run(FEW), backbone, method, ROWS)
     batch = tuning.batch(0)
     if isinstance(tuning.method, TrainingFree):
-        with FusedAttention(), torch.no_grad():
+        with counted(), torch.no_grad():
             x = tuning.method.sample(tuning.sampler, tuning.levels, tuning.objective(batch))
         assert x.shape == (ROWS, *batch.shape)
         return
-    with FusedAttention():
+    with counted():
         walk_once(tuning)
     assert sum(parameter.grad is not None for parameter in tuning.trained) > len(tuning.trained) / 4
 
