@@ -146,9 +146,10 @@ def principal_components(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Loadings [count, D] and noise variance of centred rows x [N, D] (Tipping & Bishop, 1999, eq. 7 and 8)."""
     rows, width = x.shape
     # the eigenvectors of x x^T, which is far smaller than x^T x
-    values, vectors = torch.linalg.eigh((x @ x.T).double() / rows)
+    gram = (x @ x.T).double() / rows
+    values, vectors = torch.linalg.eigh(gram)
     values, vectors = values.flip(0)[:count], vectors.flip(1)[:, :count]
-    total = x.double().square().sum() / rows
+    total = gram.trace()
     variance = (total - values.sum()).clamp_min(1e-6 * total) / (width - count)
     directions = (x.T @ (vectors / (values * rows).sqrt()).to(x)).T
     return directions * (values - variance).clamp_min(0).sqrt().to(x)[:, None], variance.to(x)
