@@ -49,6 +49,12 @@ def effect(
     return crossed_effect(difference) if difference.size else None
 
 
+def kept_base(records: Records, backbone: str, method: str) -> bool:
+    """Whether a method ended with the weights of the base model: every prompt of every seed has the base's numbers."""
+    effects = [effect(records, backbone, method, metric) for metric in OF_PROMPT]
+    return all(one and one.difference == one.low == one.high == 0 for one in effects)
+
+
 def declared(run: dict[str, Any]) -> list[Member]:
     """Every comparison that counts in a resolved run, finished or not."""
     section = run["compare"]

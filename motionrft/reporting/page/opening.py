@@ -11,7 +11,7 @@ from motionrft.metrics.crossed import Effect
 from motionrft.reporting.cells import values_of
 from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, Outcome
 from motionrft.reporting.columns import Column
-from motionrft.reporting.family import COLUMNS, effect, verdicts
+from motionrft.reporting.family import COLUMNS, effect, kept_base, verdicts
 from motionrft.reporting.page.summary import WORDS
 from motionrft.reporting.records import Records
 
@@ -108,17 +108,16 @@ def main_rows(records: Records) -> Iterator[dict[str, Any]]:
         method = next((name for name in records.against_base() if name in methods), None)
         if method is None:
             continue
-        effects, cells = [], []
+        cells = []
         for metric in ("R-Precision Top-1", "FID"):
             found = effect(records, backbone, method, metric)
             if found is None:
                 break
             verdict = judged.get((backbone, method, metric))
             word = verdict.word if verdict is not None else ""
-            effects.append(found)
             cells.append(_cell(records, backbone, COLUMNS[metric], found) | {"word": word, "verdict": WORDS.get(word, "")})  # fmt: skip
         else:
-            unchanged = all(one.difference == one.low == one.high == 0 for one in effects)
+            unchanged = kept_base(records, backbone, method)
             if unchanged:
                 cells = [cell | {"verdict": "base kept"} for cell in cells]
             yield {

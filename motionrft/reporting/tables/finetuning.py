@@ -5,6 +5,7 @@ from __future__ import annotations
 from motionrft.reporting import published
 from motionrft.reporting.cells import STARRED, model_row, real_row
 from motionrft.reporting.columns import COST, GENERATION
+from motionrft.reporting.family import kept_base
 from motionrft.reporting.generation_tables import beside_paper
 from motionrft.reporting.records import Records
 from motionrft.reporting.spent import methods_of
@@ -53,15 +54,11 @@ def finetuning(records: Records) -> Table:
 
 def _unchanged(records: Records, rows: list[Row]) -> list[str]:
     """A note for each backbone on which methods end with the weights that they began with."""
-    best: dict[tuple[str, ...], list[int]] = {}
-    for cell, content in records.cost_files:
-        best.setdefault((cell["backbone"], cell["method"]), []).append(
-            content.get("best_update", -1)
-        )
     same: dict[str, list[str]] = {}
     for row in rows:
-        if best.get(row.labels) and not any(best[row.labels]) and row.cells["MM-Dist"].gain == 0:
-            same.setdefault(row.labels[0], []).append(row.labels[1])
+        backbone, method = row.labels
+        if kept_base(records, backbone, method) and method != "base":
+            same.setdefault(backbone, []).append(method)
     return [
         f"{backbone}: no weights of {', '.join(methods)} were better on the validation split than the base model's, "
         "which these rows are (`finetune.select`)."
