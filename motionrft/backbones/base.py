@@ -111,6 +111,11 @@ class Backbone(nn.Module, ABC):
     feature_std: Tensor
 
     @property
+    def reads_motions(self) -> bool:
+        """Whether the stage that was started reads the frames of its batches, not names and captions alone."""
+        return True
+
+    @property
     def normaliser(self) -> Normaliser:
         """The corpus's statistics. They are buffers outside the state dict: they move with the network."""
         return Normaliser(self.feature_mean, self.feature_std)

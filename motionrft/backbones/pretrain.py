@@ -65,7 +65,10 @@ def pretrain(
         return batch, Condition.of(text(batch.captions).to(device), empty, batch.lengths)
 
     batches = Prefetched(
-        lambda step: prepared(training.batch_at(step, options.batch_size, seed)), device
+        lambda step: prepared(
+            training.batch_at(step, options.batch_size, seed, motions=backbone.reads_motions)
+        ),
+        device,
     )
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:

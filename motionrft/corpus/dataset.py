@@ -83,16 +83,24 @@ class MotionDataset:
         return len(self.clips)
 
     def batch_at(
-        self, step: int, batch_size: int, seed: int, *, rank: int = 0, world: int = 1
+        self,
+        step: int,
+        batch_size: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        motions: bool = True,
     ) -> Batch:
-        """The training batch of `step`: epochs are permutations, the last partial batch is dropped."""
+        """The training batch of `step`: epochs are permutations, the last partial batch is dropped. Without `motions` the
+        same captions, lengths and names, and features of no frame."""
         size = min(batch_size, len(self))
         per_epoch = max(len(self) // (size * world), 1)
         epoch, within = divmod(step, per_epoch)
         order = np.random.default_rng([seed, 1, epoch]).permutation(len(self))
         begin = (within * world + rank) * size
         rows = order[np.arange(begin, begin + size) % len(order)]
-        return self._collate(rows, np.random.default_rng([seed, 2, step, rank]))
+        return self._collate(rows, np.random.default_rng([seed, 2, step, rank]), motions)
 
     def epoch(self, batch_size: int) -> Iterator[Batch]:
         """Every motion once, in order, without any randomness."""
@@ -103,11 +111,11 @@ class MotionDataset:
         """Chosen rows of `self.clips` as a batch; with `rng` (or one a row), captions and crops are drawn."""
         return self._collate(np.asarray(rows), rng)
 
-    def _collate(self, rows: np.ndarray, rng: Draws) -> Batch:
+    def _collate(self, rows: np.ndarray, rng: Draws, motions: bool = True) -> Batch:
         draws = rng if isinstance(rng, Sequence) else [rng] * len(rows)
         places = [self._place(int(row), draw) for row, draw in zip(rows, draws, strict=True)]
         begins, counts = (np.array([place[which] for place in places]) for which in (0, 1))
-        longest = int(counts.max())
+        longest = int(counts.max()) if motions else 0
         within = np.arange(longest)[None] < counts[:, None]
         # one gather of all frames; what lies beyond a length is read from its last frame and cleared
         index = begins[:, None] + np.minimum(np.arange(longest)[None], counts[:, None] - 1)

@@ -56,7 +56,7 @@ class PromptData:
 
     def batch(self, k: int, size: int, seed: int) -> PromptBatch:
         """Training batch k, a function of (seed, k) alone."""
-        batch = self.training.batch_at(k, size, seed)
+        batch = self.training.batch_at(k, size, seed, motions=self.references)
         return self.prompts(batch, noise_seeds(seed, k, size)[: len(batch)])
 
     def validation(self, count: int, size: int) -> list[PromptBatch]:
@@ -91,7 +91,7 @@ class PromptData:
             references=batch.features if self.references else None,
             frames=frames,
             seeds=seeds,
-            shape=backbone.sample_shape(batch.features.shape[1]),
+            shape=backbone.sample_shape(max(frames)),
             clips=batch.clips,
         )
 

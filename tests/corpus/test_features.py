@@ -147,3 +147,12 @@ def test_the_table_carries_what_the_features_are(store: FeatureStore):
     assert about["compat"] == "humanml3d"
     assert about["skeleton"] == "smpl22"
     assert store.representation("rotation").dim == 135
+
+
+def test_a_batch_without_motions_is_the_same_batch_otherwise(store):
+    data = MotionDataset(store.folder, "kinematic", "train")
+    for step in range(3):
+        whole, light = data.batch_at(step, 2, 0), data.batch_at(step, 2, 0, motions=False)
+        assert light.features.shape == (2, 0, whole.features.shape[2])
+        assert light.lengths.equal(whole.lengths)
+        assert (light.captions, light.clips) == (whole.captions, whole.clips)

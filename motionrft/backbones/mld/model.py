@@ -99,6 +99,10 @@ class MLD(Backbone):
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         return self.vae.decode(x, lengths, frames)
 
+    @property
+    def reads_motions(self) -> bool:
+        return not self.remembered
+
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The denoiser is trained afresh over a trained VAE, the only part that is taken."""
         load_into(self.vae, part_of(tensors, "vae."), where)
