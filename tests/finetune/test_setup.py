@@ -30,7 +30,7 @@ def trains_mdm(method: str) -> bool:
     return learns and "retrieval_rank" not in entry.get("values", {})
 
 
-@pytest.mark.parametrize("method", filter(trains_mdm, available("methods")))
+@pytest.mark.parametrize("method", list(filter(trains_mdm, available("methods"))))
 def test_every_row_trains_the_denoiser_and_nothing_else(files, tmp_path, method):
     job = prepared(
         files, method, "finetune.validate_every=0", "finetune.updates=2", "finetune.batch_size=8"
