@@ -23,7 +23,7 @@ from motionrft.configuration.outside import (
     read_beside,
     read_from_outside,
 )
-from motionrft.configuration.schema import has_schema
+from motionrft.configuration.schema import has_schema, read_schema
 from motionrft.counting.card import REFERENCE
 from motionrft.files import digest
 from motionrft.forecast.costs import Forecast
@@ -38,8 +38,8 @@ AFTER_TRAINING = (
 # what only the tables read of a method, and what nobody reads: a change to these fine-tunes none again
 PRESENTATION = ("label", "baseline", "by_name", "needs", "sweep_of")
 COMMENTS = ("source", "open")
-# what validations read of the run's `evaluate` section, and what stands there in nearly every run
-VALIDATED = {"group": 32, "min_frames": 40}
+# what validations read of the run's `evaluate` section
+VALIDATED = ("group", "min_frames")
 
 
 def use_this_python(checkout: str) -> None:
@@ -320,11 +320,9 @@ class Plan(RewardFiles):
         method = {k: v for k, v in method.items() if k not in PRESENTATION + COMMENTS}
         read = [backbone, method, self.run["finetune"], self.run["reward"]["weights"]]
         cell = self.run["cells"].get(f"{wildcards.backbone}/{wildcards.method}")
-        evaluate = self.run["evaluate"]
+        evaluate, usual = self.run["evaluate"], read_schema("evaluate")["properties"]
         validated = {
-            key: evaluate[key]
-            for key, usual in VALIDATED.items()
-            if evaluate.get(key, usual) != usual
+            key: evaluate[key] for key in VALIDATED if evaluate[key] != usual[key]["default"]
         }
         return digest([*read, *(part for part in (cell, validated) if part)])
 

@@ -151,4 +151,4 @@ def recorded(records: Records) -> str:
 
 def ranked_in(run: dict[str, Any]) -> int:
     """How many motions a group of R-Precision has."""
-    return int(run["evaluate"].get("group") or 32)
+    return int(run["evaluate"]["group"])
