@@ -15,6 +15,7 @@ from motionrft.reporting.records import Records
 from motionrft.reporting.spending import REWARD, TOP1, Runs, reward_levels, runs_of
 
 OURS = "easytune"
+COMPARED = ("draft", "refl", "alignprop", "drtune")  # families
 HOLDS, CONTRARY, OPEN = "holds", "contrary", "open"
 WORDS = {"better": HOLDS, "worse": CONTRARY, "unclear": OPEN}
 LEAST = 3  # seeds of a measured cost: all must agree
@@ -153,9 +154,9 @@ def better_at_equal_seconds(records: Records) -> Iterator[Outcome]:
 
 
 def rivals(records: Records) -> list[str]:
-    """The run's baselines that are no variants of EasyTune."""
+    """The run's methods that the papers' claims of cost are about: the others that back-propagate a reward."""
     methods = records.run["methods"].items()
-    return [name for name, entry in methods if entry.get("baseline") and entry["family"] != OURS]
+    return [name for name, entry in methods if entry["family"] in COMPARED]
 
 
 def _with_ours(records: Records) -> Iterator[tuple[str, dict[str, Runs]]]:

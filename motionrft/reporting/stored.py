@@ -11,6 +11,7 @@ report.html               the report with fewer motions and figures (`page.conte
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,10 +188,14 @@ def without_paths(value: Any) -> Any:
 
 
 def without_paths_in(command: str) -> str:
-    """The same of a command's words."""
+    """The same of a command's words, and of the lists and sections in them."""
     return " ".join(map(_last_part, shlex.split(command)))
 
 
 def _last_part(word: str) -> str:
     before, equals, path = word.rpartition("=")
-    return f"{before}{equals}…/{Path(path).name}" if path.startswith("/") else word
+    if path.startswith("/"):
+        return f"{before}{equals}…/{Path(path).name}"
+    nested = re.compile(r"(?<=[:\[,] )/[^,\]}]+|(?<=[\[,])/[^,\]}]+")
+    in_section = path.startswith(("{", "["))
+    return nested.sub(lambda found: f"…/{Path(found[0]).name}", word) if in_section else word

@@ -9,11 +9,17 @@ import pytest
 from motionrft.cli import main
 from motionrft.files import write_json
 from motionrft.reporting import tables
-from motionrft.reporting.claims import CLAIMS
+from motionrft.reporting.claims import CLAIMS, rivals
 from motionrft.reporting.records import Records
 from motionrft.reporting.render import to_csv
 from motionrft.reporting.results_page import page_text
-from motionrft.reporting.stored import StoredRecords, kept_tables, store, without_paths
+from motionrft.reporting.stored import (
+    StoredRecords,
+    kept_tables,
+    store,
+    without_paths,
+    without_paths_in,
+)
 from tests.reporting.made_run import labelled_row, make_run
 
 
@@ -106,6 +112,15 @@ def test_a_cost_needs_three_seeds_that_agree(tmp_path):
     assert outcome.word == "open"
 
 
+def test_costs_are_claimed_against_other_ways_of_walking_the_reward_back(tmp_path):
+    records = Records(make_run(tmp_path))
+    given = records.run["methods"]
+    assert "draft-10" in rivals(records)
+    for family in ("pretraining", "ddpo", "best_of_n", "easytune"):
+        given["draft-10"] = {**given["draft-10"], "family": family}
+        assert "draft-10" not in rivals(records)
+
+
 def test_the_page_counts_over_runs_and_names_neither_host_nor_paths(kept):
     text = page_text([kept, kept])
     assert (
@@ -121,6 +136,10 @@ def test_paths_are_named_by_their_last_part():
     assert without_paths({"dir": "/data/of mine/CMU", "steps": 3}) == {"dir": "…/CMU", "steps": 3}
     assert without_paths("mocap_dir=/a/b") == "mocap_dir=…/b"
     assert without_paths(["R@1 / FID", "a/b"]) == ["R@1 / FID", "a/b"]
+    nested = "snakemake --config 'text={m: {source: /x/y/m, n: 3}}' 'mocap_dirs=[/a/of mine, /c/d]' seeds=[0,1]"
+    assert without_paths_in(nested) == (
+        "snakemake --config text={m: {source: …/m, n: 3}} mocap_dirs=[…/of mine, …/d] seeds=[0,1]"
+    )
 
 
 def test_the_command(run, tmp_path, capsys):
