@@ -14,11 +14,11 @@ from motionrft.configuration.files import ROOT
 from tests.docs import examples
 
 BUILD = """
-import os, sys, tarfile
+import os, shutil, sys
 from setuptools import build_meta
 built = sys.argv[1]
 name = build_meta.build_sdist(built)
-tarfile.open(os.path.join(built, name)).extractall(built, filter="data")
+shutil.unpack_archive(os.path.join(built, name), built)
 os.chdir(os.path.join(built, name.removesuffix(".tar.gz")))
 build_meta.build_wheel(built)
 """

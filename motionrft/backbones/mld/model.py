@@ -99,10 +99,6 @@ class MLD(Backbone):
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         return self.vae.decode(x, lengths, frames)
 
-    @property
-    def reads_motions(self) -> bool:
-        return not self.remembered
-
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The denoiser is trained afresh over a trained VAE, the only part that is taken."""
         load_into(self.vae, part_of(tensors, "vae."), where)
@@ -110,7 +106,7 @@ class MLD(Backbone):
     @torch.no_grad()
     def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
         """Before its stage the principal latent is fitted; before a denoiser's, `cached` latents are encoded."""
-        self.remembered = {}
+        self.remembered, self.reads_motions = {}, True
         if stage == "vae":
             if isinstance(self.vae, PrincipalVAE):
                 self.vae.fit(batches)
@@ -120,6 +116,7 @@ class MLD(Backbone):
         for batch in batches:
             latents = zip(*self.vae.encode(batch.features, batch.lengths), strict=True)
             self.remembered |= dict(zip(batch.clips, latents, strict=True))
+        self.reads_motions = False
 
     def stage_parameters(self, stage: str) -> list[nn.Parameter]:
         return list((self.vae if stage == "vae" else self.denoiser).parameters())
