@@ -40,7 +40,7 @@ from motionrft.reporting.table import Table
 FRAMES = ("evaluations", "prompts", "finetuning", "tuning", "reward", "calibration", "faithfulness")
 ALSO = ("evaluator", "costs", "cost_files", "reward_labels")
 ANALYSES = ("sampling_cost",)
-FIGURES = ("fid_memory", "validation_curves", "win_rates")
+FIGURES = ("fid_memory", "validation_curves", "win_rates", "rivals")
 # of a fine-tuning record
 CURVES = ("seconds", "wall_s", "flops", "denoiser_calls", "peak_bytes")
 # of cost.json: `method` and `provenance` stand in the configuration and in about.json
