@@ -102,8 +102,6 @@ class Backbone(nn.Module, ABC):
     reads_tokens: bool = True
     # stages that learn from motions alone (schema `textless`)
     textless: tuple[str, ...] = ()
-    # whether the stage that was started reads the frames of its batches, not names and captions alone
-    reads_motions: bool = True
     # regular expression over module names that LoRA adapts; empty: every linear layer of `trainable()`
     lora_targets: str = ""
     # the option by which this network's output means something else than the official one's; empty: none does
@@ -111,6 +109,10 @@ class Backbone(nn.Module, ABC):
 
     feature_mean: Tensor
     feature_std: Tensor
+
+    def reads_motions(self, stage: str) -> bool:
+        """Whether `stage`, once started, reads the frames of its batches, not names and captions alone."""
+        return True
 
     @property
     def normaliser(self) -> Normaliser:

@@ -66,7 +66,7 @@ def pretrain(
 
     batches = Prefetched(
         lambda step: prepared(
-            training.batch_at(step, options.batch_size, seed, motions=backbone.reads_motions)
+            training.batch_at(step, options.batch_size, seed, motions=backbone.reads_motions(stage))
         ),
         device,
     )

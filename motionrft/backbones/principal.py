@@ -122,10 +122,9 @@ class PrincipalComponents(nn.Module):
         parts = [(batch.features, batch.lengths) for batch in batches]
         lengths = torch.cat([length for _, length in parts])
         x = self.center.new_empty(len(lengths), int(lengths.max()), self.center.shape[1])
-        begin = 0
+        frames, begin = torch.arange(x.shape[1], device=x.device)[None], 0
         while parts:
             features, length = parts.pop(0)
-            frames = torch.arange(x.shape[1], device=x.device)[None]
             rows = torch.arange(len(length), device=x.device)[:, None]
             last = torch.minimum(frames, length.to(x.device)[:, None] - 1)
             x[begin : begin + len(length)] = features[rows, last]

@@ -13,17 +13,17 @@ import torch
 from torch import nn
 
 # device, type, and whether it is on
-Autocast = tuple[str, torch.dtype, bool]
+Ambient = tuple[str, torch.dtype, bool]
 
 
-def ambient_autocast(kind: str) -> Autocast | None:
+def ambient_autocast(kind: str) -> Ambient | None:
     """What code on this kind of device runs under; None where torch has no autocast (the meta device)."""
     if not torch.amp.is_autocast_available(kind):
         return None
     return kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
 
 
-def without_copies(autocast: Autocast | None) -> contextlib.AbstractContextManager[Any]:
+def without_copies(autocast: Ambient | None) -> contextlib.AbstractContextManager[Any]:
     """That autocast again, in a backward pass too. Copies of weights that are made where no gradient flows are not kept
     for where it does."""
     if autocast is None:

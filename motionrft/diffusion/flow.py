@@ -76,8 +76,9 @@ class HeunSampler(Sampler):
 class AdaptiveSampler(Sampler):
     """dopri5 for generation (`sample`); `walk`, which a fine-tuning method takes, stays on the Euler table.
 
-    The condition has the motions' `lengths` [B], and `select`s rows of itself. Each motion has its own step size and no padding, so that it does not depend on its batch; the official code
-    integrates the padded batch as one system, whose step control sees all motions at once.
+    The condition has the motions' `lengths` [B], and `select`s rows of itself. Each motion has its own step size and no
+    padding, so that it does not depend on its batch; the official code integrates the padded batch as one system, whose
+    step control sees all motions at once.
     """
 
     def _final(self, condition: Any, noise: Noise) -> Tensor:

@@ -41,6 +41,8 @@ FRAMES = ("evaluations", "prompts", "finetuning", "tuning", "reward", "calibrati
 ALSO = ("evaluator", "costs", "cost_files", "reward_labels")
 ANALYSES = ("sampling_cost",)
 FIGURES = ("fid_memory", "validation_curves", "win_rates", "rivals")
+# an absolute path in a list or section of YAML on one line
+NESTED = re.compile(r"(?<=[:\[,] )/[^,\]}]+|(?<=[\[,])/[^,\]}]+")
 # of a fine-tuning record
 CURVES = ("seconds", "wall_s", "flops", "denoiser_calls", "peak_bytes")
 # of cost.json: `method` and `provenance` stand in the configuration and in about.json
@@ -196,6 +198,6 @@ def _last_part(word: str) -> str:
     before, equals, path = word.rpartition("=")
     if path.startswith("/"):
         return f"{before}{equals}…/{Path(path).name}"
-    nested = re.compile(r"(?<=[:\[,] )/[^,\]}]+|(?<=[\[,])/[^,\]}]+")
-    in_section = path.startswith(("{", "["))
-    return nested.sub(lambda found: f"…/{Path(found[0]).name}", word) if in_section else word
+    if path.startswith(("{", "[")):
+        return NESTED.sub(lambda found: f"…/{Path(found[0]).name}", word)
+    return word

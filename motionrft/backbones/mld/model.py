@@ -99,6 +99,9 @@ class MLD(Backbone):
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         return self.vae.decode(x, lengths, frames)
 
+    def reads_motions(self, stage: str) -> bool:
+        return stage == "vae" or not self.options.cached
+
     def start_from(self, tensors: Mapping[str, Tensor], stage: str, where: str | Path = "") -> None:
         """The denoiser is trained afresh over a trained VAE, the only part that is taken."""
         load_into(self.vae, part_of(tensors, "vae."), where)
@@ -106,17 +109,14 @@ class MLD(Backbone):
     @torch.no_grad()
     def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
         """Before its stage the principal latent is fitted; before a denoiser's, `cached` latents are encoded."""
-        self.remembered, self.reads_motions = {}, True
-        if stage == "vae":
-            if isinstance(self.vae, PrincipalVAE):
-                self.vae.fit(batches)
-            return
-        if not self.options.cached:
+        self.remembered = {}
+        if stage == "vae" and isinstance(self.vae, PrincipalVAE):
+            self.vae.fit(batches)
+        if self.reads_motions(stage):
             return
         for batch in batches:
             latents = zip(*self.vae.encode(batch.features, batch.lengths), strict=True)
             self.remembered |= dict(zip(batch.clips, latents, strict=True))
-        self.reads_motions = False
 
     def stage_parameters(self, stage: str) -> list[nn.Parameter]:
         return list((self.vae if stage == "vae" else self.denoiser).parameters())

@@ -57,7 +57,8 @@ def _unchanged(records: Records, rows: list[Row]) -> list[str]:
     same: dict[str, list[str]] = {}
     for row in rows:
         backbone, method = row.labels
-        if kept_base(records, backbone, method) and method != "base":
+        learns = method != "base" and records.trains(method)
+        if learns and kept_base(records, backbone, method):
             same.setdefault(backbone, []).append(method)
     return [
         f"{backbone}: no weights of {', '.join(methods)} were better on the validation split than the base model's, "

@@ -19,7 +19,8 @@ def test_the_stage_trains_the_residual_alone():
     batch = linear_motions([12] * 20, rank=9)
     backbone = make("mld", **PRINCIPAL)
     backbone.start_stage("vae", [batch])
-    assert backbone.reads_motions
+    assert backbone.reads_motions("vae")
+    assert backbone.reads_motions("denoiser")  # none are remembered
     before = backbone.vae.loadings.clone()
     optimizer = torch.optim.SGD(backbone.stage_parameters("vae"), lr=0.1)
     generator = torch.Generator().manual_seed(0)
@@ -37,7 +38,7 @@ def test_remembered_latents_are_those_that_are_encoded():
     fresh = backbone.encode(batch, torch.Generator().manual_seed(4))
     backbone.start_stage("denoiser", [batch])
     assert set(backbone.remembered) == set(batch.clips)
-    assert not backbone.reads_motions
+    assert not backbone.reads_motions("denoiser")
 
     def refuse(*_):
         raise AssertionError("encoded again")
