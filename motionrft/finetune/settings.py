@@ -230,7 +230,9 @@ class Settings:
             )
         if self.data_loss and not self.references:
             _refuse(
-                "data_loss", "the batch has no recorded motions", "leave finetune.references at true"
+                "data_loss",
+                "the batch has no recorded motions",
+                "leave finetune.references at true",
             )
         if self.activations == "exact" and self.train_dropout:
             _refuse(
