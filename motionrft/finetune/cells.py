@@ -29,12 +29,13 @@ def check_cells(run: dict[str, Any], where: str | Path) -> None:
         except InputError as error:
             raise InputError(str(error), where=where, field=field) from None
         entry = run["backbones"][backbone]
-        if run["methods"][method]["family"] == "pretraining" and entry.get("teacher"):
+        own_loss = run["methods"][method]["family"] == "pretraining" or settings.data_loss
+        if own_loss and entry.get("teacher"):
             raise InputError(
                 "a distilled backbone has no loss of its own to go on with",
                 where=where,
                 field=field,
-                fix="leave the method out for it in `matrix`",
+                fix="leave the method out for it in `matrix`, or set its data_loss to 0",
             )
         _check_steps(run["backbones"][backbone], run["methods"][method], where, field)
         _check_needs(run["backbones"][backbone], run["methods"][method], where, field)

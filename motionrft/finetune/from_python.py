@@ -73,7 +73,7 @@ def finetune(
     still = backbone.normaliser.mean.expand(frames, -1)  # a motion to try a function on
     summed = _reward(reward, copied, (still, batches.sentences[0]))
     tuning = assemble(run, name, method, seed, backbone, summed)
-    if tuning.method.reads_motions or not tuning.method.trains:
+    if tuning.reads_motions or not tuning.method.trains:
         what = "learns from recorded motions" if tuning.method.trains else "trains nothing"
         raise _for_runs(f"{method} {what}", "method")
     cell, group = tuning.settings, tuning.method.group

@@ -213,7 +213,8 @@ class Training:
         before = objective.scorings
         score = lesson.learn(objective)
         self.meter.scorings += self.meter.share * (objective.scorings - before)
-        if isinstance(lesson, Sample) and not lesson.scored:
+        itself = isinstance(lesson, Sample) and not lesson.scored
+        if lesson.update and self.tuning.learn_from_data(objective, self.updater.updates) or itself:
             call = self.meter.share * self.tuning.sampler.conditional().cost
             self.meter.forwards += call
             self.meter.backwards += call
@@ -328,10 +329,9 @@ class Training:
 
     def _identity(self) -> list[object]:
         """What a checkpoint must have in common with the run that goes on from it."""
-        tuning = self.tuning
+        tuning, method = self.tuning, self.tuning.method
         shapes = [tuple(parameter.shape) for parameter in tuning.trained]
-        method = [type(tuning.method).__name__, asdict(tuning.method)]
-        return [asdict(tuning.settings), *method, tuning.seed, shapes]
+        return [asdict(tuning.settings), type(method).__name__, asdict(method), tuning.seed, shapes]
 
     def state(self) -> dict[str, Any]:
         """All that the next trajectory depends on; tensors are the run's own, not copies."""

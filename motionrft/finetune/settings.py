@@ -142,6 +142,8 @@ class Settings:
     compile          torch.compile on the network; without a compiler a line says so and it runs as it is
     tune, lora       full, or lora with {rank, alpha}
     kl               weight of the KL to the pre-trained model
+    data_loss        weight of the backbone's pre-training loss on the batch's recorded motions, added to every update (ours;
+                     the mix of InstructGPT, arXiv 2203.02155, eq. 2)
     loss             {weight: lambda, margin: hinge or null}
     gradient         {components, smooth}: what of the reward's gradient is kept (ours; default all)
     levels           snr (reward_timestep.py) | official
@@ -180,6 +182,7 @@ class Settings:
     tune: Literal["full", "lora"] = "full"
     lora: dict[str, Any] = field(default_factory=dict)
     kl: float = 0.0
+    data_loss: float = 0.0
     loss: Loss = field(default_factory=Loss)
     gradient: GradientSettings = field(default_factory=GradientSettings)
     levels: Literal["snr", "official"] = "snr"
@@ -215,6 +218,7 @@ class Settings:
             "checkpoint_every": 1,
             "probe_every": 1,
             "kl": 0,
+            "data_loss": 0,
         }.items():
             if getattr(self, name) < least:
                 _refuse(name, f"{getattr(self, name)} is below {least}", f"use {least} or more")
@@ -223,6 +227,10 @@ class Settings:
                 "slices",
                 f"a batch of {self.batch_size} is not {self.slices} equal pieces",
                 "choose a divisor",
+            )
+        if self.data_loss and not self.references:
+            _refuse(
+                "data_loss", "the batch has no recorded motions", "leave finetune.references at true"
             )
         if self.activations == "exact" and self.train_dropout:
             _refuse(

@@ -99,6 +99,11 @@ class FineTuning:
         return self.trained[0].device
 
     @property
+    def reads_motions(self) -> bool:
+        """Whether it learns from the recorded motions of its prompts."""
+        return self.method.reads_motions or self.settings.data_loss > 0
+
+    @property
     def weights(self) -> list[Tensor]:
         """Tensors that stay in memory whatever the method does, frozen ones included."""
         parts = (self.backbone, self.reward)
@@ -117,6 +122,15 @@ class FineTuning:
             precision=settings.precision,
             confine=self.confine,
         )
+
+    def learn_from_data(self, objective: Objective, update: int) -> bool:
+        """Adds the gradient of `data_loss` times the pre-training loss of a batch, or of its slice's share; False: there is none."""
+        if not self.settings.data_loss:
+            return False
+        batch = objective.batch
+        share = self.settings.data_loss * len(batch) / objective.rows
+        (share * self.pretraining_loss(batch, update)).backward()
+        return True
 
     def scoring(self, objective: Objective) -> Callable[[Tensor], object]:
         """What the method asks of a reward: its value and gradient, or its value alone."""
@@ -140,11 +154,12 @@ class FineTuning:
             batch.frames,
         )
 
-    def pretraining_loss(self, batch: PromptBatch) -> Tensor:
-        """The loss of the backbone's last pre-training stage on the recorded motions of a batch."""
+    def pretraining_loss(self, batch: PromptBatch, update: int = 0) -> Tensor:
+        """The loss of the backbone's last pre-training stage on the recorded motions of a batch; its noise is a function of
+        the batch's first seed and the update."""
         assert batch.references is not None
         motions = Batch(batch.references, batch.lengths, [], list(batch.clips))
-        generator = generator_on(self.device, batch.seeds[0])
+        generator = generator_on(self.device, batch.seeds[0] + update)
         stage = self.backbone.stages[-1]
         return self.backbone.pretrain_loss(motions, batch.condition, stage, generator)["loss"]
 
@@ -190,7 +205,7 @@ def prepare(
     sampler, group = tuning.sampler, tuning.method.group
     if "text_encoder" in about:  # an imported file has not met the encoder yet
         about["text_encoder"].setdefault("empty", data.text.empty().pooled[0].tolist())
-    if tuning.method.reads_motions:  # what pre-training encodes once, the control does too
+    if tuning.reads_motions:  # what pre-training encodes once is encoded once here too
         backbone.start_stage(backbone.stages[-1], data.training_motions())
     validation = None
     if settings.validate_every:

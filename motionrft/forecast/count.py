@@ -52,7 +52,7 @@ def fill(table: Table, run: dict[str, Any]) -> None:
             entry = run["backbones"][backbone]
             steps, guided = entry["sampler"]["steps"], keys.guided(entry)
             walked = read_method(run["methods"][method], steps, entry["reward_form"])
-            walks = method_calls(walked, guided, bool(settings.kl))
+            walks = method_calls(walked, guided, bool(settings.kl), bool(settings.data_loss))
             table.put("calls", calls, f"{method}, {steps} steps", walks)
     for name, entry in run["backbones"].items():
         for stage in entry["pretrain"]:
@@ -139,21 +139,28 @@ class _DryWalk:
         return Sample(nothing, last, nothing, lambda gradient: None)
 
 
-def method_calls(method: Method, guided: bool, kl: bool) -> Calls:
+def method_calls(method: Method, guided: bool, kl: bool, data: bool = False) -> Calls:
     """As the method says of itself, or means over trajectories drawn late in training. kl: every live step is asked of the
-    pre-trained model too."""
+    pre-trained model too. data: every update learns from recorded motions too."""
     asked = method.asked(guided) or _walked(method, guided)
     again = asked.live if kl and not method.needs_reference else 0.0
+    updates = method.updates_per_trajectory()
+    learnt = updates * own_loss(guided) if data else 0.0
     return Calls(
-        asked.forwards + again,
-        asked.live,
+        asked.forwards + again + learnt,
+        asked.live + learnt,
         asked.scorings,
-        method.updates_per_trajectory(),
+        updates,
         method.most_live(),
         asked.states,
         not method.differentiates,
         method.needs_reference,
     )
+
+
+def own_loss(guided: bool) -> float:
+    """The call of a backbone's own loss, which has no unconditional half, in calls of the sampler."""
+    return 0.5 if guided else 1.0
 
 
 def _walked(method: Method, guided: bool) -> Asked:
@@ -163,8 +170,8 @@ def _walked(method: Method, guided: bool) -> Asked:
         for sample in method.samples(walk):  # type: ignore[arg-type]
             assert isinstance(sample, Sample)
             scorings += sample.scored
-            if not sample.scored:  # its own loss: a call without the unconditional half
-                call = 0.5 if guided else 1.0
+            if not sample.scored:
+                call = own_loss(guided)
                 walk.forwards, walk.live = walk.forwards + call, walk.live + call
         forwards, live = forwards + walk.forwards, live + walk.live
     return Asked(forwards / DRAWS, live / DRAWS, scorings / DRAWS)

@@ -201,8 +201,9 @@ def reward_stage_key(run: Mapping[str, Any], stage: str) -> str:
 def calls_key(run: Mapping[str, Any], backbone: str, method: str) -> str:
     entry, section = run["backbones"][backbone], run["methods"][method]
     steps, form = entry["sampler"]["steps"], entry["reward_form"]
-    kl = bool(cell_settings(dict(run), backbone, method).kl)
-    return digest([section["family"], section.get("options"), steps, form, guided(entry), kl])
+    settings = cell_settings(dict(run), backbone, method)
+    added = [bool(settings.kl), *(["data_loss"] if settings.data_loss else [])]
+    return digest([section["family"], section.get("options"), steps, form, guided(entry), *added])
 
 
 def samples_key(run: Mapping[str, Any]) -> str:
