@@ -35,7 +35,7 @@ from motionrft.reward.network import NetworkSettings, RewardNetwork
 from motionrft.reward.noise_schedule import NoiseLaw
 from motionrft.reward.semantic_objective import SemanticLoss, SemanticObjective
 from motionrft.text.features import TextBatch
-from motionrft.training.loop import autocast
+from motionrft.training.loop import Precision, autocast
 
 DIMS = {"kinematic": 263, "joint": 66, "rotation": 135}
 HALF = {"precision": "bf16"}
@@ -163,8 +163,8 @@ def semantic_batch(rows: int, frames: int) -> tuple[dict[str, Tensor], Tensor, T
     return features, lengths, TextBatch(tokens[:, 0, :768], tokens, mask, torch.full((rows,), 15))
 
 
-def evaluating(run: dict[str, Any], size: Size) -> Pair:
-    """Embeddings of motions of mixed lengths."""
+def evaluating(run: dict[str, Any], size: Size, precision: Precision = "fp32") -> Pair:
+    """Embeddings of motions of mixed lengths. The plain form is in float32."""
     del run
     torch.manual_seed(0)
     statistics = Normaliser(torch.randn(263), torch.rand(263) + 0.5)
@@ -175,7 +175,9 @@ def evaluating(run: dict[str, Any], size: Size) -> Pair:
     motions = [torch.randn(length, 263) for length in lengths]
     return Pair(
         again(lambda: embed_motions(evaluator, motions)),
-        again(lambda: evaluator.embed_motions(motions)),
+        again(lambda: evaluator.embed_motions(motions, precision=precision)),
+        0.1 if precision == "bf16" else 1e-3,
+        precision,
     )
 
 
@@ -190,6 +192,7 @@ PAIRS: dict[str, Callable[[dict[str, Any], Size], Pair]] = {
     "semantic, recomputed": lambda run, size: semantic(run, size, recompute=True),
     "semantic, bf16": lambda run, size: semantic(run, size, "bf16"),
     "evaluation": evaluating,
+    "evaluation, bf16": lambda run, size: evaluating(run, size, "bf16"),
 }
 
 

@@ -157,6 +157,7 @@ CHANGES = {
     # validations rank in the run's groups; those of 32 are what all have that say nothing
     "the groups of a ranking": ({"evaluate": {"group": 8}}, {"evaluate", "finetune"}),
     "how often the test is repeated": ({"evaluate": {"replications": 5}}, {"evaluate"}),
+    "the evaluator's precision": ({"evaluate": {"precision": "bf16"}}, {"evaluate"}),
     "a method": ({"override": {"methods": {"easytune": {"lr": 0.1}}}}, {"finetune"}),
     "what a method is called": (
         {"override": {"methods": {"easytune": {"label": "E"}}}},

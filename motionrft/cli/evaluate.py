@@ -171,6 +171,7 @@ def evaluate(
         "corpus_digest": scorer.corpus,
         "evaluator_digest": file_digest(files.evaluator),
         "evaluator": scorer.about["label"],
+        "evaluator_precision": settings.precision,
         "model_digest": None if files.model is None else file_digest(files.model),
         "protocol": settings.protocol,
         "lengths": "reference" if scorer.lengths is None else "estimated",
@@ -220,7 +221,8 @@ def evaluate(
         },
     )
     label, protocol = scorer.about["label"], settings.protocol
-    print(f"{backbone} on {draws.split}, {label} evaluator, protocol {protocol}")
+    half = " in bf16" if settings.precision == "bf16" else ""
+    print(f"{backbone} on {draws.split}, {label} evaluator{half}, protocol {protocol}")
     print(summary(frame).to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     if files.model is not None:
         means = frame.groupby("metric")["value"].mean().to_dict()

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.corpus.dataset import UNIT
+from motionrft.diffusion.casts import asking_for_gradients, copied_once
 from motionrft.errors import InputError
 from motionrft.evaluation.convert import Converter
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import KINEMATIC
 from motionrft.text.features import TextCache
+from motionrft.training.loop import Precision, autocast
 
 # captions -> word vectors [B, L, D], part-of-speech one-hots [B, L, P] or None, lengths [B]
 Reader = Callable[[Sequence[str]], tuple[Tensor, Tensor | None, Tensor]]
@@ -62,14 +64,32 @@ class Evaluator(nn.Module, ABC):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    def _embedded(
+        self, precision: Precision, encode: Callable[..., Tensor], *inputs: Tensor | None
+    ) -> Tensor:
+        """encode(*inputs) in the weights' own type, on the CPU. In bf16 they are cast once in a `copied_once` around."""
+        weights = list(self.parameters())
+        cast = weights if precision == "bf16" else []
+        with autocast(precision, self.device), asking_for_gradients(cast):
+            embedded = encode(*inputs)
+        return embedded.to(weights[0].dtype).cpu()
+
     @torch.no_grad()
-    def embed_texts(self, captions: Sequence[str], reader: Reader, batch_size: int = 512) -> Tensor:
-        """[N, width] on the CPU."""
+    def embed_texts(
+        self,
+        captions: Sequence[str],
+        reader: Reader,
+        batch_size: int = 512,
+        precision: Precision = "fp32",
+    ) -> Tensor:
+        """[N, width] on the CPU. precision: of the network's products; embeddings are float32 in either."""
         parts = []
-        for begin in range(0, len(captions), batch_size):
-            words, pos, lengths = reader(captions[begin : begin + batch_size])
-            tags = None if pos is None else pos.to(self.device)
-            parts.append(self.encode_texts(words.to(self.device), tags, lengths).cpu())
+        with copied_once(self.device):
+            for begin in range(0, len(captions), batch_size):
+                words, pos, lengths = reader(captions[begin : begin + batch_size])
+                tags = None if pos is None else pos.to(self.device)
+                words = words.to(self.device)
+                parts.append(self._embedded(precision, self.encode_texts, words, tags, lengths))
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -80,6 +100,7 @@ class Evaluator(nn.Module, ABC):
         padding: Tensor | None = None,
         lengths: Sequence[int] | None = None,
         batch_size: int = 256,
+        precision: Precision = "fp32",
     ) -> Tensor:
         """Raw features, N tensors [T_i, dim] -> [N, width] on the CPU, each as if it were alone.
 
@@ -88,6 +109,7 @@ class Evaluator(nn.Module, ABC):
         evaluator's mean, zero after normalisation. (MLD and its heirs pad with the mean of the
         training statistics, which the evaluator's differ from; the last token sees it.)
         `lengths` [N]: frames that count, where motions go on after them (MDM's padding).
+        `precision`: of the network's products; embeddings are float32 in either.
         """
         result = torch.full((len(motions), self.width), float("nan"))
         counted = [len(motion) for motion in motions] if lengths is None else list(lengths)
@@ -97,31 +119,33 @@ class Evaluator(nn.Module, ABC):
         fill = mean if padding is None else padding
         # one buffer for all batches: fresh pages cost more than what is written into them
         buffer = torch.empty(0)
-        for begin in range(0, len(usable), batch_size):
-            rows = usable[begin : begin + batch_size]
-            if motions[rows[0]].shape[1] != len(fill):
-                raise InputError(
-                    f"features of width {motions[rows[0]].shape[1]}, this evaluator reads {len(fill)}",
-                    where="evaluator",
-                    fix="use an evaluator of this representation",
-                )
-            kept = torch.tensor([min(counted[row], self.max_frames) for row in rows])
-            # one spare token of padding makes a motion's last tokens independent of its batch
-            frames = min(int(kept[0]) + UNIT, self.max_frames)
-            size = len(rows) * frames * len(fill)
-            if buffer.numel() < size:
-                buffer = torch.empty(size, dtype=fill.dtype)
-            batch = buffer[:size].view(len(rows), frames, len(fill)).copy_(fill)
-            for index, row in enumerate(rows):
-                known = motions[row][:frames]
-                batch[index, : len(known)] = known
-            batch.sub_(mean).div_(self.normaliser.std)
-            finite = batch.isfinite().flatten(1).all(1)
-            for index, row in enumerate(rows):
-                if len(motions[row]) > frames:
-                    finite[index] &= motions[row][frames:].isfinite().all()
-            embedded = self.encode_motions(batch.to(self.device), kept).cpu()
-            result[rows] = torch.where(finite[:, None], embedded, torch.nan)
+        with copied_once(self.device):
+            for begin in range(0, len(usable), batch_size):
+                rows = usable[begin : begin + batch_size]
+                if motions[rows[0]].shape[1] != len(fill):
+                    raise InputError(
+                        f"features of width {motions[rows[0]].shape[1]}, this evaluator reads {len(fill)}",
+                        where="evaluator",
+                        fix="use an evaluator of this representation",
+                    )
+                kept = torch.tensor([min(counted[row], self.max_frames) for row in rows])
+                # one spare token of padding makes a motion's last tokens independent of its batch
+                frames = min(int(kept[0]) + UNIT, self.max_frames)
+                size = len(rows) * frames * len(fill)
+                if buffer.numel() < size:
+                    buffer = torch.empty(size, dtype=fill.dtype)
+                batch = buffer[:size].view(len(rows), frames, len(fill)).copy_(fill)
+                for index, row in enumerate(rows):
+                    known = motions[row][:frames]
+                    batch[index, : len(known)] = known
+                batch.sub_(mean).div_(self.normaliser.std)
+                finite = batch.isfinite().flatten(1).all(1)
+                for index, row in enumerate(rows):
+                    if len(motions[row]) > frames:
+                        finite[index] &= motions[row][frames:].isfinite().all()
+                batch = batch.to(self.device)
+                embedded = self._embedded(precision, self.encode_motions, batch, kept)
+                result[rows] = torch.where(finite[:, None], embedded, torch.nan)
         return result
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from motionrft.corpus.dataset import UNIT
 from motionrft.errors import InputError
 from motionrft.metrics.generation import GROUP
+from motionrft.training.loop import Precision
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Protocol:
 
     limit: most motions generated (0: all), against the full set of real ones; min_frames, max_frames: clips that
     take part, and what longer ones are cut to; group: motions a retrieval group; diversity_pairs: pairs of Diversity;
-    realism_replications: replications that compute realism and the full gallery (0: all).
+    realism_replications: replications that compute realism and the full gallery (0: all); precision: of the products of
+    the evaluator's text and motion networks. What they read, embeddings, scores and CLIP-score are float32 in either.
 
     Class attributes. keeps_tail: the short last group counts; estimates_lengths: a model is asked for a length drawn
     from the caption, not for the one of the prompt's motion; frames_beyond: frames that a backbone returns after a
@@ -51,6 +53,7 @@ class Protocol:
     diversity_pairs: int = 300
     multimodality: MultiModalityPlan = field(default_factory=MultiModalityPlan)
     realism_replications: int = 0
+    precision: Precision = "fp32"
 
     keeps_tail: ClassVar[bool] = False
     estimates_lengths: ClassVar[bool] = False

@@ -85,7 +85,7 @@ class Scorer:
         self._captions = self.clips["captions"].tolist()
         distinct = sorted({caption for several in self._captions for caption in several})
         self._row = {caption: row for row, caption in enumerate(distinct)}
-        self._texts = self.evaluator.embed_texts(distinct, self.reader)
+        self._texts = self.evaluator.embed_texts(distinct, self.reader, precision=rules.precision)
 
     def draw(self, replication: int, second: bool = False) -> Draw:
         counts = np.array([len(captions) for captions in self._captions])
@@ -176,7 +176,9 @@ class Scorer:
         self, inputs: Sequence[Tensor], lengths: Sequence[int], generator: torch.Generator | None
     ) -> Tensor:
         padding = self.rules.padding(self.evaluator.reads, self.data.normaliser.mean)
-        rows = self.evaluator.embed_motions(inputs, padding=padding, lengths=lengths)
+        rows = self.evaluator.embed_motions(
+            inputs, padding=padding, lengths=lengths, precision=self.rules.precision
+        )
         return self.evaluator.points(rows, generator)
 
     def _score(

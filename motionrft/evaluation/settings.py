@@ -10,6 +10,7 @@ from motionrft.errors import InputError, unknown_name
 from motionrft.evaluation.protocol import MultiModalityPlan, Protocol
 from motionrft.evaluation.released import RELEASED
 from motionrft.options import read_options
+from motionrft.training.loop import Precision
 
 PROTOCOLS: dict[str, Protocol] = {"sound": Protocol(), **RELEASED}
 
@@ -41,6 +42,7 @@ class EvaluateSettings:
     diversity_pairs: int | None = None
     multimodality: Mapping[str, Any] | None = None
     realism_replications: int | None = None
+    precision: Precision = "fp32"
 
     def rules(self) -> Protocol:
         changes = {
@@ -50,6 +52,7 @@ class EvaluateSettings:
             "diversity_pairs": self.diversity_pairs,
             "multimodality": self.multimodality,
             "realism_replications": self.realism_replications,
+            "precision": self.precision,
         }
         given = {name: value for name, value in changes.items() if value is not None}
         return protocol(self.protocol, **given)
@@ -57,7 +60,7 @@ class EvaluateSettings:
 
 def validation_rules(section: Mapping[str, Any]) -> Protocol:
     """What validations of fine-tuning are scored by: the sound rules, with the group and the shortest clip of the run's
-    `evaluate` section, and no further generations of a text."""
+    `evaluate` section, no further generations of a text, and an evaluator in float32."""
     given = {key: section[key] for key in ("group", "min_frames") if section.get(key) is not None}
     return Protocol(multimodality=MultiModalityPlan(texts=0), **given)
 

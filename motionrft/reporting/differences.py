@@ -19,7 +19,7 @@ from motionrft.reporting.compare import differences as by_prompt
 from motionrft.reporting.compare import holm
 from motionrft.reporting.family import OF_PROMPT
 from motionrft.reporting.paired import over_seeds, paired
-from motionrft.reporting.records import SAME
+from motionrft.reporting.records import shared_facts
 
 # of an evaluation's settings, what changes no score of a pair
 FREE = ("replications", "samples", "batch_size")
@@ -67,7 +67,7 @@ class Cell:
             path = folder / "replications.parquet"
             about = read_table(path)[1]
             settings = {k: v for k, v in about.get("settings", {}).items() if k not in FREE}
-            facts = {key: about.get(key) for key in (*SAME, "seed")}
+            facts = {**shared_facts(about), "seed": about.get("seed")}
             yield path, {**facts, **flat({"evaluate": settings})}
 
     def configuration(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def beside_paper(
 ) -> Table:
     """`table` with whether it may be set against the paper's and why not."""
     table.comparable, table.why = published.comparable(
-        records.run, records.evaluator, corpus, representation
+        records.run, records.evaluator, corpus, representation, records.evaluator_precision
     )
     return table
 

@@ -93,9 +93,10 @@ def comparable(
     evaluator: str | None,
     corpus: str = "humanml3d",
     representation: str = "kinematic",
+    precision: str = "fp32",
 ) -> tuple[bool, str]:
     """Whether a run's scores of generated motions may be set against a table of the paper on `corpus`, whose
-    evaluator is that of `representation`, and why not in a sentence a reader understands."""
+    evaluator is that of `representation`, and why not in a sentence a reader understands. precision: of the run's."""
     kind = run["corpus"]["kind"]
     if kind != corpus:
         return False, (
@@ -111,6 +112,10 @@ def comparable(
         return False, (
             f"The evaluator is the published one of {evaluator_representation(run)} motions, this table's is that of "
             f"{representation} motions: the paper's numbers are not comparable."
+        )
+    if precision != "fp32":
+        return False, (
+            f"The evaluator ran in {precision}, the published numbers are in float32: they are not comparable."
         )
     if run["size"] != "paper":
         return False, "The networks are the small ones: the paper's numbers are not comparable."

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ from motionrft.files import read_json, read_table
 from motionrft.reporting.published import paper_order
 
 # what all rows of a table must share
-SAME = ("corpus_digest", "evaluator_digest", "protocol", "split")
+SAME = ("corpus_digest", "evaluator_digest", "evaluator_precision", "protocol", "split")
 CELL = ["backbone", "method", "seed"]
 BY_PROMPT = ("matching", "top1", "top2", "top3", "fid")
 
@@ -108,10 +108,9 @@ class Records:
         pattern = "evaluate/*/*/seed*/replications.parquet"
         origin: dict[str, tuple[Path, Any]] = {}
         for path, _ in self._cells(pattern):
-            about = read_table(path)[1]
-            for key in SAME:
-                first_path, first = origin.setdefault(key, (path, about.get(key)))
-                if about.get(key) != first:
+            for key, value in shared_facts(read_table(path)[1]).items():
+                first_path, first = origin.setdefault(key, (path, value))
+                if value != first:
                     raise InputError(
                         f"{key} differs from that of {first_path}",
                         where=path,
@@ -120,12 +119,21 @@ class Records:
                     )
         return self._gather(pattern, ["replication", "metric", "value"])
 
+    def _scored_by(self) -> dict[str, Any]:
+        """What the first evaluation says of itself; nothing before it."""
+        paths = (path for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet"))
+        first = next(paths, None)
+        return {} if first is None else read_table(first)[1]
+
     @cached_property
     def evaluator(self) -> str | None:
         """`official` or `self-trained`, as the evaluations say; None before the first."""
-        for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet"):
-            return read_table(path)[1].get("evaluator")
-        return None
+        return self._scored_by().get("evaluator")
+
+    @property
+    def evaluator_precision(self) -> str:
+        """`fp32`, or `bf16` of the networks that scored."""
+        return str(shared_facts(self._scored_by())["evaluator_precision"])
 
     @cached_property
     def prompts(self) -> pd.DataFrame:
@@ -248,6 +256,11 @@ class Records:
         return [
             (place, name) for place, name in enumerate([*known, *others]) if name in set(methods)
         ]
+
+
+def shared_facts(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What an evaluation's header says of `SAME`. Those of older versions name no precision: it was float32."""
+    return {key: about.get(key, "fp32" if key == "evaluator_precision" else None) for key in SAME}
 
 
 def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:

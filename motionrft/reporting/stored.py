@@ -73,6 +73,10 @@ class StoredRecords(Records):
         for name in ("evaluator", "reward_labels"):
             self.__dict__[name] = self.about[name]
 
+    @property
+    def evaluator_precision(self) -> str:
+        return str(self.about.get("evaluator_precision", "fp32"))
+
     def analysis(self, name: str) -> pd.DataFrame:
         if name in ANALYSES:
             return read_table(self.folder / "records" / f"{name}.parquet")[0]
@@ -155,6 +159,7 @@ def about(records: Records) -> dict[str, Any]:
         "configuration": digest({k: v for k, v in records.run.items() if k != "command"}),
         "command": without_paths_in(records.run.get("command", "")),
         "evaluator": records.evaluator,
+        "evaluator_precision": records.evaluator_precision,
         "reward_labels": records.reward_labels,
         "code": sorted({origin["code"] for origin in origins if "code" in origin})
         or [code_version()],

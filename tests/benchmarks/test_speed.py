@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_plain_and_ours_agree_at_small_sizes():
     rows = ["easytune", "sampling", "sampling, bf16", "semantic", "semantic, recomputed"]
-    rows += ["evaluation", "memory"]
+    rows += ["evaluation", "evaluation, bf16", "memory"]
     command = [sys.executable, "-m", "benchmarks.speed", "--tiny", "--pairs", "1", "--only", *rows]
     shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert (
@@ -23,7 +23,7 @@ def test_plain_and_ours_agree_at_small_sizes():
                 re.M,
             )
         )
-        == 6
+        == 7
     )
     assert "(!)" not in shown
     held = dict(re.findall(r"^\| semantic stage, (\w+) \| ([\d.]+) \|$", shown, re.M))

@@ -55,6 +55,32 @@ def test_train_then_evaluate_the_recorded_motions(run, store, text, tmp_path, ca
     assert read_table(again / "replications.parquet")[0].equals(frame)
 
 
+def test_an_evaluator_in_bf16_is_named(run, store, text, trained, tmp_path, capsys):
+    shared = ["evaluate", "--features", str(store), "--text", str(text.path), "--device", "cpu"]
+    shared += ["--evaluator", str(trained[0]), "--replications", "1", "--out"]
+    headers = {}
+    for precision in ("fp32", "bf16"):
+        run["evaluate"] = {**EVALUATE, "precision": precision}
+        assert main([*shared, str(tmp_path / precision)]) == 0
+        said = " in bf16" if precision == "bf16" else ""
+        assert f"self-trained evaluator{said}, protocol sound" in capsys.readouterr().out
+        headers[precision] = read_table(tmp_path / precision / "replications.parquet")[1]
+        assert headers[precision]["evaluator_precision"] == precision
+    del run["evaluate"]["precision"]
+    assert main([*shared, str(tmp_path / "default")]) == 0
+    tables = [
+        read_table(tmp_path / name / "replications.parquet")[0] for name in ("default", "fp32")
+    ]
+    assert tables[0].equals(tables[1])
+    capsys.readouterr()
+    run["evaluate"] = {**EVALUATE, "precision": "fp16"}
+    assert main([*shared, str(tmp_path / "none")]) == 2
+    [error] = capsys.readouterr().err.strip().splitlines()
+    assert "evaluate.precision" in error
+    assert "fp32, bf16" in error
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_evaluator_opens_the_text_that_it_reads_and_no_other(text, trained, tmp_path):
     own_words = tmp_path / "own.safetensors"
     write_tensors(own_words, {"words.text": torch.zeros(1)}, {})

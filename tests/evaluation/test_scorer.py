@@ -51,6 +51,32 @@ def test_realism_of_the_first_replications_alone(scorer, monkeypatch):
     assert {"FID", "R-Precision Top-1", "T2M R@1", "non_finite"} <= set(second)
 
 
+def test_an_evaluator_in_bf16_moves_its_scores_and_nothing_else(scorer, store, text, trained):
+    """Mean distances move by at most how far the two ends of them do (the triangle inequality), physics not at all."""
+    half = Scorer(store, trained[0], text, replace(scorer.rules, precision="bf16"))
+    exact, found = scorer.score_real(0), half.score_real(0)
+    measured = ("jerk", "skating_ratio", "penetration_mm", "floating_mm", "bone_drift_mm")
+    assert {key: found.metrics[key] for key in measured} == {
+        key: exact.metrics[key] for key in measured
+    }
+    assert all(
+        torch.equal(*pair)
+        for pair in zip(exact.samples.features, found.samples.features, strict=True)
+    )
+    drawn, facts = scorer.draw(0), scorer.data.store.about
+    converter = Converter("kinematic", facts)
+    captions, _ = scorer.prompts(drawn)
+    rows = [scorer._row[caption] for caption in captions]
+    moved = (
+        half.embed(half.real(drawn), converter) - scorer.embed(scorer.real(drawn), converter)
+    ).norm(dim=1)
+    moved += (half._texts - scorer._texts)[rows].norm(dim=1)
+    apart = np.abs(found.prompts["matching"] - exact.prompts["matching"])
+    assert (apart <= moved.numpy() + 1e-4).all()
+    assert found.metrics["MM-Dist"] != exact.metrics["MM-Dist"]
+    assert found.metrics["FID"] != exact.metrics["FID"]
+
+
 def test_joint_motions_are_read_as_well_as_kinematic_ones(scorer):
     """The same motions by way of joints: nearly the same embeddings, T frames stay T frames."""
     drawn = scorer.draw(0)

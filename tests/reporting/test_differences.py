@@ -73,7 +73,9 @@ def test_two_runs_say_what_they_do_not_share(run, tmp_path, capsys):
     assert set(pd.read_csv(table)["cell"]) == shared
 
 
-@pytest.mark.parametrize("fact", ["evaluator_digest", "corpus_digest", "settings"])
+@pytest.mark.parametrize(
+    "fact", ["evaluator_digest", "evaluator_precision", "corpus_digest", "settings"]
+)
 def test_scores_of_other_evaluators_are_no_pairs(run, fact, capsys):
     path = run / "evaluate/mdm/easytune/seed2/replications.parquet"
     frame, about = read_table(path)

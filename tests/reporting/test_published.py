@@ -15,6 +15,9 @@ def test_published_numbers_say_where_they_come_from(records):
     paper = {"corpus": {"kind": "humanml3d"}, "size": "paper"}
     assert comparable(paper, "official")[0] is True
     assert comparable(paper, "self-trained")[0] is False
+    verdict, why = comparable(paper, "official", precision="bf16")
+    assert verdict is False
+    assert "bf16" in why
     # each representation's row was scored with an evaluator of its own
     for section, representation in (
         ({"channels": "all but contacts"}, "kinematic"),

@@ -14,6 +14,7 @@ from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, kept_base, verdicts
 from motionrft.reporting.page.summary import WORDS
 from motionrft.reporting.records import Records
+from motionrft.reporting.tables import IN_BF16
 
 CORPORA = {
     "toy": "a procedural corpus",
@@ -139,14 +140,15 @@ def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dic
 
 
 def recorded(records: Records) -> str:
-    """What recorded motions score, as the scale of the main table."""
+    """What recorded motions score, as the scale of the main table, and in what it was computed if not in float32."""
     frame = records.evaluations
     real = frame[frame["backbone"].eq("real")].groupby("metric")["value"].mean()
     if "FID" not in real:
         return ""
     group = ranked_in(records.run)
     scores = f"R@1 {real['R-Precision Top-1']:.3f}, FID {real['FID']:.3f}"
-    return f"Recorded motions: {scores}; chance in groups of {group}: {1 / group:.3f}."
+    half = f" {IN_BF16}" if records.evaluator_precision == "bf16" else ""
+    return f"Recorded motions: {scores}; chance in groups of {group}: {1 / group:.3f}.{half}"
 
 
 def ranked_in(run: dict[str, Any]) -> int:

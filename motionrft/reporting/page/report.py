@@ -79,6 +79,7 @@ def write_report(
         records.run,
         records.evaluator,
         representation=published.evaluator_representation(records.run),
+        precision=records.evaluator_precision,
     )
     finished = jobs(records)
     without_check = unchecked(records)

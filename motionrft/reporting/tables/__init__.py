@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from motionrft.reporting.records import Records
     from motionrft.reporting.table import Table, TableFile
 
+# what a table of numbers from evaluations needs, and what is said beneath it where the evaluator was in bf16
+SCORED = {"evaluations", "prompts"}
+IN_BF16 = "Evaluator in bf16 (`evaluate.precision`): scores differ from those in float32."
+
 
 def names() -> list[str]:
     """All tables, sorted; none is imported."""
@@ -35,6 +39,9 @@ def in_order() -> list[str]:
 
 
 def build(name: str, records: Records) -> Table:
-    """The table of a name from whatever has finished, with its title."""
+    """The table of a name from whatever has finished, with its title, and what its scores were computed in."""
     file = load(name)
-    return replace(file.build(records), name=name, title=file.title)
+    table = file.build(records)
+    half = SCORED & set(file.needs) and records.evaluator_precision == "bf16"
+    notes = [*table.notes, IN_BF16] if half else table.notes
+    return replace(table, name=name, title=file.title, notes=notes)

@@ -127,7 +127,12 @@ def test_hymotion_scores_rotations_with_it(release, store, text):
     save_evaluator(folder / "model.safetensors", evaluator, about)
     loaded, _, _ = load_evaluator(folder / "model.safetensors")
     motion = [torch.randn(50, 135)]
-    assert torch.equal(loaded.embed_motions(motion), evaluator.embed_motions(motion))
+    expected = evaluator.embed_motions(motion)
+    assert torch.equal(loaded.embed_motions(motion), expected)
+    half = loaded.embed_motions(motion, precision="bf16")
+    assert half.dtype == torch.float32
+    # two projections and three blocks of six products, each rounding two factors and its result by 2^-8 at most
+    assert 0 < (half - expected).norm() < (3 * (2 + 3 * 6)) ** 0.5 * 2**-8 * expected.norm()
     changes = {"group": 16, "min_frames": 20, "multimodality": {"texts": 0}}
     scorer, means = (
         Scorer(store, folder / "model.safetensors", text, protocol(name, **changes))
