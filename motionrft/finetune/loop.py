@@ -214,9 +214,7 @@ class Training:
         score = lesson.learn(objective)
         self.meter.scorings += self.meter.share * (objective.scorings - before)
         itself = isinstance(lesson, Sample) and not lesson.scored
-        if (
-            lesson.update and self.tuning.learn_from_data(objective, self.updater.updates)
-        ) or itself:
+        if self.tuning.learn_from_data(lesson, objective, self.updater.updates) or itself:
             call = self.meter.share * self.tuning.sampler.conditional().cost
             self.meter.forwards += call
             self.meter.backwards += call

@@ -43,7 +43,7 @@ from motionrft.finetune.prompt_data import PromptData, Sources
 from motionrft.finetune.reward_timestep import Level
 from motionrft.finetune.settings import Settings, cell_settings
 from motionrft.finetune.training_free import RewardedSampling, TrainingFree
-from motionrft.finetune.trajectory import Walk
+from motionrft.finetune.trajectory import Lesson, Walk
 from motionrft.finetune.validation import RewardValidation, Validation, recorded_reward
 from motionrft.finetune.value_reward import Points, Scene, ValueReward
 from motionrft.options import read_options
@@ -123,9 +123,10 @@ class FineTuning:
             confine=self.confine,
         )
 
-    def learn_from_data(self, objective: Objective, update: int) -> bool:
-        """Adds the gradient of `data_loss` times the pre-training loss of a batch, or of its slice's share; False: there is none."""
-        if not self.settings.data_loss:
+    def learn_from_data(self, lesson: Lesson, objective: Objective, update: int) -> bool:
+        """With the last lesson of an update adds the gradient of `data_loss` times the pre-training loss of the batch, or of its
+        slice's share; False: there is none."""
+        if not (self.settings.data_loss and lesson.update):
             return False
         batch = objective.batch
         share = self.settings.data_loss * len(batch) / objective.rows
