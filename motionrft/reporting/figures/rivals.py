@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from motionrft.reporting.figure import FigureFile
 from motionrft.reporting.mean_scores import mean_scores
@@ -36,6 +37,9 @@ def rivals(records: Records) -> Any | None:
                     axis.set_xscale("symlog", linthresh=float(training.min()))
                 else:
                     axis.set_xscale("log")
+                    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                    axis.xaxis.set_major_formatter("{x:g}")
+                    axis.xaxis.set_minor_formatter(NullFormatter())
     legend(figure, axes)
     return figure
 
