@@ -75,6 +75,11 @@ class Meter:
         }
 
 
+def conditional_call(guided: bool) -> float:
+    """What a call without the unconditional half costs, in calls of the sampler."""
+    return 0.5 if guided else 1.0
+
+
 class MeteredSampler(Sampler):
     """A sampler that counts the network's forwards and backwards, and runs it under autocast if asked."""
 
@@ -93,7 +98,7 @@ class MeteredSampler(Sampler):
     def conditional(self, rows: float = 1.0) -> Self:
         """Costs half of a guided call on as many rows."""
         other = super().conditional(rows)
-        other.cost = self.cost * rows * (0.5 if self.guidance != 1.0 else 1.0)
+        other.cost = self.cost * rows * conditional_call(self.guidance != 1.0)
         return other
 
     def output(self, i: int, x: Tensor, condition: Condition) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.table import StepTable
+from motionrft.finetune.cost import conditional_call
 from motionrft.finetune.method import Asked, Method, require
 from motionrft.finetune.objective import Objective, Score
 from motionrft.finetune.policy_gradient import mean_over_motion, own_positions
@@ -133,7 +134,7 @@ class Preference(Method):
 
     def asked(self, guided: bool) -> Asked:
         """The candidates; then winner and loser of each group at every level, by the model and by the pre-trained one."""
-        call = 2 / self.group * (0.5 if guided else 1.0)
+        call = 2 / self.group * conditional_call(guided)
         live = self.epochs * self.levels * call
         return Asked(self.steps + 2 * live, live, 1)
 

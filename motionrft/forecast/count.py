@@ -12,6 +12,7 @@ from motionrft.backbones import shapes as backbone_shapes
 from motionrft.counting.costs import Line, WorkLine
 from motionrft.counting.operations import counted
 from motionrft.evaluation.settings import EvaluateSettings
+from motionrft.finetune.cost import conditional_call
 from motionrft.finetune.memory_plan import longest, measure
 from motionrft.finetune.method import Asked, Method
 from motionrft.finetune.method_options import read_method
@@ -145,7 +146,7 @@ def method_calls(method: Method, guided: bool, kl: bool, data: bool = False) -> 
     asked = method.asked(guided) or _walked(method, guided)
     again = asked.live if kl and not method.needs_reference else 0.0
     updates = method.updates_per_trajectory()
-    learnt = updates * own_loss(guided) if data else 0.0
+    learnt = updates * conditional_call(guided) if data else 0.0
     return Calls(
         asked.forwards + again + learnt,
         asked.live + learnt,
@@ -158,11 +159,6 @@ def method_calls(method: Method, guided: bool, kl: bool, data: bool = False) -> 
     )
 
 
-def own_loss(guided: bool) -> float:
-    """The call of a backbone's own loss, which has no unconditional half, in calls of the sampler."""
-    return 0.5 if guided else 1.0
-
-
 def _walked(method: Method, guided: bool) -> Asked:
     forwards = live = scorings = 0.0
     for seed in range(DRAWS):
@@ -171,7 +167,7 @@ def _walked(method: Method, guided: bool) -> Asked:
             assert isinstance(sample, Sample)
             scorings += sample.scored
             if not sample.scored:
-                call = own_loss(guided)
+                call = conditional_call(guided)  # its own loss
                 walk.forwards, walk.live = walk.forwards + call, walk.live + call
         forwards, live = forwards + walk.forwards, live + walk.live
     return Asked(forwards / DRAWS, live / DRAWS, scorings / DRAWS)

@@ -119,6 +119,7 @@ class Records:
                     )
         return self._gather(pattern, ["replication", "metric", "value"])
 
+    @cached_property
     def _scored_by(self) -> dict[str, Any]:
         """What the first evaluation says of itself; nothing before it."""
         paths = (path for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet"))
@@ -128,12 +129,12 @@ class Records:
     @cached_property
     def evaluator(self) -> str | None:
         """`official` or `self-trained`, as the evaluations say; None before the first."""
-        return self._scored_by().get("evaluator")
+        return self._scored_by.get("evaluator")
 
     @property
     def evaluator_precision(self) -> str:
         """`fp32`, or `bf16` of the networks that scored."""
-        return str(shared_facts(self._scored_by())["evaluator_precision"])
+        return str(shared_facts(self._scored_by)["evaluator_precision"])
 
     @cached_property
     def prompts(self) -> pd.DataFrame:
