@@ -84,7 +84,7 @@ def cost_cell(
         costs["backbone"].eq(backbone) & costs["method"].eq(method) & costs["name"].eq(column.key)
     ]["value"]
     beside_paper = paper_cell(paper, column)
-    if method == "base":
+    if method == "base" or not records.trains(method):
         return Cell(applies=False, **beside_paper)
     return (
         Cell(**beside_paper)
