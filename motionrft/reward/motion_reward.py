@@ -101,6 +101,7 @@ class MotionReward(nn.Module):
                     fix=f"pass the {term.branch} file, or set the weight to 0",
                 )
         self.terms = {name: term for name, term in loaded.items() if self.weights[name] > 0}
+        self.compares = any(term.reference for term in self.terms.values())
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -120,10 +121,11 @@ class MotionReward(nn.Module):
     def context(
         self, text: TextBatch, references: Tensor | None, lengths: Tensor, representation: str
     ) -> RewardContext:
-        """Embeddings of B captions and of their real motions [B, T, dim] (None: no m2m term), once a caption."""
+        """Embeddings of B captions, once a caption, and of their real motions [B, T, dim] where a term reads these (None: no m2m
+        term) or readings are draws, whose order stays that of the released code."""
         self.network.official(representation)  # an unknown representation is an error here already
         z_text = self.read(self.network.encode_text(text.tokens, text.mask))
-        if references is None:
+        if references is None or not (self.compares or self.read is not mean):
             return RewardContext(z_text, None, representation)
         latent = self.network.encode_clean(
             references, lengths, representation, token=self.clean_token
@@ -144,7 +146,5 @@ class MotionReward(nn.Module):
             features, lengths, context.representation, t, self.network, self.branches, self.read
         )
         scores = {name: term.score(motions, context) for name, term in self.terms.items()}
-        total = torch.zeros_like(features[:, 0, 0])
-        for name, score in scores.items():
-            total = total + self.weights[name] * score
-        return {**scores, "total": total}
+        weighted = (self.weights[name] * score for name, score in scores.items())
+        return {**scores, "total": sum(weighted, torch.zeros_like(features[:, 0, 0]))}

@@ -62,7 +62,9 @@ class ScoredMotions:
 
 @dataclass(frozen=True)
 class Term:
-    """score(motions, context) -> [B]; branch: the stage beside the semantic one whose file the term needs."""
+    """score(motions, context) -> [B]; branch: the stage beside the semantic one whose file the term needs; reference: whether
+    it reads `context.reference`, which is None where no term of a reward does."""
 
     score: Callable[[ScoredMotions, RewardContext], Tensor]
     branch: str | None = None
+    reference: bool = True

@@ -64,6 +64,21 @@ def test_own_motion_has_m2m_one(reward, motions, words):
     torch.testing.assert_close(reward(features, lengths, context)["m2m"], torch.ones(3))
 
 
+def test_recorded_motions_are_encoded_where_a_term_reads_them(reward, motions, words):
+    features, lengths = motions
+    read = {"semantic": 1.0, "preference": 0.3, "authenticity": 0.2}
+    alone = reward.view(weights={**read, "m2m": 0.0})
+    context = alone.context(words, features, lengths, "joint")
+    assert context.reference is None
+    assert reward.context(words, features, lengths, "joint").reference is not None
+    expected = reward(features, lengths, reward.context(words, features, lengths, "joint"))
+    scores = alone(features, lengths, context)
+    assert all(torch.equal(scores[name], expected[name]) for name in read)
+    # draws keep their order
+    drawn = alone.view(read=draws(torch.Generator().manual_seed(3)))
+    assert drawn.context(words, features, lengths, "joint").reference is not None
+
+
 def test_gradient_is_the_finite_difference_and_padding_has_none(words):
     network = tiny_network().double()
     reward = MotionReward(network, {}, {"semantic": 1.0})

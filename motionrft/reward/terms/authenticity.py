@@ -13,4 +13,4 @@ def score(motions: ScoredMotions, context: RewardContext) -> Tensor:
     return motions.head("authenticity").softmax(dim=-1)[:, 0]
 
 
-TERM = Term(score, branch="authenticity")
+TERM = Term(score, branch="authenticity", reference=False)

@@ -13,4 +13,4 @@ def score(motions: ScoredMotions, context: RewardContext) -> Tensor:
     return motions.head("preference")[:, 0]
 
 
-TERM = Term(score, branch="preference")
+TERM = Term(score, branch="preference", reference=False)

@@ -13,4 +13,4 @@ def score(motions: ScoredMotions, context: RewardContext) -> Tensor:
     return F.cosine_similarity(context.text, motions.embedding(), dim=-1)
 
 
-TERM = Term(score)
+TERM = Term(score, reference=False)
