@@ -32,7 +32,8 @@ from motionrft.finetune.setup import FineTuning, in_motion_space, open_weights
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.lora import LoraSettings
 from motionrft.reward.motion_reward import MotionReward
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.stages import load
 from motionrft.text.features import TextBatch
 

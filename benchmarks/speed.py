@@ -31,7 +31,8 @@ from motionrft.finetune.cost import Flops
 from motionrft.finetune.loop import Training
 from motionrft.finetune.memory_meter import SavedBytes
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.noise_schedule import NoiseLaw
 from motionrft.reward.semantic_objective import SemanticLoss, SemanticObjective
 from motionrft.text.features import TextBatch

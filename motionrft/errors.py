@@ -15,9 +15,15 @@ class InputError(Exception):
     """
 
     def __init__(self, problem: str, *, where: str | Path = "", field: str = "", fix: str = ""):
+        self.problem, self.where, self.field, self.fix = problem, where, field, fix
         place = ": ".join(part for part in (str(where), field) if part)
         text = f"{place}: {problem}" if place else problem
         super().__init__(f"{text}. Fix: {fix}" if fix else text)
+
+    def at(self, where: str | Path) -> InputError:
+        """The same, about `where` if it names no file yet."""
+        given = self.where or where
+        return InputError(self.problem, where=given, field=self.field, fix=self.fix)
 
 
 def unknown_name(

@@ -45,6 +45,17 @@ def read_options(
     return kind(**values)
 
 
+def must_fit(options: object, field: str, wanted: Mapping[str, tuple[bool, str]]) -> None:
+    """An `InputError` for the first field of the dataclass `options` that does not fit with the others.
+
+    wanted: by a field's name whether it fits, and what would. field: the section's place.
+    """
+    for name, (fits, fix) in wanted.items():
+        if not fits:
+            value = getattr(options, name)
+            raise InputError(f"{value!r} does not fit", field=f"{field}.{name}", fix=fix)
+
+
 def refuse_unknown(
     section: Iterable[str], known: Iterable[str], *, where: str | Path = "", field: str = ""
 ) -> None:

@@ -10,7 +10,8 @@ from motionrft.configuration import dump, resolve
 from motionrft.reward.branch import new_branch
 from motionrft.reward.files import save_branch, save_network
 from motionrft.reward.lora import LoraSettings
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 
 MDM = {
     "network": {"latent_dim": 16, "ff_size": 16, "layers": 1},  # four heads, as official files have

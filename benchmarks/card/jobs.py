@@ -34,7 +34,8 @@ from motionrft.finetune.setup import FineTuning, prepare
 from motionrft.metrics.training_record import wide
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.files import save_network
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.text.cache_writer import write_cache
 from motionrft.text.features import TextBatch
 from motionrft.training.loop import autocast

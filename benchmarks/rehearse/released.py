@@ -17,7 +17,8 @@ from motionrft.evaluation.words import POS
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
 from motionrft.reward.lora import LoraSettings
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.official import export_branch, export_network
 from motionrft.reward.stages import load as load_stage
 from motionrft.text.synthetic_encoder import make_encoder

@@ -26,12 +26,15 @@ def build_backbone(
     settings: dict[str, Any], *, dim: int, text: dict[str, int], normaliser: Normaliser
 ) -> Backbone:
     """A fresh network from a resolved `backbones.<name>` section. text: the cache's pooled and token widths."""
-    kind = family(settings["family"])
-    backbone = kind.build(settings["network"], dim=dim, text=text, normaliser=normaliser)
+    kind, file = family(settings["family"]), f"config/backbones/{settings['name']}.yaml"
+    try:
+        backbone = kind.build(settings["network"], dim=dim, text=text, normaliser=normaliser)
+    except InputError as error:
+        raise error.at(file) from error
     if settings["representation"] != backbone.representation:
         raise InputError(
             f"{settings['representation']!r}, but the family works on {backbone.representation!r}",
-            where=f"config/backbones/{settings['name']}.yaml",
+            where=file,
             field="representation",
             fix="change one of the two",
         )

@@ -14,7 +14,8 @@ from motionrft.errors import InputError
 from motionrft.files import read_tensors, write_tensors
 from motionrft.reward.branch import TaskBranch, new_branch
 from motionrft.reward.lora import LoraSettings
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 
 
 def save_network(path: str | Path, network: RewardNetwork, about: dict[str, Any]) -> None:

@@ -6,10 +6,8 @@ Parameter names are those of the official checkpoints: projections `proj_<r>`, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,48 +17,11 @@ from motionrft.errors import InputError
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import LearnedPositions, TimestepEmbedding, timestep_sinusoid
 from motionrft.networks.skip_transformer import SkipDecoder, SkipEncoder
-from motionrft.options import read_options
 from motionrft.reward.latent import Latent
+from motionrft.reward.network_settings import NetworkSettings
 
 OFFICIAL_NAMES = {"kinematic": "263", "joint": "22x3", "rotation": "135"}
 SINUSOID = 512  # channels of the time-step sinusoid
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """Sizes. latent_dim d: embeddings, text branch and decoder; unified_dim u: motion encoder.
-
-    dims: features a frame of each representation; text_dim: width of the text encoder's token states;
-    patch: frames a token (the paper has 1; small runs on a CPU take 4, the field's unit of motion).
-    """
-
-    dims: Mapping[str, int]
-    text_dim: int
-    latent_dim: int = 128
-    unified_dim: int = 256
-    layers: int = 3
-    heads: int = 4
-    feedforward: int = 512
-    text_layers: int = 3
-    text_heads: int = 4
-    text_feedforward: int = 512
-    projection_hidden: int = 256
-    projection_layers: int = 2
-    dropout: float = 0.1
-    patch: int = 1
-
-    @classmethod
-    def read(
-        cls, section: Mapping[str, Any], dims: Mapping[str, int], text_dim: int
-    ) -> NetworkSettings:
-        """From `reward.network`; an unknown key is an `InputError`."""
-        return read_options(
-            cls, section, field="reward.network", dims=dict(dims), text_dim=text_dim
-        )
-
-    def about(self) -> dict[str, Any]:
-        """As a file's header holds them."""
-        return asdict(self)
 
 
 class MotionTower(Protocol):

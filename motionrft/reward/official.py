@@ -17,7 +17,8 @@ from motionrft.errors import InputError
 from motionrft.reward.branch import TaskBranch
 from motionrft.reward.files import branch_from
 from motionrft.reward.lora import LoraSettings
-from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
+from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 
 # prefixes of LoRA names: on encoder blocks, and on projections (stage 3 drops `detection` there)
 PREFIXES = {"preference": ("critic_", "critic_"), "authenticity": ("ai_detection_", "ai_")}

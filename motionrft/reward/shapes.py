@@ -13,7 +13,8 @@ from motionrft.reward import stages
 from motionrft.reward.branch_stage import BranchObjective, BranchStage
 from motionrft.reward.data.views import MAX_FRAMES
 from motionrft.reward.motion_reward import MotionReward
-from motionrft.reward.network import OFFICIAL_NAMES, NetworkSettings, RewardNetwork
+from motionrft.reward.network import OFFICIAL_NAMES, RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.semantic_objective import SemanticObjective
 from motionrft.reward.settings import RewardSettings
 from motionrft.reward.stages.semantic import SemanticStage

@@ -26,7 +26,7 @@ from motionrft.finetune.settings import BUDGETS, NOT_SETTINGS, Optimisation, Set
 from motionrft.finetune.window import Window
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
-from motionrft.reward.network import NetworkSettings
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.stages.spl import SplSettings
 from motionrft.text.kinds import KINDS
 from motionrft.training.loop import TrainSettings

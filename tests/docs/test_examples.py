@@ -22,7 +22,8 @@ from motionrft.diffusion.sampler import SeededNoise
 from motionrft.finetune.loop import Training
 from motionrft.motion.normaliser import Normaliser
 from motionrft.reward.motion_reward import MotionReward
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.text.features import TextBatch
 from tests.docs import examples
 from tests.finetune.toy_run import toy_run

@@ -17,7 +17,8 @@ from motionrft.finetune.prompt_data import Sources
 from motionrft.finetune.setup import prepare
 from motionrft.reward.files import save_branch, save_network
 from motionrft.reward.lora import LoraSettings
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.stages import load
 from tests.evaluation.small_corpus import write_store, write_text
 

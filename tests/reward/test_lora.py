@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from motionrft.reward.lora import AdaptedLinear, LoraSettings, MotionAdapter
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.stages import load
 from reference.tolerance import rounding
 

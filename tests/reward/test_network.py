@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from motionrft.errors import InputError
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from reference.tolerance import rounding
 from tests.same import assert_same
 

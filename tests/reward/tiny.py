@@ -18,7 +18,8 @@ from motionrft.reward.data.labelled import (
     MotionPair,
     write_labelled,
 )
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.settings import RewardSettings
 from motionrft.reward.stage import Training
 from motionrft.text.cache_writer import write_cache

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from motionrft.backbones.acmdm.transformer import HEAD
 from motionrft.errors import InputError
+from motionrft.options import must_fit
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,11 @@ class ACMDMOptions:
                 field="network.principal",
                 fix="leave it out, or set network.autoencoder to null",
             )
+        must_fit(
+            self,
+            "network",
+            {
+                "width": (self.width % HEAD == 0, f"a multiple of {HEAD}"),
+                "patch": (22 % self.patch == 0, "a divisor of 22 joints"),
+            },
+        )

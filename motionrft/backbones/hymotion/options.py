@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from motionrft.backbones.hymotion.frame_rate import DATA_FPS
 from motionrft.errors import InputError
+from motionrft.options import must_fit
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,5 @@ class HYMotionOptions:
                 field="network.principal",
                 fix=f"set joints to false and fps to {DATA_FPS}",
             )
+        even = self.width % self.heads == 0 and self.width // self.heads % 2 == 0
+        must_fit(self, "network", {"heads": (even, f"a divisor of half the width ({self.width})")})

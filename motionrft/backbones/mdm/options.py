@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from motionrft.errors import InputError
+from motionrft.options import must_fit
 
 HEADS = 4  # of every official network: its file's shapes do not tell, and `args.json` has no place for it
 COSINE = "squaredcos_cap_v2"  # of diffusers, the official `cosine`
@@ -52,6 +53,8 @@ class MDMOptions:
                 field="network.emb_policy",
                 fix="use emb_policy: add",
             )
+        divides = f"a divisor of latent_dim ({self.latent_dim})"
+        must_fit(self, "network", {"heads": (self.latent_dim % self.heads == 0, divides)})
 
     def unofficial(self) -> str:
         """The option by which the network means something else than the official one; empty: none does."""

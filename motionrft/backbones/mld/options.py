@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from motionrft.backbones.mld.losses import VAELoss
-from motionrft.errors import InputError
-from motionrft.options import read_options
+from motionrft.options import must_fit, read_options
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class LatentOptions:
     vae_loss: VAELoss = field(default_factory=VAELoss)
 
     def __post_init__(self) -> None:
-        problems = {
+        wanted = {
             "layers": (self.layers % 2 == 1, "an odd number, the stack is U-shaped"),
             "heads": (self.hidden % self.heads == 0, f"a divisor of hidden ({self.hidden})"),
             "time_width": (self.time_width % 2 == 0, "an even number"),
@@ -66,11 +65,7 @@ class LatentOptions:
                 f"the latent width ({self.latent[1]}), or projected: true",
             ),
         }
-        for name, (fine, wanted) in problems.items():
-            if not fine:
-                raise InputError(
-                    f"{getattr(self, name)} does not fit", field=f"network.{name}", fix=wanted
-                )
+        must_fit(self, "network", wanted)
 
     def of_denoiser(self) -> Self:
         """The same section with the denoiser's own keys in it."""

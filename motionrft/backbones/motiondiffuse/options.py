@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from motionrft.options import must_fit
+
 
 @dataclass(frozen=True)
 class MotionDiffuseOptions:
@@ -28,3 +30,17 @@ class MotionDiffuseOptions:
     attention: Literal["efficient", "full", "full_official"] = "efficient"
     prediction: Literal["epsilon", "sample"] = "epsilon"
     max_frames: int = 196
+
+    def __post_init__(self) -> None:
+        pairs = {"heads": "latent_dim", "text_heads": "text_latent_dim"}
+        must_fit(
+            self,
+            "network",
+            {
+                heads: (
+                    getattr(self, width) % getattr(self, heads) == 0,
+                    f"a divisor of {width} ({getattr(self, width)})",
+                )
+                for heads, width in pairs.items()
+            },
+        )

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from motionrft.reward.data.clips import AlignedClips
 from motionrft.reward.files import save_network
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.reward.retrieval import retrieval_validation
 from motionrft.reward.semantic_objective import SemanticObjective
 from motionrft.reward.settings import RewardSettings

@@ -20,7 +20,8 @@ from motionrft.evaluation.official import read_statistics
 from motionrft.evaluation.scorer import Scorer
 from motionrft.evaluation.settings import PROTOCOLS, protocol
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from reference.tolerance import rounding
 
 SIZES = {"latent_dim": 8, "unified_dim": 8, "layers": 3, "heads": 4, "feedforward": 12, "text_layers": 3,

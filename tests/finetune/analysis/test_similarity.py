@@ -22,7 +22,8 @@ from motionrft.files import read_table
 from motionrft.finetune.analysis.similarity import POINTS, noised_similarity
 from motionrft.finetune.reward_timestep import reward_levels
 from motionrft.reward.files import save_network
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 from tests.evaluation.small_corpus import write_store, write_text
 
 from ..toy_run import MLD, Network, Reward, prompts

@@ -9,7 +9,7 @@ from motionrft.evaluation.evaluator import Evaluator, EvaluatorKind, OfficialEva
 from motionrft.evaluation.evaluators.spm import official
 from motionrft.evaluation.evaluators.spm.model import SPM
 from motionrft.motion.normaliser import Normaliser
-from motionrft.reward.network import NetworkSettings
+from motionrft.reward.network_settings import NetworkSettings
 
 
 class StepAwareRetrieval(EvaluatorKind):

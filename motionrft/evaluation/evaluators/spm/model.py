@@ -18,7 +18,8 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import ROTATION
 from motionrft.networks.masks import frame_mask
 from motionrft.reward.latent import Latent, draws, mean
-from motionrft.reward.network import NetworkSettings, RewardNetwork
+from motionrft.reward.network import RewardNetwork
+from motionrft.reward.network_settings import NetworkSettings
 
 
 class SPM(Evaluator):

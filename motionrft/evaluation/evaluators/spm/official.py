@@ -14,7 +14,7 @@ from motionrft.evaluation.evaluators.spm.model import SPM
 from motionrft.evaluation.official import read_statistics, require
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import ROTATION
-from motionrft.reward.network import NetworkSettings
+from motionrft.reward.network_settings import NetworkSettings
 from motionrft.text.features import TextCache
 
 HEADS = 4  # no tensor's shape tells
