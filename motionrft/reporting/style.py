@@ -23,7 +23,9 @@ PALETTE = (
     "#8C6D31",
     "#F0E442",
 )
-MARKERS = "osD^vPX*<>"
+MARKERS = (
+    "osD^vPX*<>ph"  # more than colours: the eleventh series has the first colour and another marker
+)
 LINES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1)), (0, (5, 1)), "-", "--", "-.", ":")
 HATCHES = ("", "//", "..", "xx")
 RC: dict[str, Any] = {

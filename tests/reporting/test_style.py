@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from motionrft.reporting.style import look
+
 CODE = """
 import sys
 from motionrft.reporting.style import panels
@@ -37,3 +39,8 @@ def test_a_users_matplotlibrc_changes_nothing(tmp_path: Path):
         assert done.returncode == 0, done.stderr
         drawn.append(path.read_bytes())
     assert drawn[0] == drawn[1]
+
+
+def test_no_two_of_thirty_series_look_alike():
+    looks = [(look(index)["color"], look(index)["marker"]) for index in range(30)]
+    assert len(set(looks)) == 30
