@@ -54,7 +54,7 @@ def graph_bytes(tuning: FineTuning) -> pd.DataFrame:
     objective = tuning.objective(batch)
     with log.saved:
         for sample in tuning.method.samples(replace(tuning, sampler=sampler).walk(batch, 0)):
-            if not isinstance(sample, Sample):  # scored and learnt from in one
+            if not isinstance(sample, Sample) or not sample.scored:  # learnt from in one
                 sample.learn(objective)
                 log.note(sample.step, "backward")
                 continue
