@@ -23,9 +23,8 @@ PALETTE = (
     "#8C6D31",
     "#F0E442",
 )
-MARKERS = (
-    "osD^vPX*<>ph"  # more than colours: the eleventh series has the first colour and another marker
-)
+# more than colours: the eleventh series has the first colour and another marker
+MARKERS = "osD^vPX*<>ph"
 LINES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1)), (0, (5, 1)), "-", "--", "-.", ":")
 HATCHES = ("", "//", "..", "xx")
 RC: dict[str, Any] = {

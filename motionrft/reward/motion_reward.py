@@ -101,7 +101,6 @@ class MotionReward(nn.Module):
                     fix=f"pass the {term.branch} file, or set the weight to 0",
                 )
         self.terms = {name: term for name, term in loaded.items() if self.weights[name] > 0}
-        self.compares = any(term.reference for term in self.terms.values())
 
     @property
     def representations(self) -> tuple[str, ...]:
@@ -125,7 +124,8 @@ class MotionReward(nn.Module):
         term) or readings are draws, whose order stays that of the released code."""
         self.network.official(representation)  # an unknown representation is an error here already
         z_text = self.read(self.network.encode_text(text.tokens, text.mask))
-        if references is None or not (self.compares or self.read is not mean):
+        read = self.read is not mean or any(term.reference for term in self.terms.values())
+        if references is None or not read:
             return RewardContext(z_text, None, representation)
         latent = self.network.encode_clean(
             references, lengths, representation, token=self.clean_token

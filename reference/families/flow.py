@@ -11,8 +11,8 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from motionrft.backbones.acmdm.autoencoder import FRAMES, CausalAutoencoder
-from motionrft.backbones.acmdm.model import ACMDM, JOINTS
-from motionrft.backbones.acmdm.transformer import ACMDMTransformer
+from motionrft.backbones.acmdm.model import ACMDM
+from motionrft.backbones.acmdm.transformer import JOINTS, ACMDMTransformer
 from motionrft.backbones.base import Condition
 from motionrft.diffusion.flow import integrate
 from motionrft.diffusion.sampler import Sampler

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from motionrft.backbones.acmdm.autoencoder import FRAMES, CausalAutoencoder
 from motionrft.backbones.acmdm.options import ACMDMOptions
-from motionrft.backbones.acmdm.transformer import ACMDMTransformer
+from motionrft.backbones.acmdm.transformer import JOINTS, ACMDMTransformer
 from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
 from motionrft.backbones.normalisation import NetworkNormalisation
@@ -27,7 +27,6 @@ from motionrft.motion.rigid import rigid
 from motionrft.networks.masks import frame_mask, longest
 from motionrft.options import read_options
 
-JOINTS = 22
 LATENT = 4  # channels of a joint's latent
 WINDOW = 64  # frames of an auto-encoder training window
 

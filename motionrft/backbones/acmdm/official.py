@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from motionrft import checkpoints
-from motionrft.backbones.acmdm.model import ACMDM, JOINTS
+from motionrft.backbones.acmdm.model import ACMDM
+from motionrft.backbones.acmdm.transformer import JOINTS
 from motionrft.contents import read_array, read_statistics
 from motionrft.errors import InputError
 from motionrft.files import atomic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from motionrft.backbones.acmdm.transformer import HEAD
+from motionrft.backbones.acmdm.transformer import HEAD, JOINTS
 from motionrft.errors import InputError
 from motionrft.options import must_fit
 
@@ -56,6 +56,6 @@ class ACMDMOptions:
             "network",
             {
                 "width": (self.width % HEAD == 0, f"a multiple of {HEAD}"),
-                "patch": (22 % self.patch == 0, "a divisor of 22 joints"),
+                "patch": (JOINTS % self.patch == 0, f"a divisor of {JOINTS} joints"),
             },
         )

@@ -16,6 +16,7 @@ from motionrft.networks.positions import timestep_sinusoid
 from motionrft.networks.rope import rotary_table, rotate
 
 HEAD = 64
+JOINTS = 22
 SINUSOID = 256
 Rotation = tuple[Tensor, Tensor]
 
@@ -115,7 +116,7 @@ class ACMDMTransformer(nn.Module):
         text: int,
         frames: int,
         patch: int,
-        joints: int = 22,
+        joints: int = JOINTS,
     ):
         super().__init__()
         if width % HEAD or joints % patch:

@@ -170,8 +170,6 @@ class MMDiT(nn.Module):
     def __init__(self, options: HYMotionOptions, *, dim: int, tokens: int, sentence: int):
         super().__init__()
         width, heads, layers = options.width, options.heads, options.layers
-        if width % heads or (width // heads) % 2:
-            raise ValueError(f"{width} channels do not divide into {heads} heads of even width")
         self.band = round(options.band * options.fps)
         self.text_offset = options.train_frames
         self.input_encoder = nn.Linear(dim, width)

@@ -44,5 +44,5 @@ class HYMotionOptions:
                 field="network.principal",
                 fix=f"set joints to false and fps to {DATA_FPS}",
             )
-        even = self.width % self.heads == 0 and self.width // self.heads % 2 == 0
+        even = self.width % (2 * self.heads) == 0
         must_fit(self, "network", {"heads": (even, f"a divisor of half the width ({self.width})")})

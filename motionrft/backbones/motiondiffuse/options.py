@@ -32,15 +32,15 @@ class MotionDiffuseOptions:
     max_frames: int = 196
 
     def __post_init__(self) -> None:
-        pairs = {"heads": "latent_dim", "text_heads": "text_latent_dim"}
+        width, text = self.latent_dim, self.text_latent_dim
         must_fit(
             self,
             "network",
             {
-                heads: (
-                    getattr(self, width) % getattr(self, heads) == 0,
-                    f"a divisor of {width} ({getattr(self, width)})",
-                )
-                for heads, width in pairs.items()
+                "heads": (width % self.heads == 0, f"a divisor of latent_dim ({width})"),
+                "text_heads": (
+                    text % self.text_heads == 0,
+                    f"a divisor of text_latent_dim ({text})",
+                ),
             },
         )
