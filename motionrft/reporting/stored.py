@@ -41,6 +41,8 @@ FRAMES = ("evaluations", "prompts", "finetuning", "tuning", "reward", "calibrati
 ALSO = ("evaluator", "costs", "cost_files", "reward_labels")
 ANALYSES = ("sampling_cost",)
 FIGURES = ("fid_memory", "validation_curves", "win_rates", "rivals")
+# corpora of a folder of one's own: neither names of its clips nor sentences nor motions that were learned from it are kept
+OWN = ("bvh", "amass")
 # an absolute path in a list or section of YAML on one line
 NESTED = re.compile(r"(?<=[:\[,] )/[^,\]}]+|(?<=[\[,])/[^,\]}]+")
 # of a fine-tuning record
@@ -88,6 +90,8 @@ def store(records: Records, out: Path) -> StoredRecords:
     for name in FRAMES:
         frame = records.frame(name)
         frame = validations(frame) if name == "finetuning" else frame
+        if name == "prompts" and records.run["corpus"]["kind"] in OWN:
+            frame = frame.assign(clip=pd.factorize(frame["clip"])[0].astype(str))
         write_table(out / "records" / f"{name}.parquet", single(frame))
     for name in ANALYSES:
         write_table(out / "records" / f"{name}.parquet", single(records.analysis(name)))

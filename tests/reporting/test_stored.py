@@ -74,6 +74,17 @@ def test_the_tables_of_a_run_come_out_of_what_is_kept(run, kept):
         assert {place: cell for place, cell in cells(table).items() if place not in found} == texts
 
 
+def test_names_of_clips_of_a_folder_of_ones_own_are_not_kept(run, kept, tmp_path):
+    mine = Records(run.folder)
+    mine.__dict__["run"] = run.run | {"corpus": run.run["corpus"] | {"kind": "bvh"}}
+    stored = store(mine, tmp_path)
+    names = set(run.prompts["clip"])
+    assert set(stored.prompts["clip"]) == {str(place) for place in range(len(names))}
+    assert not names & set(stored.prompts["clip"])
+    for name, table in kept_tables(kept):
+        assert (tmp_path / "tables" / f"{name}.csv").read_text() == to_csv(table)
+
+
 def test_written_tables_are_those(kept):
     for name, table in kept_tables(StoredRecords(kept.folder)):
         assert (kept.folder / "tables" / f"{name}.csv").read_text() == to_csv(table)

@@ -10,12 +10,14 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
+from motionrft.motion.skeleton import SMPL_22
 from motionrft.player.page import embedded
+from motionrft.player.stick_figure import player_data
 from motionrft.reporting.page.jobs import worth_reading
 from motionrft.reporting.page.pictures import pictures
 from motionrft.reporting.page.player import players
 from motionrft.reporting.records import Records
-from motionrft.reporting.stored import without_paths
+from motionrft.reporting.stored import OWN, without_paths
 
 # corpora whose recorded motions may be passed on: made up, or free for all uses
 FREE = ("toy", "humanml3d-cmu")
@@ -58,22 +60,34 @@ def whole(records: Records, jobs: pd.DataFrame) -> Contents:
 
 def kept(records: Records, jobs: pd.DataFrame) -> Contents:
     """About a megabyte: fewer sentences, no files to download, figures of one backbone in few colours; nothing that names
-    the machine (logs, paths), and no recorded motions but those of free corpora."""
-    free = records.run["corpus"]["kind"] in FREE
-    for prompts in (4, 2, 1):
-        motions = embedded(players(records, prompts, bvh=False, recorded=free))
-        if len(motions) <= MOTIONS:
-            break
-    backbone = records.most_compared()
+    the machine (logs, paths), no recorded motions but those of free corpora, and no motions at all of a folder of one's own."""
+    kind, backbone = records.run["corpus"]["kind"], records.most_compared()
+    shown = "no motions" if kind in OWN else "fewer sentences"
     note = (
-        f"A shortened report: fewer sentences, the figures of {backbone} alone, no logs. "
+        f"A shortened report: {shown}, the figures of {backbone} alone, no logs. "
         "The run's own has all of them."
     )
-    if not free:
+    if kind not in FREE:
         note += " The licence of the recorded motions does not let them stand here."
+    nothing = player_data(SMPL_22, SMPL_22.fps, [])
+    motions = nothing if kind in OWN else _few_motions(records, recorded=kind in FREE)
     return Contents(
-        note, list(_light_pictures(records, backbone)), motions, [], without_paths(records.run)
+        note,
+        list(_light_pictures(records, backbone)),
+        embedded(motions),
+        [],
+        without_paths(records.run),
     )
+
+
+def _few_motions(records: Records, recorded: bool) -> dict[str, Any]:
+    """As many sentences, then as many models, as there is room for."""
+    motions: dict[str, Any] = {}
+    for prompts, pair in ((4, False), (2, False), (1, False), (1, True)):
+        motions = players(records, prompts, bvh=False, recorded=recorded, pair=pair)
+        if len(embedded(motions)) <= MOTIONS:
+            break
+    return motions
 
 
 def _light_pictures(records: Records, backbone: str) -> Iterator[dict[str, Any]]:

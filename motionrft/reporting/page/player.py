@@ -24,10 +24,18 @@ RECORDED = "recorded"
 
 
 def players(
-    records: Records, prompts: int = 4, *, bvh: bool = True, recorded: bool = True
+    records: Records,
+    prompts: int = 4,
+    *,
+    bvh: bool = True,
+    recorded: bool = True,
+    pair: bool = False,
 ) -> dict[str, Any]:
-    """What player.js reads; bvh: with files to download, recorded: with the recorded motions. For each backbone: sentences, and for each of its models one packed motion a sentence with
-    what the evaluator says of it. The first backbone and sentence are those on which fine-tuning changes most."""
+    """What player.js reads: for each backbone sentences, and for each of its models one packed motion a sentence with
+    what the evaluator says of it. The first backbone and sentence are those on which fine-tuning changes most.
+
+    bvh: with files to download; recorded: with the recorded motions; pair: of a backbone's models the base and the one
+    that stands beside it alone."""
     entries, changes = [], []
     references = _references(records) if recorded else {}
     for backbone in records.run["backbones"]:
@@ -35,8 +43,10 @@ def players(
         if "base" not in files:
             continue
         models = ["base", *(name for name in records.run["methods"] if name in files)]
-        samples = {name: read_samples(files[name]) for name in models}
         tuned = method_beside_base(records, models)
+        if pair:
+            models = [name for name in models if name in ("base", tuned)]
+        samples = {name: read_samples(files[name]) for name in models}
         rows = rows_to_show(samples["base"], prompts)
         change = [_apart(samples, row, tuned) for row in rows]
         rows = [row for _, row in sorted(zip(change, rows, strict=True), key=lambda pair: -pair[0])]

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from motionrft.player.page import embedded
 from motionrft.reporting.page import contents
 from motionrft.reporting.page.contents import few_colours, kept, whole
 from motionrft.reporting.page.jobs import jobs
+from motionrft.reporting.page.player import players
 from motionrft.reporting.page.report import write_kept_report, write_report
 from motionrft.reporting.records import Records
 from motionrft.workflow_plan import Plan
@@ -54,14 +56,28 @@ def test_motions_can_be_watched_and_not_be_downloaded(pages):
         assert one["models"][0]["model"] == "recorded"
 
 
-def test_sentences_are_as_many_as_there_is_room_for(records, drawn, monkeypatch):
+def test_sentences_and_models_are_as_many_as_there_is_room_for(records, drawn, monkeypatch):
     finished = jobs(records)
+    one = len(embedded(players(records, 1, bvh=False)))
     shown = []
-    for room in (10_000_000, 1):
+    for room in (10_000_000, one, one - 1):
         monkeypatch.setattr(contents, "MOTIONS", room)
         [entry] = json.loads(kept(records, finished).players)["entries"]
-        shown.append(len(entry["prompts"]))
-    assert shown[0] > shown[1] == 1
+        shown.append((len(entry["prompts"]), [model["model"] for model in entry["models"]]))
+    sentences, every = shown[0]
+    assert sentences > 1
+    assert {"recorded", "base", "easytune", "best-of-4"} == set(every)
+    assert shown[1] == (1, every)
+    assert shown[2] == (1, ["recorded", "base", "easytune"])
+
+
+def test_nothing_of_a_folder_of_ones_own_is_kept(records, drawn):
+    mine = Records(records.folder)
+    corpus = records.run["corpus"] | {"kind": "bvh"}
+    mine.__dict__["run"] = records.run | {"corpus": corpus}
+    made = kept(mine, jobs(mine))
+    assert json.loads(made.players)["entries"] == []
+    assert "no motions" in made.note
 
 
 def test_recorded_motions_of_a_licensed_corpus_stay_at_home(records, drawn, monkeypatch):
