@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 # metrics that the reward knows nothing of, and which way is better
 INDEPENDENT = {
@@ -25,6 +24,8 @@ LEAST = 4  # validations; the least number whose order alone can be significant 
 
 def rises(values: Sequence[float], significance: float) -> bool:
     """Whether a series climbs: Kendall's one-sided test of a trend."""
+    from scipy import stats  # a second to load: once a run, not at every job's start
+
     trend = stats.kendalltau(np.arange(len(values)), values, alternative="greater")
     return bool(trend.pvalue < significance)
 
