@@ -33,6 +33,9 @@ from motionrft.configuration.selection import (
 from motionrft.configuration.sweep import swept_methods
 from motionrft.errors import InputError
 
+# keys that stay in a resolved configuration and are read no more
+SPENT = ("size", "variants")
+
 
 def sections() -> list[str]:
     """The sections with a schema of their own. Where config/<section>/<size>.yaml exists, the run's own is
@@ -93,8 +96,17 @@ def load_run(path: str | Path, assignments: Sequence[str] = ()) -> dict[str, Any
     `assignments` (`--set`) are validated in both.
     """
     path = run_file(path)
-    run = numbers(apply_set(read_yaml(path), assignments))
+    written = read_yaml(path)
+    run = numbers(apply_set(written, assignments))
     if run.get("resolved") and assignments:
+        for key in run:
+            if key not in written or (key in SPENT and run[key] != written[key]):
+                raise InputError(
+                    "without effect on a configuration that is resolved already",
+                    where="--set",
+                    field=str(key),
+                    fix=f"change the keys themselves ({path} has them), or name the run file that it was made of",
+                )
         _check_sections(run, path)
         for kind in ("backbones", "methods"):
             for name, entry in run[kind].items():

@@ -187,6 +187,11 @@ def test_a_stage_that_is_left_out_may_weigh_nothing():
         ("evaluate.replicatoins=3", ["evaluate", "replicatoins", "replications"]),
         ("backbones.mdm.sampelr={}", ["backbones.mdm", "sampelr", "sampler"]),
         ("methods.easytune.options.windw=1", ["methods.easytune.options", "windw", "window"]),
+        # what resolving has used up
+        ("override.backbones.mdm.text=minilm", ["override", "without effect", "config.yaml"]),
+        ("sweep={finetune.lr: [1e-5]}", ["sweep", "without effect"]),
+        ("size=paper", ["size", "without effect"]),
+        ("nonsense=1", ["nonsense", "without effect"]),
     ],
 )
 def test_a_change_to_a_resolved_run_is_validated(change, words, tmp_path):

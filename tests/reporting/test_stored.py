@@ -81,8 +81,9 @@ def test_names_of_clips_of_a_folder_of_ones_own_are_not_kept(run, kept, tmp_path
     names = set(run.prompts["clip"])
     assert set(stored.prompts["clip"]) == {str(place) for place in range(len(names))}
     assert not names & set(stored.prompts["clip"])
-    for name, table in kept_tables(kept):
-        assert (tmp_path / "tables" / f"{name}.csv").read_text() == to_csv(table)
+    anonymous = dict(kept_tables(stored))
+    for name, table in kept_tables(kept):  # sums in another order: rounding
+        assert numbers_of(anonymous[name]) == pytest.approx(numbers_of(table), rel=1e-6), name
 
 
 def test_written_tables_are_those(kept):
