@@ -193,6 +193,28 @@ def test_joints_are_decoded_to_a_rigid_body():
     assert_same(bones, bones.mean(1, keepdim=True).expand_as(bones))
 
 
+@pytest.mark.usefixtures("float64")
+@torch.no_grad()
+def test_remembered_components_of_joints_are_those_that_are_encoded():
+    options = {"latent": False, "patch": 22, "principal": [2, 1], "whitened": False}
+    backbone, plain = flow.acmdm(**options, cached=True), flow.acmdm(**options)
+    batch = frames_of(backbone, [24] * 60 + [16] * 20)
+    for each in (backbone, plain):
+        each.start_stage("denoiser", iter([batch]))
+    assert plain.reads_motions("denoiser")
+    assert not backbone.reads_motions("denoiser")
+    fresh = plain.encode(batch, torch.Generator())
+    assert_same(
+        fresh.flatten(1), plain.components.encode(batch.features, batch.lengths)[0].flatten(1)
+    )
+
+    def refuse(*_):
+        raise AssertionError("encoded again")
+
+    backbone.components.encode = refuse
+    assert_same(backbone.encode(batch, torch.Generator()), fresh)
+
+
 def test_a_network_over_components_is_no_official_one(backbone, tmp_path):
     with pytest.raises(InputError, match="principal"):
         export_official(backbone, tmp_path / "model.ckpt")
@@ -201,6 +223,9 @@ def test_a_network_over_components_is_no_official_one(backbone, tmp_path):
 def test_components_go_with_nothing_else_in_their_place():
     with pytest.raises(InputError, match="two latents"):
         flow.acmdm(principal=[1, 2])
+    for change in ({"whitened": False}, {"cached": True}):
+        with pytest.raises(InputError, match=f"network.{next(iter(change))}.*network.principal"):
+            flow.acmdm(latent=False, **change)
     with pytest.raises(InputError, match="principal"):
         flow.hymotion(principal=[1, 8], joints=True)
     with pytest.raises(InputError, match="principal"):

@@ -20,6 +20,7 @@ from motionrft.backbones.base import Backbone, Condition
 from motionrft.backbones.flow_matching import draw, velocity_loss, velocity_of_clean
 from motionrft.backbones.normalisation import NetworkNormalisation
 from motionrft.backbones.principal import PrincipalComponents
+from motionrft.backbones.remembered import Remembered
 from motionrft.corpus.dataset import Batch
 from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
@@ -59,12 +60,16 @@ class ACMDM(Backbone):
         velocity: float = 0.0,
         clean: bool = False,
         components: PrincipalComponents | None = None,
+        cached: bool = False,
+        text_norm: bool = False,
     ):
         super().__init__()
         self.denoiser, self.autoencoder, self.normaliser = denoiser, autoencoder, normaliser
         self.text_drop, self.velocity, self.clean = drop, velocity, clean
-        self.components = components
-        self.unofficial = "principal" if components else "clean" if clean else ""
+        self.components, self.cached, self.text_norm = components, cached, text_norm
+        self.remembered = Remembered()
+        changed = {"principal": components is not None, "clean": clean, "text_norm": text_norm}
+        self.unofficial = next((name for name, different in changed.items() if different), "")
         self.statistics = NetworkNormalisation(normaliser)
         if autoencoder is None:
             self.stages = ("denoiser",)
@@ -93,7 +98,12 @@ class ACMDM(Backbone):
         positions = options.frames if autoencoder is None else options.frames // FRAMES
         if options.principal:
             positions, channels = options.principal
-            components = PrincipalComponents(dim, (positions, JOINTS * channels), cls.max_frames)
+            components = PrincipalComponents(
+                dim,
+                (positions, JOINTS * channels),
+                cls.max_frames,
+                whitened=options.whitened,
+            )
         denoiser = ACMDMTransformer(
             channels=channels,
             width=options.width,
@@ -104,7 +114,14 @@ class ACMDM(Backbone):
             patch=options.patch,
         )
         rest = options.drop, options.velocity, options.clean, components
-        return cls(denoiser, autoencoder, normaliser, *rest)
+        return cls(
+            denoiser,
+            autoencoder,
+            normaliser,
+            *rest,
+            cached=options.cached,
+            text_norm=options.text_norm,
+        )
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
@@ -131,7 +148,10 @@ class ACMDM(Backbone):
     # the network and its spaces
 
     def predict(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        text = condition.text.pooled * (~condition.drop)[:, None]
+        text = condition.text.pooled
+        if self.text_norm:
+            text = F.layer_norm(text, text.shape[-1:])
+        text = text * (~condition.drop)[:, None]
         valid = frame_mask(self.widths(condition.lengths), x.shape[1])
         output = self.denoiser(x.unflatten(-1, (JOINTS, -1)), t.to(x.dtype), text, valid).flatten(2)
         return velocity_of_clean(output, x, t) if self.clean else output
@@ -147,7 +167,7 @@ class ACMDM(Backbone):
     def encode(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Corpus features [B, T, 66] -> x [B, n, 22 C], zero after each length."""
         if self.components is not None:
-            return self.components.encode(batch.features, batch.lengths)[0]
+            return self.remembered.posterior(batch, self.components.encode)[0]
         valid = frame_mask(batch.lengths, batch.features.shape[1])
         joints = self.joints(batch.features) * valid[..., None, None]
         if self.autoencoder is None:
@@ -226,9 +246,17 @@ class ACMDM(Backbone):
         loss: Tensor = total / values
         return loss
 
+    def reads_motions(self, stage: str) -> bool:
+        return not self.cached
+
     def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
-        if self.components is not None:
-            self.components.fit(batches)
+        """Principal components are fitted and, where `cached`, the latents of all motions kept."""
+        if self.components is None:
+            return
+        batches = list(batches)
+        self.components.fit(batches)
+        if self.cached:
+            self.remembered.learn(batches, self.components.encode)
 
     @torch.no_grad()
     def finish_stage(self, stage: str, batches: Iterable[Batch]) -> None:

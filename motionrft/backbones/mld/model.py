@@ -19,6 +19,7 @@ from motionrft.backbones.mld.denoiser import LatentDenoiser
 from motionrft.backbones.mld.options import LatentOptions
 from motionrft.backbones.mld.principal import PrincipalVAE
 from motionrft.backbones.mld.vae import MotionVAE, sample_latent
+from motionrft.backbones.remembered import Remembered
 from motionrft.checkpoints import load_into
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.forward import ForwardProcess
@@ -48,7 +49,7 @@ class MLD(Backbone):
             if options.principal
             else MotionVAE(dim, options)
         )
-        self.remembered: dict[str, tuple[Tensor, Tensor]] = {}
+        self.remembered = Remembered()
         self.denoiser = LatentDenoiser(text_width, options.of_denoiser())
         self.forward_process = ForwardProcess(options.schedule)
 
@@ -90,11 +91,7 @@ class MLD(Backbone):
 
     def posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean and log-variance [B, n, d] of each motion's latent: as remembered, or encoded now."""
-        known = bool(batch.clips) and all(clip in self.remembered for clip in batch.clips)
-        if not known:
-            return self.vae.encode(batch.features, batch.lengths)
-        means, log_variances = zip(*(self.remembered[clip] for clip in batch.clips), strict=True)
-        return torch.stack(means), torch.stack(log_variances)
+        return self.remembered.posterior(batch, self.vae.encode)
 
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         return self.vae.decode(x, lengths, frames)
@@ -109,14 +106,10 @@ class MLD(Backbone):
     @torch.no_grad()
     def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
         """Before its stage the principal latent is fitted; before a denoiser's, `cached` latents are encoded."""
-        self.remembered = {}
         if stage == "vae" and isinstance(self.vae, PrincipalVAE):
             self.vae.fit(batches)
-        if self.reads_motions(stage):
-            return
-        for batch in batches:
-            latents = zip(*self.vae.encode(batch.features, batch.lengths), strict=True)
-            self.remembered |= dict(zip(batch.clips, latents, strict=True))
+        if not self.reads_motions(stage):
+            self.remembered.learn(batches, self.vae.encode)
 
     def stage_parameters(self, stage: str) -> list[nn.Parameter]:
         return list((self.vae if stage == "vae" else self.denoiser).parameters())

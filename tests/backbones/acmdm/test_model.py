@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -47,6 +49,21 @@ def test_shapes(backbone):
     assert backbone.to_features(
         torch.zeros(1, *backbone.sample_shape(22)), torch.tensor([22])
     ).shape == (1, 22, 66)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_normalised_text_has_mean_zero_and_variance_one():
+    backbone, both = acmdm(text_norm=True), condition([24, 16])
+    x, t = torch.randn(2, *backbone.sample_shape(24)), torch.tensor([0.2, 0.7])
+    pooled = both.text.pooled
+    # torch's layer norm adds 1e-5 to the variance
+    variance = pooled.var(1, keepdim=True, correction=0)
+    by_hand = (pooled - pooled.mean(1, keepdim=True)) / (variance + 1e-5).sqrt()
+    normal = replace(both, text=replace(both.text, pooled=by_hand))
+    assert_same(backbone.predict(x, t, both), acmdm().predict(x, t, normal))
+    # no text stays no text
+    hidden = both.with_drop(torch.ones(2, dtype=torch.bool))
+    assert_same(backbone.predict(x, t, hidden), acmdm().predict(x, t, hidden))
 
 
 def test_raw_frames_are_the_features():

@@ -37,7 +37,7 @@ def test_remembered_latents_are_those_that_are_encoded():
     backbone.start_stage("vae", [batch])
     fresh = backbone.encode(batch, torch.Generator().manual_seed(4))
     backbone.start_stage("denoiser", [batch])
-    assert set(backbone.remembered) == set(batch.clips)
+    assert set(backbone.remembered.posteriors) == set(batch.clips)
     assert not backbone.reads_motions("denoiser")
 
     def refuse(*_):
