@@ -47,6 +47,8 @@ class ACMDM(Backbone):
     reads_tokens = False
     textless = ("autoencoder",)
     lora_targets = r"denoiser\..*\.(qkv|proj|w12|w3)"
+    # whether principal latents are encoded once a stage
+    cached: bool = False
 
     latent_mean: Tensor
     latent_std: Tensor
@@ -60,13 +62,12 @@ class ACMDM(Backbone):
         velocity: float = 0.0,
         clean: bool = False,
         components: PrincipalComponents | None = None,
-        cached: bool = False,
         text_norm: bool = False,
     ):
         super().__init__()
         self.denoiser, self.autoencoder, self.normaliser = denoiser, autoencoder, normaliser
         self.text_drop, self.velocity, self.clean = drop, velocity, clean
-        self.components, self.cached, self.text_norm = components, cached, text_norm
+        self.components, self.text_norm = components, text_norm
         self.remembered = Remembered()
         changed = {"principal": components is not None, "clean": clean, "text_norm": text_norm}
         self.unofficial = next((name for name, different in changed.items() if different), "")
@@ -114,14 +115,9 @@ class ACMDM(Backbone):
             patch=options.patch,
         )
         rest = options.drop, options.velocity, options.clean, components
-        return cls(
-            denoiser,
-            autoencoder,
-            normaliser,
-            *rest,
-            cached=options.cached,
-            text_norm=options.text_norm,
-        )
+        backbone = cls(denoiser, autoencoder, normaliser, *rest, text_norm=options.text_norm)
+        backbone.cached = options.cached
+        return backbone
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
