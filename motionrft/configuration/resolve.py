@@ -97,22 +97,28 @@ def load_run(path: str | Path, assignments: Sequence[str] = ()) -> dict[str, Any
     """
     path = run_file(path)
     written = read_yaml(path)
-    run = numbers(apply_set(written, assignments))
+    changed = apply_set(written, assignments)
+    run = numbers(changed)
     if run.get("resolved") and assignments:
-        for key in run:
-            if key not in written or (key in SPENT and run[key] != written[key]):
-                raise InputError(
-                    "without effect on a configuration that is resolved already",
-                    where="--set",
-                    field=str(key),
-                    fix=f"change the keys themselves ({path} has them), or name the run file that it was made of",
-                )
+        _check_effect(written, changed, path)
         _check_sections(run, path)
         for kind in ("backbones", "methods"):
             for name, entry in run[kind].items():
                 _check_entry(entry, kind.removesuffix("s"), path, f"{kind}.{name}")
         run["cells"] = _cells(run.get("cells", {}), run, path)
     return resolve(run, path)
+
+
+def _check_effect(written: dict[str, Any], changed: dict[str, Any], path: Path) -> None:
+    """An `InputError` for a change to a key that a resolved configuration does not have, or reads no more."""
+    for key in changed:
+        if key not in written or (key in SPENT and changed[key] != written[key]):
+            raise InputError(
+                "without effect on a configuration that is resolved already",
+                where="--set",
+                field=str(key),
+                fix=f"change the keys themselves ({path} has them), or name the run file that it was made of",
+            )
 
 
 def dump(run: dict[str, Any]) -> str:

@@ -249,7 +249,8 @@ class ACMDM(Backbone):
         """Principal components are fitted and, where `cached`, the latents of all motions kept."""
         if self.components is None:
             return
-        batches = list(batches)
+        if self.cached:
+            batches = list(batches)  # read twice
         self.components.fit(batches)
         if self.cached:
             self.remembered.learn(batches, self.components.encode)

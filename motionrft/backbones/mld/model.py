@@ -106,6 +106,7 @@ class MLD(Backbone):
     @torch.no_grad()
     def start_stage(self, stage: str, batches: Iterable[Batch]) -> None:
         """Before its stage the principal latent is fitted; before a denoiser's, `cached` latents are encoded."""
+        self.remembered = Remembered()  # latents of an earlier stage's encoder
         if stage == "vae" and isinstance(self.vae, PrincipalVAE):
             self.vae.fit(batches)
         if not self.reads_motions(stage):

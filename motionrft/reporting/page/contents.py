@@ -69,23 +69,25 @@ def kept(records: Records, jobs: pd.DataFrame) -> Contents:
     )
     if kind not in FREE:
         note += " The licence of the recorded motions does not let them stand here."
-    nothing = player_data(SMPL_22, SMPL_22.fps, [])
-    motions = nothing if kind in OWN else _few_motions(records, recorded=kind in FREE)
+    if kind in OWN:
+        motions = embedded(player_data(SMPL_22, SMPL_22.fps, []))
+    else:
+        motions = _few_motions(records, recorded=kind in FREE)
     return Contents(
         note,
         list(_light_pictures(records, backbone)),
-        embedded(motions),
+        motions,
         [],
         without_paths(records.run),
     )
 
 
-def _few_motions(records: Records, recorded: bool) -> dict[str, Any]:
-    """As many sentences, then as many models, as there is room for."""
-    motions: dict[str, Any] = {}
+def _few_motions(records: Records, recorded: bool) -> str:
+    """As many sentences, then as many models, as there is room for: JSON, as `players` gives it."""
+    motions = ""
     for prompts, pair in ((4, False), (2, False), (1, False), (1, True)):
-        motions = players(records, prompts, bvh=False, recorded=recorded, pair=pair)
-        if len(embedded(motions)) <= MOTIONS:
+        motions = embedded(players(records, prompts, bvh=False, recorded=recorded, pair=pair))
+        if len(motions) <= MOTIONS:
             break
     return motions
 
