@@ -85,7 +85,9 @@ def cost_of(training: Training, record: pd.DataFrame) -> dict[str, Any]:
         },
         "flops_per_call": asdict(training.flops) if training.flops else None,
         "levels_of": name,
-        "levels": until_level(record, name, _levels(record, name, tuning.settings.reward_steps)),
+        "levels": until_level(
+            wide(record), name, _levels(record, name, tuning.settings.reward_steps)
+        ),
         "hacking": verdict,
     }
 

@@ -25,11 +25,10 @@ def wide(record: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_equal(
-    record: pd.DataFrame, by: str, amounts: Sequence[float], name: str
+    table: pd.DataFrame, by: str, amounts: Sequence[float], name: str
 ) -> list[float | None]:
-    """Values of `name` when the run had spent at most each amount of `by` (updates, denoiser_calls, wall_s, seconds);
-    None before its first value."""
-    table = wide(record)
+    """Values of `name` in a `wide` record when the run had spent at most each amount of `by` (updates, denoiser_calls,
+    wall_s, seconds); None before its first value."""
     table = table[table[name].notna()]
     spent = table[VIEWS[by]]
     values = []
@@ -40,11 +39,10 @@ def at_equal(
 
 
 def until_level(
-    record: pd.DataFrame, name: str, levels: Sequence[float], also: Sequence[str] = SPENT
+    table: pd.DataFrame, name: str, levels: Sequence[float], also: Sequence[str] = SPENT
 ) -> list[dict[str, float | None]]:
-    """What stood in the record, by the names `also`, when `name` first reached each level: what had been spent, or what
+    """What stood in a `wide` record, by the names `also`, when `name` first reached each level: what had been spent, or what
     other scores were; None if it never did."""
-    table = wide(record)
     table = table[table[name].notna()] if name in table else table.iloc[:0]
     rows = []
     for level in levels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -35,11 +36,14 @@ def command(records: Records, *targets: str) -> str:
 
 def values_of(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
     """seed, replication, value of one metric of one model."""
-    frame = records.evaluations
-    chosen = (
-        frame["backbone"].eq(backbone) & frame["method"].eq(method) & frame["metric"].eq(metric)
-    )
-    return frame[chosen]
+    found = _by_score(records).get((backbone, method, metric))
+    return records.evaluations.iloc[:0] if found is None else found
+
+
+@lru_cache(maxsize=32)
+def _by_score(records: Records) -> dict[tuple[str, str, str], pd.DataFrame]:
+    grouped = records.evaluations.groupby(["backbone", "method", "metric"], sort=False)
+    return {(str(b), str(m), str(metric)): frame for (b, m, metric), frame in grouped}
 
 
 def paper_cell(paper: Published, column: Column) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motionrft.metrics.crossed import hierarchical_bootstrap
-from motionrft.metrics.training_record import at_equal, until_level, wide
+from motionrft.metrics.training_record import at_equal, until_level
 from motionrft.reporting.compare import differences
 from motionrft.reporting.family import COLUMNS, OF_PROMPT, effect, verdicts
 from motionrft.reporting.records import Records
@@ -140,9 +140,9 @@ def better_at_equal_seconds(records: Records) -> Iterator[Outcome]:
             pairs: list[tuple[float, float]] = []
             for seed, record in methods[OURS].items():
                 other = methods.get(rival, {}).get(seed)
-                if other is None or not all(r["name"].eq(TOP1).any() for r in (record, other)):
+                if other is None or not all(TOP1 in r for r in (record, other)):
                     continue
-                amount = min(float(wide(one)["seconds"].max()) for one in (record, other))
+                amount = min(float(one["seconds"].max()) for one in (record, other))
                 mine, theirs = (at_equal(r, "seconds", [amount], TOP1)[0] for r in (record, other))
                 if mine is not None and theirs is not None:
                     pairs.append((mine, theirs))

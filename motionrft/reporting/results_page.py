@@ -77,7 +77,7 @@ def run_part(records: StoredRecords) -> Iterator[str]:
             backbone = picture.stem.removeprefix(name).removeprefix("_")
             title = ", ".join(part for part in (figures.load(name).title, backbone) if part)
             yield f"![{title}]({records.folder.name}/figures/{picture.name})\n\n*{title}*\n"
-    for name, table in kept_tables(records):
+    for name, table in kept_tables(records).items():
         if name in SHOWN:
             yield to_markdown(table)
     yield from how_it_was_run(records)

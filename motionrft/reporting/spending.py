@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import pandas as pd
 
+from motionrft.metrics.training_record import wide
 from motionrft.reporting.cells import command
 from motionrft.reporting.compare import summary
 from motionrft.reporting.records import Records
@@ -15,17 +17,18 @@ REWARD, TOP1, FID = "val/reward", "val/R-Precision Top-1", "val/FID"
 CLOCK = "Seconds of training are those of the processor on a CPU and of the wall on a GPU, without validations."
 SHARES = (0.5, 0.9)  # of the way from the base model's reward to the best that any method reached
 
-Runs = dict[int, pd.DataFrame]  # record by seed
+Runs = dict[int, pd.DataFrame]  # by seed, the record with one row an update
 
 
+@lru_cache(maxsize=64)
 def runs_of(records: Records, backbone: str) -> dict[str, Runs]:
     """The backbone's validated runs by method and seed, methods in the run's order."""
     frame = records.finetuning
     frame = frame[frame["backbone"].eq(backbone)]
     by_method: dict[str, Runs] = {}
     for method, seed in methods_and_seeds(records, backbone):
-        record = frame[frame["method"].eq(method) & frame["seed"].eq(seed)]
-        if record["name"].eq(REWARD).any():
+        record = wide(frame[frame["method"].eq(method) & frame["seed"].eq(seed)])
+        if REWARD in record:
             by_method.setdefault(method, {})[seed] = record
     return by_method
 
@@ -73,11 +76,7 @@ def memory(records: Records, backbone: str, method: str, seeds: Sequence[int]) -
 
 def reward_levels(methods: dict[str, Runs]) -> dict[float, float]:
     """By share, the level of the reward; empty where no method gained."""
-    curves = [
-        record[record["name"].eq(REWARD)].sort_values("update")["value"]
-        for runs in methods.values()
-        for record in runs.values()
-    ]
+    curves = [record[REWARD].dropna() for runs in methods.values() for record in runs.values()]
     if not curves:
         return {}
     first = sum(float(curve.iloc[0]) for curve in curves) / len(curves)

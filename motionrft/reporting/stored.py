@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def store(records: Records, out: Path) -> StoredRecords:
     with atomic(out / "config.yaml") as temporary:
         temporary.write_text(dump(without_paths(records.run)), encoding="utf-8")
     stored = StoredRecords(out)
-    for name, table in kept_tables(stored):
+    for name, table in kept_tables(stored).items():
         with atomic(out / "tables" / f"{name}.csv") as temporary:
             temporary.write_text(to_csv(table), encoding="utf-8")
     with atomic_folder(out / "figures") as temporary:
@@ -126,15 +126,18 @@ def draw(records: StoredRecords, folder: Path) -> list[Path]:
     return kept
 
 
-def kept_tables(records: StoredRecords) -> Iterator[tuple[str, Table]]:
-    """The tables that the kept records are enough for and say something in, without the rows that were not run."""
+@lru_cache(maxsize=32)
+def kept_tables(records: StoredRecords) -> dict[str, Table]:
+    """By name, the tables that the kept records are enough for and say something in, without the rows that were not run."""
+    kept = {}
     for name in tables.in_order():
         if set(tables.load(name).needs) <= {*FRAMES, *ALSO}:
             table = tables.build(name, records)
             missing = table.missing()
             table.rows = [row for row in table.rows if row not in missing]
             if table.rows:
-                yield name, table
+                kept[name] = table
+    return kept
 
 
 def validations(frame: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def same(made: str, kept: str) -> bool:
 
 @pytest.mark.parametrize("records", RUNS, ids=lambda records: records.folder.name)
 def test_the_tables_are_those_of_the_records(records):
-    made = dict(kept_tables(records))
+    made = kept_tables(records)
     assert {path.stem for path in (records.folder / "tables").iterdir()} == set(made)
     for name, table in made.items():
         kept = (records.folder / "tables" / f"{name}.csv").read_text(encoding="utf-8")

@@ -48,12 +48,12 @@ def test_three_views_and_levels_of_one_record(tmp_path):
     scores = iter([0.1, 0.2, 0.4, 0.5, 0.45, 0.6, 0.7])
     run.validation = lambda: {"reward": next(scores)}
     record = Training(run, tmp_path / "checkpoint").run()
-    assert at_equal(record, "updates", [0, 7, 30], "val/reward") == [0.1, 0.2, 0.7]
     table = wide(record)
+    assert at_equal(table, "updates", [0, 7, 30], "val/reward") == [0.1, 0.2, 0.7]
     calls = float(table[table["update"] == 10]["denoiser_calls"].iloc[0])
-    assert at_equal(record, "denoiser_calls", [calls, calls - 1], "val/reward") == [0.4, 0.2]
-    assert at_equal(record, "wall_s", [1e9], "val/reward") == [0.7]
-    levels = until_level(record, "val/reward", [0.05, 0.5, 0.9])
+    assert at_equal(table, "denoiser_calls", [calls, calls - 1], "val/reward") == [0.4, 0.2]
+    assert at_equal(table, "wall_s", [1e9], "val/reward") == [0.7]
+    levels = until_level(table, "val/reward", [0.05, 0.5, 0.9])
     assert [row["update"] for row in levels] == [0, 15, None]
     assert levels[1]["wall_s"] > 0
     costs = summary(record)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from motionrft.metrics.training_record import until_level
+from motionrft.metrics.training_record import until_level, wide
 from motionrft.reporting import published
 from motionrft.reporting.cells import command
 from motionrft.reporting.columns import Column
@@ -63,7 +63,8 @@ def compute_overhead(records: Records) -> Table:
                 continue
             runs = frame[frame["method"].eq(method)]
             spent = [
-                until_level(record, curve_name(frame), levels) for _, record in runs.groupby("seed")
+                until_level(wide(record), curve_name(frame), levels)
+                for _, record in runs.groupby("seed")
             ]
             cells = _spent(spent, columns[1:], _printed(method) if backbone == "mld" else {})
             step = records.costs[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from motionrft.metrics.training_record import at_equal, wide
+from motionrft.metrics.training_record import at_equal
 from motionrft.reporting.columns import Column
 from motionrft.reporting.records import Records
 from motionrft.reporting.spending import (
@@ -58,9 +58,7 @@ def equal_cost(records: Records) -> Table:
 
 def common(methods: dict[str, Runs], column: str) -> float:
     """The largest amount that every run has spent."""
-    return min(
-        float(wide(record)[column].max()) for runs in methods.values() for record in runs.values()
-    )
+    return min(float(record[column].max()) for runs in methods.values() for record in runs.values())
 
 
 def _cells(runs: Runs, amounts: dict[str, float]) -> dict[str, Cell]:
@@ -71,7 +69,7 @@ def _cells(runs: Runs, amounts: dict[str, float]) -> dict[str, Cell]:
         for view, _ in VIEWS
         for name, *_ in SCORES
     }
-    spent = {seed: wide(record)[["update", "seconds"]].max() for seed, record in runs.items()}
+    spent = {seed: record[["update", "seconds"]].max() for seed, record in runs.items()}
     cells["step"] = over_seeds(
         {seed: end["seconds"] / end["update"] for seed, end in spent.items()}
     )
@@ -79,9 +77,7 @@ def _cells(runs: Runs, amounts: dict[str, float]) -> dict[str, Cell]:
 
 
 def _last(record: pd.DataFrame, view: str, amount: float, name: str) -> float | None:
-    if not record["name"].eq(name).any():
-        return None
-    return at_equal(record, view, [amount], name)[0]
+    return at_equal(record, view, [amount], name)[0] if name in record else None
 
 
 TABLE = TableFile(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from motionrft.metrics.training_record import wide
 from motionrft.reporting.columns import Column
 from motionrft.reporting.records import Records
 from motionrft.reporting.spending import FID, REWARD, TOP1, Runs, over_seeds, row, runs_of
@@ -65,12 +64,11 @@ def over_optimisation(records: Records) -> Table:
 
 
 def _cells(runs: Runs) -> dict[str, Cell]:
-    tables = {seed: wide(record) for seed, record in runs.items()}
     cells = {}
     for column, name, change in SHOWN:
         values: dict[int, float | None] = {}
-        for seed, table in tables.items():
-            validated = table[name].dropna() if name in table else table.iloc[:0, 0]
+        for seed, record in runs.items():
+            validated = record[name].dropna() if name in record else record.iloc[:0, 0]
             values[seed] = change(validated) if len(validated) > 1 else None
         cells[column.key] = over_seeds(values, absent="–")
     return cells
