@@ -51,17 +51,21 @@ class FigureFile:
         """The caption with the paper's number of it in brackets."""
         return f"{self.caption} (the paper's figure {self.source})" if self.source else self.caption
 
-    def write(self, name: str, records: Records, folder: Path) -> list[Path]:
-        """Draws and saves it as <name> or, one a backbone, as <name>_<backbone>; nothing where its records are absent."""
+    def drawings(self, name: str, records: Records) -> dict[str, Any]:
+        """By the name of their files, <name> or, one a backbone, <name>_<backbone>; none where its records are absent."""
         if any(records.frame(need).empty for need in self.needs):
-            return []
+            return {}
         drawing = self.draw(records)
         if drawing is None:
-            return []
+            return {}
         if not isinstance(drawing, Mapping):
-            return _save(drawing, folder, name)
-        saved = (_save(each, folder, f"{name}_{part}") for part, each in drawing.items())
-        return [path for paths in saved for path in paths]
+            return {name: drawing}
+        return {f"{name}_{part}": each for part, each in drawing.items()}
+
+    def write(self, name: str, records: Records, folder: Path) -> list[Path]:
+        """Saves every drawing; returns the files written."""
+        drawings = self.drawings(name, records)
+        return [path for stem, each in drawings.items() for path in _save(each, folder, stem)]
 
 
 def _save(drawing: Any, folder: Path, name: str) -> list[Path]:

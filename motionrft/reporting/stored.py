@@ -30,7 +30,7 @@ from motionrft.files import (
     write_json,
     write_table,
 )
-from motionrft.reporting import figures, tables
+from motionrft.reporting import figures, style, tables
 from motionrft.reporting.page.jobs import jobs
 from motionrft.reporting.records import CELL, Records
 from motionrft.reporting.render import to_csv
@@ -118,11 +118,11 @@ def draw(records: StoredRecords, folder: Path) -> list[Path]:
     kept = []
     for name in FIGURES:
         names = {name, f"{name}_{records.most_compared()}"}
-        for path in figures.write(name, records, folder):
-            if path.suffix == ".png" and path.stem in names:
-                kept.append(path)
+        for stem, drawing in figures.load(name).drawings(name, records).items():
+            if stem in names:
+                kept += style.save(drawing, folder, stem, suffixes=("png",))
             else:
-                path.unlink()
+                style.pyplot().close(drawing)
     return kept
 
 

@@ -107,14 +107,16 @@ def look(index: int) -> dict[str, Any]:
     }
 
 
-def save(figure: Any, folder: Path, name: str) -> list[Path]:
-    """<name>.png and <name>.pdf in `folder`, laid out once."""
+def save(
+    figure: Any, folder: Path, name: str, suffixes: Sequence[str] = ("png", "pdf")
+) -> list[Path]:
+    """<name>.png and <name>.pdf in `folder`, laid out once; the figure is closed."""
     plt = pyplot()
     paths = []
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     tight = figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
-    for suffix in ("png", "pdf"):
+    for suffix in suffixes:
         path = folder / f"{name}.{suffix}"
         with atomic(path) as temporary:
             # no creation date: equal records give equal files
