@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionrft.configuration import ROOT
+from tests.planning import plan
 
 CI = ROOT / "config" / "ci.yaml"
 FEATURES = "results/ci/features/stats.safetensors"
@@ -23,11 +24,13 @@ def snakemake(
     if isinstance(config, str):
         config = ROOT / "config" / f"{config}.yaml"
     files = [config] if isinstance(config, Path) else list(config)
-    command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
-        *("--directory", folder, "--nocolor", "--configfile", *files),
-        *arguments,
+    words = [
+        *("--snakefile", ROOT / "Snakefile", "--directory", folder, "--nocolor"),
+        *("--configfile", *files, *arguments),
     ]
+    if not {"--cores", "--touch"} & set(arguments):
+        return plan(words, ROOT, os.environ, timeout)
+    command = [sys.executable, "-m", "snakemake", *words]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
     )
