@@ -29,23 +29,26 @@ def step_of(sampler: Sampler, i: int, condition: Condition, x: Tensor) -> Tensor
     return sampler.table.advance(i, x, sampler.output(i, x, condition), None)
 
 
-def vector_jacobian(function: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
-    """J^T v, a row of the batch each its own Jacobian."""
-    read = x.detach().requires_grad_()
-    with torch.enable_grad():
-        product: Tensor = torch.autograd.grad(function(read), read, v)[0]
-    return product
+class Jacobian:
+    """J of a function at x, a row of the batch each its own: products with it, of one evaluation."""
 
+    def __init__(self, function: Callable[[Tensor], Tensor], x: Tensor) -> None:
+        self.read = x.detach().requires_grad_()
+        # fused attention has no second derivative
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            self.output = function(self.read)
+            self.v = torch.zeros_like(self.output, requires_grad=True)
+            (self.back,) = torch.autograd.grad(self.output, self.read, self.v, create_graph=True)
 
-def jacobian_vector(function: Callable[[Tensor], Tensor], x: Tensor, u: Tensor) -> Tensor:
-    """J u, by differentiating J^T v with respect to v."""
-    read = x.detach().requires_grad_()
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        output = function(read)
-        v = torch.zeros_like(output, requires_grad=True)
-        (back,) = torch.autograd.grad(output, read, v, create_graph=True)
-        product: Tensor = torch.autograd.grad(back, v, u)[0]
-    return product.detach()
+    def transposed(self, v: Tensor) -> Tensor:
+        """J^T v."""
+        product: Tensor = torch.autograd.grad(self.output, self.read, v, retain_graph=True)[0]
+        return product
+
+    def times(self, u: Tensor) -> Tensor:
+        """J u, by differentiating J^T v with respect to v."""
+        product: Tensor = torch.autograd.grad(self.back, self.v, u, retain_graph=True)[0]
+        return product.detach()
 
 
 def rows_norm(x: Tensor) -> Tensor:
@@ -59,26 +62,17 @@ def unit(x: Tensor) -> Tensor:
 
 
 def jacobian_norms(
-    sampler: Sampler,
-    i: int,
-    condition: Condition,
-    x: Tensor,
-    probes: int,
-    generator: torch.Generator,
+    jacobian: Jacobian, probes: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """||J_i||_F / sqrt(d) by random probes, and the spectral norm by power iterations; [B] each."""
-
-    def function(read: Tensor) -> Tensor:
-        return step_of(sampler, i, condition, read)
-
+    """||J||_F / sqrt(d) by random probes, and the spectral norm by power iterations; [B] each."""
+    x = jacobian.read.detach()
     squares = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for _ in range(probes):
-        squares += rows_norm(vector_jacobian(function, x, _normal(x, generator))) ** 2
-    dimension = x[0].numel()
+        squares += rows_norm(jacobian.transposed(_normal(x, generator))) ** 2
     u = unit(_normal(x, generator))
     for _ in range(POWER_ITERATIONS):
-        u = unit(vector_jacobian(function, x, unit(jacobian_vector(function, x, u))))
-    return (squares / probes / dimension).sqrt(), rows_norm(jacobian_vector(function, x, u))
+        u = unit(jacobian.transposed(unit(jacobian.times(u))))
+    return (squares / probes / x[0].numel()).sqrt(), rows_norm(jacobian.times(u))
 
 
 @torch.no_grad()
@@ -131,15 +125,16 @@ def gradient_norms(
             sampler, i, condition, step.x, sampler.table[i].B * adjoint, parameters
         )
         note(i, "direct", direct[i].norm())
-        single, spectral = jacobian_norms(sampler, i, condition, step.x, probes, generator)
-        note(i, "jacobian", single)
-        note(i, "spectral", spectral)
 
         def function(read: Tensor, i: int = i) -> Tensor:
             return step_of(sampler, i, condition, read)
 
-        adjoint = vector_jacobian(function, step.x, adjoint)
-        random_unit = vector_jacobian(function, step.x, random_unit)
+        jacobian = Jacobian(function, step.x)
+        single, spectral = jacobian_norms(jacobian, probes, generator)
+        note(i, "jacobian", single)
+        note(i, "spectral", spectral)
+        adjoint = jacobian.transposed(adjoint)
+        random_unit = jacobian.transposed(random_unit)
     chain = torch.stack(direct).sum(0)
     for step in steps:
         i, row = step.i, sampler.table[step.i]
