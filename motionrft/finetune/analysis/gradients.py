@@ -135,6 +135,7 @@ def gradient_norms(
         note(i, "spectral", spectral)
         adjoint = jacobian.transposed(adjoint)
         random_unit = jacobian.transposed(random_unit)
+        del jacobian  # its graph, before there is the next
     chain = torch.stack(direct).sum(0)
     for step in steps:
         i, row = step.i, sampler.table[step.i]
