@@ -51,8 +51,8 @@ def planned(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 def pretend_finished(folder: Path, config: str | Path, *arguments: str) -> None:
     """Every output as an empty file, recorded as made with this configuration."""
-    plan = snakemake(folder, config, "--summary", *arguments)
-    for line in plan.stdout.splitlines()[1:]:
+    outputs = snakemake(folder, config, "--summary", *arguments)
+    for line in outputs.stdout.splitlines()[1:]:
         name = line.split("\t")[0]
         path = folder / name
         if path.suffix:

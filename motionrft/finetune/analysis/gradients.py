@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 import torch
@@ -125,11 +126,7 @@ def gradient_norms(
             sampler, i, condition, step.x, sampler.table[i].B * adjoint, parameters
         )
         note(i, "direct", direct[i].norm())
-
-        def function(read: Tensor, i: int = i) -> Tensor:
-            return step_of(sampler, i, condition, read)
-
-        jacobian = Jacobian(function, step.x)
+        jacobian = Jacobian(partial(step_of, sampler, i, condition), step.x)
         single, spectral = jacobian_norms(jacobian, probes, generator)
         note(i, "jacobian", single)
         note(i, "spectral", spectral)
