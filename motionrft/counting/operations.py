@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry, shape_wrapper
 
-from motionrft.counting.attention import FLOPS_OF_ATTENTION, FusedAttention
+from motionrft.counting.attention import FusedAttention
 from motionrft.counting.costs import Work
+from motionrft.counting.flops import FORMULAS
 from motionrft.counting.remembered import Remembered, tensors
 
 ROUNDING = 512  # bytes: a card's allocator hands out multiples of it
@@ -30,10 +30,6 @@ NO_KERNEL = {
     torch.ops.aten.new_empty.default,
     torch.ops.aten.empty_strided.default,
     torch.ops.aten.lift_fresh.default,
-}
-_FORMULAS: Mapping[Any, Callable[..., int]] = {
-    **flop_registry,
-    **{name: shape_wrapper(formula) for name, formula in FLOPS_OF_ATTENTION.items()},
 }
 
 
@@ -98,7 +94,7 @@ def _cost(
     results = [tensor for tensor in tensors((output,)) if tensor.is_meta]
     if func in NO_KERNEL or not results:
         return 0, 0, 0
-    formula = _FORMULAS.get(func.overloadpacket)
+    formula = FORMULAS.get(func.overloadpacket)
     if formula is not None:
         return formula(*args, **kwargs, out_val=output), 0, 1
     return 0, sum(map(_moved, (*tensors(args), *results))), 1

@@ -24,7 +24,8 @@ Words = tuple[Tensor, Tensor, Tensor, Tensor]
 
 def philox(counter: Words, key: tuple[Tensor, Tensor]) -> Words:
     """Four words of each counter and key. All int64 that hold 32 bits, of shapes that broadcast."""
-    shape = torch.broadcast_shapes(*(word.shape for word in (*counter, *key)))
+    # torch.broadcast_shapes would load sympy, half a second of every process that samples
+    shape = torch.broadcast_tensors(*counter, *key)[0].shape
     c0, c1, c2, c3 = (word.expand(shape).clone() for word in counter)
     k0, k1 = key
     for number in range(ROUNDS):

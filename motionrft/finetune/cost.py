@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Self
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from motionrft.backbones.base import Condition
 from motionrft.backbones.execution import Autocast
-from motionrft.counting.attention import FLOPS_OF_ATTENTION
+from motionrft.counting.flops import FlopCounter
 from motionrft.diffusion.sampler import Denoiser, Sampler
 from motionrft.diffusion.table import StepTable
 
@@ -132,20 +131,14 @@ class Flops:
 def count_flops(
     forward: Callable[[], Tensor], scoring: Callable[[], object], meter: Meter
 ) -> Flops:
-    """Counted by torch on one batch; `meter` is left as it was."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    # without these, attention on the CPU would count nothing
-    counter = partial(FlopCounterMode, display=False, custom_mapping=dict(FLOPS_OF_ATTENTION))
+    """Counted on one batch; `meter` is left as it was."""
     counts = asdict(meter)
-    with counter() as of_forward, torch.enable_grad():
+    with FlopCounter() as of_forward, torch.enable_grad():
         output = forward()
-    with counter() as of_backward:
+    with FlopCounter() as of_backward:
         output.sum().backward()
-    with counter() as of_scoring:
+    with FlopCounter() as of_scoring:
         scoring()
     for name, value in counts.items():
         setattr(meter, name, value)
-    return Flops(
-        of_forward.get_total_flops(), of_backward.get_total_flops(), of_scoring.get_total_flops()
-    )
+    return Flops(of_forward.flops, of_backward.flops, of_scoring.flops)

@@ -6,9 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from motionrft.counting.attention import FLOPS_OF_ATTENTION
+from motionrft.counting.flops import FlopCounter
 from motionrft.counting.generator import MetaGenerator
 from motionrft.counting.operations import counted
 from motionrft.training.loop import autocast
@@ -57,12 +56,12 @@ def test_attention_holds_no_matrix_of_pairs_and_counts_as_on_the_cpu():
         held = operations.live
         y.backward(torch.ones_like(y))
         backward, _ = operations.take()
-    with FlopCounterMode(display=False, custom_mapping=FLOPS_OF_ATTENTION) as of_forward:
+    with FlopCounter() as of_forward:
         _, y = attention("cpu")
-    with FlopCounterMode(display=False, custom_mapping=FLOPS_OF_ATTENTION) as of_backward:
+    with FlopCounter() as of_backward:
         y.sum().backward()
-    assert forward.flops == of_forward.get_total_flops() == 4 * B * H * T * T * D
-    assert backward.flops == of_backward.get_total_flops() == 10 * B * H * T * T * D
+    assert forward.flops == of_forward.flops == 4 * B * H * T * T * D
+    assert backward.flops == of_backward.flops == 10 * B * H * T * T * D
     assert held < B * H * T * T * 4 + 2 * B * H * T * D * 4
 
 

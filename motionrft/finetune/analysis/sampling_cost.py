@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import torch
 
+from motionrft.counting.flops import FlopCounter
 from motionrft.finetune.memory_meter import PeakMemory
 from motionrft.finetune.setup import FineTuning
 from motionrft.finetune.training_free import TrainingFree
@@ -18,13 +19,11 @@ def sampling_cost(tuning: FineTuning) -> pd.DataFrame:
 
     On the sampler's own table, in one batch of the run's prompts; model and reward as they stand.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
     meter, sample = tuning.sampler.meter, _sampled(tuning)
     for parameter in tuning.trained:
         parameter.requires_grad_(False)
     before = (meter.forwards, meter.backwards)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounter() as counter:
         sample()
     forwards, backwards = meter.forwards - before[0], meter.backwards - before[1]
     with PeakMemory(tuning.device, tuning.weights) as memory:
@@ -43,7 +42,7 @@ def sampling_cost(tuning: FineTuning) -> pd.DataFrame:
         "forwards": forwards,
         "backwards": backwards,
         "scorings": scorings,
-        "flops": counter.get_total_flops() / rows,
+        "flops": counter.flops / rows,
         "s": seconds / rows,
         "peak_bytes": peak,
     }

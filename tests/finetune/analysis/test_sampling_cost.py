@@ -24,4 +24,6 @@ def test_calls_and_seconds_of_the_meters_clock(monkeypatch, method, forwards, sc
     assert (numbers["forwards"], numbers["backwards"]) == (forwards, 0)
     assert numbers["scorings"] == scorings
     assert numbers["s"] == pytest.approx(3.0 / 6)
-    assert numbers["flops"] > 0
+    # a call: six frames through two layers, with and without the text; a scoring decodes them; the caption is read once
+    call, decoding, caption = 2 * (2 * 6 * (9 * 8 + 8 * 4)), 2 * 6 * 4 * 4, 2 * 4 * 4
+    assert numbers["flops"] == forwards * call + scorings * decoding + caption
