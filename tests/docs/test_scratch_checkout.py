@@ -28,7 +28,7 @@ def scratch(tmp_path_factory):
     arrays = folder.parent / "arrays"
     arrays.mkdir()
     for index in range(CLIPS):
-        joints, captions = make_clip(index, {"seed": 0})[:2]
+        joints, captions = make_clip(index, {"seed": 0, "frames": [41, 53]})[:2]
         np.save(arrays / f"{index}.npy", joints)
         (arrays / f"{index}.txt").write_text("\n".join(captions), encoding="utf-8")
     return folder
@@ -93,7 +93,10 @@ def test_a_run_of_everything_that_was_added(scratch):
     settings["corpus"] = {"kind": kind, "folder": str(scratch.parent / "arrays")}
     # what no example touches is left out
     settings["reward"]["weights"] = {"preference": 0, "authenticity": 0}
-    settings["override"] = {"methods": {method: {"reward_weights": {term: 0.1}}}}
+    settings["override"] = {
+        "backbones": {backbone: {"pretrain": {"denoiser": {"steps": 20}}}},
+        "methods": {method: {"reward_weights": {term: 0.1}}},
+    }
     settings["reward"]["stages"] = {
         "semantic": settings["reward"]["stages"]["semantic"],
         "spl": None,

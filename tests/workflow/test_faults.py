@@ -159,7 +159,8 @@ def test_two_snakemakes_on_one_directory_do_not_mix(run):
     )
     try:
         for _ in range(5000):
-            if lock.exists() and any(lock.iterdir()):
+            # written last, and empty for a moment
+            if any(path.stat().st_size for path in lock.glob("*.output.lock")):
                 break
             time.sleep(0.1)
         # it stands still, lock in hand: on a busy machine it would end before the second has planned
