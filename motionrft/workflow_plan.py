@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from motionrft import drop_ins
+from motionrft.configuration.comparisons import replications
 from motionrft.configuration.encoders import family_facts
 from motionrft.configuration.methods import trains
 from motionrft.configuration.outside import (
@@ -188,13 +189,21 @@ class Plan(RewardFiles):
             return []
         return [self.text_file(self.run["reward"]["text"]), *self.reward_files(wildcards)]
 
-    def steering_options(self, wildcards: Wildcards) -> str:
-        """What they are on the command line of an evaluation."""
-        files = self.steering_reward(wildcards)
-        if not files:
-            return ""
-        text, *rewards = map(shlex.quote, files)
-        return f"--method {wildcards.method} --reward-text {text} --reward {' '.join(rewards)}"
+    def sampling_options(self, wildcards: Wildcards) -> str:
+        """What is unusual in an evaluation, on its command line: those files, and how often it is repeated."""
+        options = []
+        if self.repeated(wildcards):
+            options.append(f"--replications {self.repeated(wildcards)}")
+        if files := self.steering_reward(wildcards):
+            text, *rewards = map(shlex.quote, files)
+            options.append(f"--method {wildcards.method} --reward-text {text}")
+            options.append(f"--reward {' '.join(rewards)}")
+        return " ".join(options)
+
+    def repeated(self, wildcards: Wildcards) -> int | None:
+        """The replications of a model that is compared, where they are not those of all."""
+        often = replications(self.run, wildcards.backbone, wildcards.method)
+        return None if often == self.run["evaluate"]["replications"] else often
 
     def evaluations(self, *, backbone: str | None = None, method: str | None = None) -> list[str]:
         """Score files of base and fine-tuned models, all or those of one backbone or method."""
@@ -333,7 +342,9 @@ class Plan(RewardFiles):
         return digest([labels, self.run["compare"]])
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
-        sampler = self.run["backbones"][wildcards.backbone]["sampler"]
-        if self.trains(wildcards.method):
-            return digest([sampler, self.run["evaluate"]])
-        return digest([sampler, self.run["evaluate"], self.finetuning_settings(wildcards)])
+        read = [self.run["backbones"][wildcards.backbone]["sampler"], self.run["evaluate"]]
+        if self.repeated(wildcards):
+            read.append(self.repeated(wildcards))
+        if not self.trains(wildcards.method):
+            read.append(self.finetuning_settings(wildcards))
+        return digest(read)

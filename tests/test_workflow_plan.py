@@ -334,12 +334,31 @@ def test_what_trains_nothing_is_evaluated_on_the_base_model_under_the_reward():
     text, reward = p.steering_reward(picked)
     assert reward == "results/t/reward/semantic.safetensors"
     assert (
-        p.steering_options(picked) == f"--method best-of-4 --reward-text {text} --reward {reward}"
+        p.sampling_options(picked) == f"--method best-of-4 --reward-text {text} --reward {reward}"
     )
     tuned = Wildcards(backbone="mdm", method="easytune", seed="0")
-    assert (p.steering_reward(tuned), p.steering_options(tuned)) == ([], "")
+    assert (p.steering_reward(tuned), p.sampling_options(tuned)) == ([], "")
     assert "results/t/evaluate/mdm/best-of-4/seed0/replications.parquet" in p.records()
     assert not any("finetune/mdm/best-of-4" in file for file in p.records())
+
+
+def test_models_that_are_compared_are_evaluated_as_often_as_the_comparisons_ask():
+    def options(method, **compare):
+        p = plan(methods=["easytune", "draft-10"], compare=compare, evaluate={"replications": 2})
+        cell = Wildcards(backbone="mdm", method=method, seed="0")
+        return p.sampling_options(cell), p.evaluation_settings(cell)
+
+    usual = {name: options(name) for name in ("base", "easytune", "draft-10")}
+    often = {name: options(name, replications=5) for name in usual}
+    assert {name: given for name, (given, _) in usual.items()} == dict.fromkeys(usual, "")
+    # draft-10 is a baseline: no declared comparison is its own
+    assert {name: given for name, (given, _) in often.items()} == {
+        **dict.fromkeys(("base", "easytune"), "--replications 5"),
+        "draft-10": "",
+    }
+    changed = {name for name in usual if usual[name] != often[name]}
+    assert changed == {"base", "easytune"}
+    assert options("easytune", replications=2) == usual["easytune"]
 
 
 def test_an_evaluation_under_the_reward_depends_on_the_method():

@@ -157,11 +157,9 @@ def job_costs(plan: Plan, rule: str, forecast: Forecast) -> list[JobCost | None]
         cells = plan.trained_cells
         return [forecast.cells.get((backbone, method)) for backbone, method, _ in cells]
     if rule == "evaluate":
-        steered = [
-            (name, None if plan.trains(method) else method) for name, method, _ in plan.cells
-        ]
-        bases = [(name, None) for name in plan.backbones]
-        return [forecast.evaluation(*sampled) for sampled in [*bases, *steered]]
+        bases = [(name, "base") for name in plan.backbones]
+        tuned = [(name, method) for name, method, _ in plan.cells]
+        return [forecast.evaluation(*sampled) for sampled in [*bases, *tuned]]
     if rule == "pretrain":
         trained = dict.fromkeys(plan.weights_of[name] for name in plan.trained)
         return [
@@ -226,8 +224,8 @@ def disk_lines(plan: Plan, forecast: Forecast) -> Iterator[str]:
 
 def power_lines(plan: Plan) -> Iterator[str]:
     """Whether the gains that the run wants to show would show, in each score that it declares."""
+    from motionrft.configuration.comparisons import declared
     from motionrft.reporting.expected import expected, told
-    from motionrft.reporting.family import declared
 
     prompts = prompts_of_test(plan)
     for entry in expected(plan.run, declared(plan.run)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from motionrft.configuration.comparisons import replications
 from motionrft.configuration.methods import trains
 from motionrft.counting.card import GIB, Card
 from motionrft.finetune.memory_choice import (
@@ -130,17 +131,19 @@ class Forecast:
         counts = self.table.stage(keys.reward_stage_key(self.run, stage))
         return self.stage(counts, self.run["reward"]["stages"][stage]["train"])
 
-    def evaluation(self, backbone: str, method: str | None = None) -> JobCost | None:
-        """Sampling of all replications, which is nearly all of an evaluation; None for a corpus of unknown size. method: one
-        that trains nothing, under which the base model samples."""
+    def evaluation(self, backbone: str, method: str = "base") -> JobCost | None:
+        """Sampling of all replications, which is nearly all of an evaluation; None for a corpus of unknown size. Under a
+        method that trains nothing the base model samples."""
         samples = self.table.samples(keys.samples_key(self.run))
         clips = clips_of_test(self.run["corpus"])
         network = self.network(backbone)
         if samples is None or clips is None or network is None:
             return None
-        motions = samples.replications * min(clips, samples.limit or clips) + samples.beside
+        often = replications(self.run, backbone, method)
+        motions = often * min(clips, samples.limit or clips) + samples.beside
         batch = self.run["evaluate"].get("batch_size", 128)
-        drawn = self._sampled(backbone, method, batch, network)
+        steered = method in self.run["methods"] and not trains(self.run["methods"][method])
+        drawn = self._sampled(backbone, method if steered else None, batch, network)
         return None if drawn is None else JobCost(motions / batch * drawn.seconds, drawn.memory)
 
     def _sampled(
@@ -175,8 +178,7 @@ class Forecast:
         elif rule == "train_reward" and stage in self.run["reward"]["stages"]:
             cost = self.reward_stage(str(stage))
         elif rule == "evaluate" and backbone in self.run["backbones"]:
-            steered = method in self.run["methods"] and not trains(self.run["methods"][str(method)])
-            cost = self.evaluation(str(backbone), method if steered else None)
+            cost = self.evaluation(str(backbone), method or "base")
         elif rule == "evaluate":
             cost = JobCost(0.0, 0.0)  # recorded motions are not generated
         return None if cost is None else min(LONGEST, round(MARGIN * cost.seconds / 60) + START)

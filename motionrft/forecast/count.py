@@ -209,4 +209,4 @@ def evaluated(run: dict[str, Any]) -> Samples:
     rules = settings.rules()
     plan = rules.multimodality
     beside = plan.replications * plan.texts * plan.repeats
-    return Samples(settings.replications, rules.limit, beside)
+    return Samples(rules.limit, beside)

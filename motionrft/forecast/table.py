@@ -73,9 +73,9 @@ class Calls:
 
 @dataclass(frozen=True)
 class Samples:
-    """What an evaluation generates: replications of the test split (at most `limit` motions; 0: all), and motions beside."""
+    """What an evaluation generates: in each replication at most `limit` motions of the test split (0: all), and motions
+    beside in all."""
 
-    replications: int
     limit: int
     beside: int
 

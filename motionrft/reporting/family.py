@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
+from motionrft.configuration.comparisons import Member, declared
 from motionrft.metrics.crossed import Effect, crossed_effect
 from motionrft.reporting.columns import GENERATION
 from motionrft.reporting.compare import differences, holm
@@ -20,7 +20,6 @@ OF_PROMPT = {
     "MM-Dist": "matching",
 }
 COLUMNS = {column.key: column for column in GENERATION}
-Member = tuple[str, str, str]  # backbone, method, metric
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,6 @@ def kept_base(records: Records, backbone: str, method: str) -> bool:
     """Whether a method ended with the weights of the base model: every prompt of every seed has the base's numbers."""
     effects = [effect(records, backbone, method, metric) for metric in OF_PROMPT]
     return all(one and one.difference == one.low == one.high == 0 for one in effects)
-
-
-def declared(run: dict[str, Any]) -> list[Member]:
-    """Every comparison that counts in a resolved run, finished or not."""
-    section = run["compare"]
-    methods = section["methods"]
-    if methods == "proposed":
-        methods = [name for name, entry in run["methods"].items() if not entry.get("baseline")]
-    return [
-        (cell["backbone"], cell["method"], metric)
-        for cell in run["matrix"]
-        if section["backbones"] == "all" or cell["backbone"] in section["backbones"]
-        if methods == "all" or cell["method"] in methods
-        for metric in section["metrics"]
-    ]
 
 
 @lru_cache(maxsize=8)

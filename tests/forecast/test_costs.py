@@ -77,11 +77,12 @@ def test_validations_are_walks_without_gradient():
 
 def test_a_method_that_trains_nothing_costs_its_evaluations():
     run = small_run("methods=[best-of-4]", "matrix=[{methods: [best-of-4]}]")
+    run["evaluate"] |= {"replications": 1}
     table, settings = Table(), cell_settings(run, "mld", "best-of-4")
     step, score, one = WorkLine(Line(0, 1), Line(0, 0), 0), WorkLine(Line(0, 2), Line(0, 0), 0), Line(0, 0)  # fmt: skip
     counts = BackboneCounts(0, 0, 0, 0, step, one, step, one, one, one)
     table.put("backbones", keys.backbone_key(run, "mld", settings), "mld", counts)
-    table.put("samples", keys.samples_key(run), "", Samples(1, 128, 0))
+    table.put("samples", keys.samples_key(run), "", Samples(128, 0))
     forecast = Forecast(run, table, SLOW)
     # one batch of the base model: fifty steps
     assert forecast.evaluation("mld").seconds == pytest.approx(50 * 128)
@@ -149,8 +150,14 @@ def test_minutes_asked_of_a_cluster():
     table.put("stages", key, "mld vae", StageCounts(0, Work(1e9, 0.0, 0.0)))
     assert forecast.minutes("pretrain", "mld", None, "vae") == LONGEST
     assert forecast.minutes("evaluate", None, None, None) == START
-    table.put("samples", keys.samples_key(run), "sound", Samples(2, 100, 56))
-    assert forecast.evaluation("mld").seconds == pytest.approx((2 * 100 + 56) * 50)
+    table.put("samples", keys.samples_key(run), "sound", Samples(100, 56))
+    often = run["evaluate"]["replications"]
+    assert forecast.evaluation("mld").seconds == pytest.approx((often * 100 + 56) * 50)
+    run["compare"] |= {"replications": 3, "methods": ["draft-10"]}
+    assert forecast.evaluation("mld").seconds == pytest.approx((3 * 100 + 56) * 50)
+    assert forecast.evaluation("mld", "draft-10").seconds == pytest.approx((3 * 100 + 56) * 50)
+    run["compare"]["methods"] = []
+    assert forecast.evaluation("mld").seconds == pytest.approx((often * 100 + 56) * 50)
 
 
 @pytest.mark.parametrize(

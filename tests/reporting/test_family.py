@@ -3,9 +3,10 @@
 import pytest
 
 from motionrft.configuration import resolve
+from motionrft.configuration.comparisons import declared
 from motionrft.errors import InputError
 from motionrft.reporting.compare import holm
-from motionrft.reporting.family import declared, effect, verdicts
+from motionrft.reporting.family import effect, verdicts
 from motionrft.reporting.page.summary import summary
 from motionrft.reporting.records import Records
 from tests.reporting.made_run import RUN, make_run

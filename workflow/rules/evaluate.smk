@@ -28,7 +28,7 @@ rule evaluate:
         settings=PLAN.evaluation_settings,
         config=CONFIG,
         features=subpath(input.features, parent=True),
-        steering=PLAN.steering_options,
+        steering=PLAN.sampling_options,
         out=subpath(output.scores, parent=True),
         evaluator_text=lambda wildcards, input: PLAN.option(
             "--evaluator-text", input.evaluator_text

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Effect
 from motionrft.reporting.cells import values_of
 from motionrft.reporting.columns import Column
-from motionrft.reporting.family import COLUMNS, declared, effect, verdicts
+from motionrft.reporting.family import COLUMNS, effect, verdicts
 from motionrft.reporting.records import Records
 
 WORDS = {"better": "better", "worse": "worse", "unclear": "no clear difference"}

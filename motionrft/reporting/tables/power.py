@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Effect, Spread
 from motionrft.reporting.cells import command, values_of
 from motionrft.reporting.columns import Column, Fact
 from motionrft.reporting.expected import Expected, expected
-from motionrft.reporting.family import COLUMNS, declared, effect
+from motionrft.reporting.family import COLUMNS, effect
 from motionrft.reporting.records import Records
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Spread
 from motionrft.metrics.power import power
 from motionrft.reporting.expected import expected, told
-from motionrft.reporting.family import declared, effect
+from motionrft.reporting.family import effect
 from motionrft.reporting.tables import build
 from tests.reporting.made_run import labelled_row
 
