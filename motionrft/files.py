@@ -182,12 +182,25 @@ def write_table(
     import pyarrow
     import pyarrow.parquet
 
+    # byte by byte, numbers that hardly repeat take two thirds of what they take in a dictionary
+    varied = [
+        str(name)
+        for name in frame.select_dtypes("floating").columns
+        if 4 * frame[name].nunique() > len(frame)
+    ]
     table = pyarrow.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), b"motionrft": json.dumps(about or {}).encode()}
     )
     with atomic(path) as temporary:
-        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        pyarrow.parquet.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=[str(name) for name in frame.columns if str(name) not in varied],
+            use_byte_stream_split=varied or False,
+        )
 
 
 def read_table(path: str | Path) -> tuple[pandas.DataFrame, dict[str, Any]]:

@@ -1,9 +1,12 @@
 """Folders that are replaced whole, and only when what replaces them is finished."""
 
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from motionrft.errors import InputError
-from motionrft.files import atomic_folder, read_tensors
+from motionrft.files import atomic_folder, read_table, read_tensors, write_table
 
 
 @pytest.fixture
@@ -83,3 +86,19 @@ def test_a_folder_given_for_a_model_file_is_named_with_what_is_in_it(tmp_path):
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(InputError, match=r"name a file in it \(model.safetensors\)"):
         read_tensors(tmp_path)
+
+
+def test_numbers_of_a_table_come_back_bit_for_bit_and_take_less_room_than_in_a_dictionary(tmp_path):
+    rng = np.random.default_rng(0)
+    varied = rng.normal(3.0, 0.2, 20_000).astype("float32")
+    frame = pd.DataFrame({"metric": "FID", "seed": 1.0, "value": varied})
+    frame.loc[0, "value"] = np.nan
+    write_table(tmp_path / "one.parquet", frame, {"kind": "test"})
+    again, about = read_table(tmp_path / "one.parquet")
+    pd.testing.assert_frame_equal(again, frame, check_exact=True)
+    assert about == {"kind": "test"}
+    group = pyarrow.parquet.ParquetFile(tmp_path / "one.parquet").metadata.row_group(0)
+    sizes = {column.path_in_schema: column for column in map(group.column, range(3))}
+    assert "BYTE_STREAM_SPLIT" in sizes["value"].encodings
+    assert sizes["value"].total_compressed_size < 0.9 * varied.nbytes
+    assert sizes["seed"].total_compressed_size < 200  # one number, in a dictionary

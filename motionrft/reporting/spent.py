@@ -22,7 +22,7 @@ def motion_spent(records: Records, name: str) -> pd.Series:
     if frame.empty:
         return pd.Series(dtype=float)
     values: pd.Series = (
-        frame[frame["name"].eq(name)].groupby(["backbone", "method"])["value"].mean()
+        frame[frame["name"].eq(name)].groupby(["backbone", "method"])["value"].mean().astype(float)
     )
     for backbone in sorted(set(values.index.get_level_values(0))):
         plain = [

@@ -96,7 +96,7 @@ def store(records: Records, out: Path) -> StoredRecords:
     for name in ANALYSES:
         write_table(out / "records" / f"{name}.parquet", single(records.analysis(name)))
     thin = [
-        (cell, {key: content[key] for key in COST if key in content})
+        (cell, {key: short(content[key]) for key in COST if key in content})
         for cell, content in records.cost_files
     ]
     write_json(out / "costs.json", thin)
@@ -154,6 +154,13 @@ def single(frame: pd.DataFrame) -> pd.DataFrame:
     """Numbers in single precision: a file half as large, and far more than a table shows."""
     numbers = frame.select_dtypes("float64").columns
     return frame.astype(dict.fromkeys(numbers, "float32")).reset_index(drop=True)
+
+
+def short(value: Any) -> Any:
+    """Numbers inside with seven digits, as single precision has them."""
+    if isinstance(value, dict):
+        return {key: short(entry) for key, entry in value.items()}
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def about(records: Records) -> dict[str, Any]:
