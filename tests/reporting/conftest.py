@@ -4,20 +4,22 @@ import pytest
 
 from motionrft.reporting import figures
 from motionrft.reporting.records import Records
+from tests.made_once import made_once
 from tests.reporting.made_run import make_run
 
 
 @pytest.fixture(scope="session")
 def records(tmp_path_factory):
     """Not to be changed: all tests share it."""
-    return Records(make_run(tmp_path_factory.mktemp("run")))
+    return Records(made_once(tmp_path_factory, "reported", make_run) / "results" / "made")
 
 
 @pytest.fixture(scope="session")
-def drawn(records):
+def drawn(records, tmp_path_factory):
     """The folder with all figures of the run."""
-    folder = records.folder / "figures"
-    folder.mkdir()
-    for name in figures.names():
-        figures.write(name, records, folder)
-    return folder
+
+    def draw(folder):
+        for name in figures.names():
+            figures.write(name, records, folder)
+
+    return made_once(tmp_path_factory, "reported/results/made/figures", draw)

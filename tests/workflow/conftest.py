@@ -4,16 +4,19 @@ import subprocess
 
 import pytest
 
+from tests.made_once import made_once
 from tests.workflow.snakemake_run import CI, FEATURES, TEXT, snakemake
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
     """A run up to what pre-training reads."""
-    folder = tmp_path_factory.mktemp("run")
-    done = snakemake(folder, CI, "--cores", "2", "--", FEATURES, TEXT)
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def make(folder):
+        done = snakemake(folder, CI, "--cores", "2", "--", FEATURES, TEXT)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "prepared", make)
 
 
 @pytest.fixture
