@@ -28,10 +28,9 @@ class FlopCounter(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
 
+    # torch's own switch: a mode that says no is called as it stands, without the compiler around it
     @classmethod
-    def _should_skip_dynamo(
-        cls,
-    ) -> bool:  # torch's switch for modes that are to leave the compiler alone
+    def _should_skip_dynamo(cls) -> bool:
         return False
 
     def __torch_dispatch__(
