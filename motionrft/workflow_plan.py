@@ -192,8 +192,8 @@ class Plan(RewardFiles):
     def sampling_options(self, wildcards: Wildcards) -> str:
         """What is unusual in an evaluation, on its command line: those files, and how often it is repeated."""
         options = []
-        if self.repeated(wildcards):
-            options.append(f"--replications {self.repeated(wildcards)}")
+        if often := self.repeated(wildcards):
+            options.append(f"--replications {often}")
         if files := self.steering_reward(wildcards):
             text, *rewards = map(shlex.quote, files)
             options.append(f"--method {wildcards.method} --reward-text {text}")
@@ -343,8 +343,8 @@ class Plan(RewardFiles):
 
     def evaluation_settings(self, wildcards: Wildcards) -> str:
         read = [self.run["backbones"][wildcards.backbone]["sampler"], self.run["evaluate"]]
-        if self.repeated(wildcards):
-            read.append(self.repeated(wildcards))
+        if often := self.repeated(wildcards):
+            read.append(often)
         if not self.trains(wildcards.method):
             read.append(self.finetuning_settings(wildcards))
         return digest(read)

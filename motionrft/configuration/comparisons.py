@@ -28,5 +28,7 @@ def replications(run: Mapping[str, Any], backbone: str, method: str) -> int:
     the run's evaluations are."""
     usual: int = run["evaluate"]["replications"]
     often: int = run["compare"].get("replications", usual)
+    if often == usual:
+        return usual
     compared = any(name == backbone and method in ("base", own) for name, own, _ in declared(run))
     return often if compared else usual
