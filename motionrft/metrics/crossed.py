@@ -101,11 +101,16 @@ def _estimated(d: np.ndarray) -> tuple[Spread, float, float]:
         float(np.square(rest).sum()) / ((seeds - 1) * (prompts - 1)),
     )
     spread = Spread(
-        max(squares[0] - squares[2], 0.0) ** 0.5 / prompts**0.5,
-        max(squares[1] - squares[2], 0.0) ** 0.5 / seeds**0.5,
+        _beyond(squares[0], squares[2]) ** 0.5 / prompts**0.5,
+        _beyond(squares[1], squares[2]) ** 0.5 / seeds**0.5,
         squares[2] ** 0.5,
     )
     return spread, *_error(*squares, seeds, prompts)
+
+
+def _beyond(one: float, other: float) -> float:
+    """How much one mean square is above another; nothing within rounding: they are equal where all seeds but one kept the base."""
+    return one - other if one > (1 + 1e-9) * other else 0.0
 
 
 def _error(
@@ -115,9 +120,8 @@ def _error(
     if seeds < 2:  # the spread over seeds cannot be seen: the differences' own over prompts
         return (of_prompts / prompts) ** 0.5, prompts - 1.0
     whole = of_seeds + of_prompts - rest
-    alone = max((of_seeds, seeds - 1), (of_prompts, prompts - 1))
-    if not whole > alone[0]:
-        largest, of_largest = alone
+    largest, of_largest = max((of_seeds, seeds - 1), (of_prompts, prompts - 1))
+    if not _beyond(whole, largest):
         return (largest / (seeds * prompts)) ** 0.5, float(of_largest)
     freedom = whole**2 / (
         of_seeds**2 / (seeds - 1)

@@ -51,6 +51,18 @@ def test_the_mean_squares_by_hand():
     assert (found.low, found.high) == (pytest.approx(-half), pytest.approx(half))
 
 
+def test_where_all_seeds_but_one_kept_the_base_rounding_decides_nothing():
+    """The mean squares of prompts and of the rest are equal then: seeds alone count, in whatever order it is summed."""
+    rng = np.random.default_rng(0)
+    for order in 20 * "CF":
+        d = np.zeros((3, 143), order=order)
+        d[rng.integers(3)] = rng.choice([-1, 0, 1], 143) + 0.5
+        found = crossed_effect(d)
+        assert found.spread.prompt == 0
+        half = stats.t.ppf(0.975, 2) * d.mean(axis=1).std(ddof=1) / 3**0.5
+        assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-9)
+
+
 def test_nothing_and_one_prompt_show_nothing():
     same = crossed_effect(np.zeros((3, 20)))
     assert (same.low, same.high, same.p) == (0, 0, 1)
