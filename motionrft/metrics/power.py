@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import chdtri, ndtr, stdtrit
 
 from motionrft.metrics.crossed import Spread
 
@@ -16,19 +17,13 @@ def power(gain: float, spread: Spread, *, seeds: int, prompts: int, alpha: float
 
     Holm's correction over m comparisons asks alpha / m of the first it accepts.
     """
-    from scipy.special import (
-        ndtr,
-        stdtrit,
-    )  # a tenth of a second to load: only where it is asked for
-    from scipy.stats import chi2
-
     error, freedom = spread.error(seeds, prompts)
     if error == 0:
         return 1.0
     shift = abs(gain) / error
     # given the estimated error, t is normal; over the estimate's quantiles, since scipy's nct fails far from zero
-    quantiles = (np.arange(GRID) + 0.5) / GRID
-    critical = stdtrit(freedom, 1 - alpha / 2) * np.sqrt(chi2.ppf(quantiles, freedom) / freedom)
+    above = (np.arange(GRID) + 0.5) / GRID
+    critical = stdtrit(freedom, 1 - alpha / 2) * np.sqrt(chdtri(freedom, above) / freedom)
     return float((ndtr(shift - critical) + ndtr(-shift - critical)).mean())
 
 

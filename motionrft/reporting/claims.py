@@ -10,7 +10,7 @@ import numpy as np
 from motionrft.metrics.crossed import hierarchical_bootstrap
 from motionrft.metrics.training_record import at_equal, until_level
 from motionrft.reporting.compare import differences
-from motionrft.reporting.family import COLUMNS, OF_PROMPT, effect, verdicts
+from motionrft.reporting.family import COLUMNS, OF_PROMPT, by_prompt, effect, verdicts
 from motionrft.reporting.records import Records
 from motionrft.reporting.spending import REWARD, TOP1, Runs, reward_levels, runs_of
 
@@ -65,11 +65,10 @@ def better_in_both(records: Records) -> Iterator[Outcome]:
         words = [verdict.word for verdict in found if verdict is not None]
         if len(words) < len(pair):
             continue
-        frame = records.prompts[records.prompts["backbone"].eq(backbone)]
-        base, ours = (frame[frame["method"].eq(name)] for name in ("base", OURS))
+        base, ours = (by_prompt(records)[backbone, name] for name in ("base", OURS))
         both = [
-            differences(base, ours, OF_PROMPT[metric], own=records.own_bases(backbone))
-            for metric in pair
+            differences(base[score], ours[score], own=records.own_bases(backbone))
+            for score in map(OF_PROMPT.__getitem__, pair)
         ]
         shared = both[0].columns.intersection(both[1].columns)
         resampled = hierarchical_bootstrap(np.stack([d[shared].to_numpy() for d in both]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from motionrft.metrics.statistics import interval95
 
@@ -16,18 +17,18 @@ def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
     `values` has the columns seed, replication, value. With several seeds the half-width is Student's over
     seed means; with one it is the replications' 1.96 σ/√R.
     """
-    per_seed = values.groupby("seed")["value"].mean()
-    mean = float(per_seed.mean())
-    if len(per_seed) > 1:
-        from scipy import stats  # half a second to load: only where seeds are compared
+    mean, half, seeds = over_seeds(values.groupby("seed")["value"].mean())
+    if seeds == 1 and len(values) > 1:
+        half = float(interval95(values["value"])[1])
+    return mean, half, seeds
 
-        half = float(
-            stats.t.ppf(0.975, len(per_seed) - 1) * per_seed.std(ddof=1) / np.sqrt(len(per_seed))
-        )
-        return mean, half, len(per_seed)
-    if len(values) < 2:
+
+def over_seeds(values: pd.Series) -> tuple[float, float | None, int]:
+    """Mean and Student's 95 % half-width of one number a seed, and how many there are; one has no interval."""
+    mean, count = float(values.mean()), len(values)
+    if count == 1:
         return mean, None, 1
-    return mean, float(interval95(values["value"])[1]), 1
+    return mean, float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count)), count
 
 
 def proportion_half(percent: float, count: int) -> float:
@@ -37,22 +38,16 @@ def proportion_half(percent: float, count: int) -> float:
     return float(196.0 * np.sqrt(share * (1 - share) / (count + 4)))
 
 
-def differences(
-    base: pd.DataFrame, other: pd.DataFrame, score: str, *, own: bool = False
-) -> pd.DataFrame:
-    """other - base by seed (rows) and clip (columns), of the clips that both have under every seed.
+def differences(base: pd.DataFrame, other: pd.DataFrame, *, own: bool = False) -> pd.DataFrame:
+    """other - base by seed (rows) and clip (columns), as both are, of the clips that both have under every seed.
 
-    Columns seed, clip and the score. own: every seed has its own base model, which is subtracted from it alone; else there
-    is one for all.
+    own: every seed has its own base model, which is subtracted from it alone; else there is one for all.
     """
-    before, after = (
-        frame.pivot_table(index="seed", columns="clip", values=score) for frame in (base, other)
-    )
-    if not own and len(before) == 1:
-        difference = after - before.iloc[0]
+    if not own and len(base) == 1:
+        difference = other - base.iloc[0]
     else:
-        shared = after.index.intersection(before.index)
-        difference = after.loc[shared] - before.loc[shared]
+        shared = other.index.intersection(base.index)
+        difference = other.loc[shared] - base.loc[shared]
     return difference.dropna(axis="columns")
 
 

@@ -210,7 +210,9 @@ def _of_prompts(a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
     for metric, column in OF_PROMPT.items():
         if column not in first or column not in second:
             continue
-        pairs = by_prompt(first, second, column)
+        pairs = by_prompt(
+            *(f.pivot_table(index="seed", columns="clip", values=column) for f in (first, second))
+        )
         if not pairs.size:
             continue
         test = crossed_effect(pairs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import pandas as pd
+
 from motionrft.configuration.comparisons import Member, declared
 from motionrft.metrics.crossed import Effect, crossed_effect
 from motionrft.reporting.columns import GENERATION
@@ -31,6 +33,17 @@ class Verdict:
     word: str
 
 
+@lru_cache(maxsize=32)
+def by_prompt(records: Records) -> dict[tuple[str, str], pd.DataFrame]:
+    """By backbone and method, seeds (rows) and clips (columns) of every score of `OF_PROMPT`."""
+    return {
+        (str(backbone), str(method)): frame.set_index(["seed", "clip"])[
+            list(OF_PROMPT.values())
+        ].unstack("clip")
+        for (backbone, method), frame in records.prompts.groupby(["backbone", "method"])
+    }
+
+
 @lru_cache(maxsize=4096)
 def effect(
     records: Records, backbone: str, method: str, metric: str, base: str = "base"
@@ -38,13 +51,12 @@ def effect(
     """Of a method against the base model (or another), paired over seeds and prompts; None before both are evaluated."""
     if metric not in OF_PROMPT:
         return None
-    frame = records.prompts
-    frame = frame[frame["backbone"].eq(backbone)]
-    before, after = (frame[frame["method"].eq(name)] for name in (base, method))
-    if before.empty or after.empty:
+    scores = by_prompt(records)
+    before, after = (scores.get((backbone, name)) for name in (base, method))
+    if before is None or after is None:
         return None
-    own = records.own_bases(backbone) or base != "base"
-    difference = differences(before, after, OF_PROMPT[metric], own=own)
+    score, own = OF_PROMPT[metric], records.own_bases(backbone) or base != "base"
+    difference = differences(before[score], after[score], own=own)
     return crossed_effect(difference) if difference.size else None
 
 

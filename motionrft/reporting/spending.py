@@ -8,9 +8,9 @@ from functools import lru_cache
 import pandas as pd
 
 from motionrft.metrics.training_record import wide
+from motionrft.reporting import compare
 from motionrft.reporting.cells import command
-from motionrft.reporting.compare import summary
-from motionrft.reporting.records import Records
+from motionrft.reporting.records import CELL, Records
 from motionrft.reporting.table import Cell, Row
 
 REWARD, TOP1, FID = "val/reward", "val/R-Precision Top-1", "val/FID"
@@ -23,14 +23,19 @@ Runs = dict[int, pd.DataFrame]  # by seed, the record with one row an update
 @lru_cache(maxsize=64)
 def runs_of(records: Records, backbone: str) -> dict[str, Runs]:
     """The backbone's validated runs by method and seed, methods in the run's order."""
-    frame = records.finetuning
-    frame = frame[frame["backbone"].eq(backbone)]
     by_method: dict[str, Runs] = {}
     for method, seed in methods_and_seeds(records, backbone):
-        record = wide(frame[frame["method"].eq(method) & frame["seed"].eq(seed)])
-        if REWARD in record:
+        record = by_update(records).get((backbone, method, seed))
+        if record is not None and REWARD in record:
             by_method.setdefault(method, {})[seed] = record
     return by_method
+
+
+@lru_cache(maxsize=32)
+def by_update(records: Records) -> dict[tuple[str, str, int], pd.DataFrame]:
+    """By backbone, method and seed, every fine-tuning record with one row an update."""
+    grouped = records.finetuning.groupby(CELL)
+    return {(str(b), str(m), int(seed)): wide(frame) for (b, m, seed), frame in grouped}
 
 
 def methods_and_seeds(records: Records, backbone: str) -> Iterator[tuple[str, int]]:
@@ -59,8 +64,7 @@ def over_seeds(
     known = {seed: value for seed, value in values.items() if value is not None and value == value}
     if len(known) < len(values):
         return Cell(absent=absent if not known else f"{len(known)} of {len(values)} seeds")
-    frame = pd.DataFrame({"seed": list(known), "replication": 0, "value": list(known.values())})
-    mean, half, count = summary(frame)
+    mean, half, count = compare.over_seeds(pd.Series(known))
     return Cell(mean * scale, None if half is None else half * scale, count)
 
 

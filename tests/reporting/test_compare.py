@@ -35,14 +35,13 @@ def test_several_seeds_are_the_unit():
 
 
 def prompts(values):
-    """{seed: {clip: value}} as tidy rows."""
-    rows = [(seed, clip, value) for seed, row in values.items() for clip, value in row.items()]
-    return pd.DataFrame(rows, columns=["seed", "clip", "top1"])
+    """{seed: {clip: value}}: seeds are rows, clips columns."""
+    return pd.DataFrame.from_dict(values, orient="index")
 
 
 def test_one_base_is_subtracted_from_every_seed():
     base = prompts({0: {"a": 0.0, "b": 1.0, "c": 1.0}})
-    found = differences(base, prompts({3: {"a": 1.0, "b": 1.0}, 4: {"a": 0.0, "b": 0.0}}), "top1")
+    found = differences(base, prompts({3: {"a": 1.0, "b": 1.0}, 4: {"a": 0.0, "b": 0.0}}))
     assert found.to_numpy().tolist() == [
         [1.0, 0.0],
         [0.0, -1.0],
@@ -52,16 +51,16 @@ def test_one_base_is_subtracted_from_every_seed():
 def test_a_base_of_its_own_is_subtracted_from_each_seed():
     base = prompts({0: {"a": 0.0, "b": 1.0}, 1: {"a": 1.0, "b": 0.0}})
     other = prompts({0: {"a": 1.0, "b": 1.0}, 1: {"a": 1.0, "b": 1.0}, 2: {"a": 9.0, "b": 9.0}})
-    found = differences(base, other, "top1", own=True)
+    found = differences(base, other, own=True)
     assert found.index.tolist() == [0, 1]
     assert found.to_numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    one = base[base["seed"].eq(0)]  # the others' bases have not been evaluated yet
-    assert differences(one, other, "top1", own=True).index.tolist() == [0]
+    one = base.loc[[0]]  # the others' bases have not been evaluated yet
+    assert differences(one, other, own=True).index.tolist() == [0]
 
 
 def test_a_score_that_is_not_finite_leaves_its_clip_out_of_both():
     base = prompts({0: {"a": 0.0, "b": np.nan}})
-    assert differences(base, prompts({0: {"a": 1.0, "b": 1.0}}), "top1").columns.tolist() == ["a"]
+    assert differences(base, prompts({0: {"a": 1.0, "b": 1.0}})).columns.tolist() == ["a"]
 
 
 def test_all_of_ten_is_not_certainty():

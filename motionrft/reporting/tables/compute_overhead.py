@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from motionrft.metrics.training_record import until_level, wide
+from motionrft.metrics.training_record import until_level
 from motionrft.reporting import published
 from motionrft.reporting.cells import command
 from motionrft.reporting.columns import Column
 from motionrft.reporting.records import Records
+from motionrft.reporting.spending import by_update
 from motionrft.reporting.table import Cell, Row, Table, TableFile
 
 PAPER_LEVELS = (0.70, 0.75, 0.80, 0.85)
@@ -61,10 +62,10 @@ def compute_overhead(records: Records) -> Table:
             method = entry["method"]
             if entry["backbone"] != backbone:
                 continue
-            runs = frame[frame["method"].eq(method)]
             spent = [
-                until_level(wide(record), curve_name(frame), levels)
-                for _, record in runs.groupby("seed")
+                until_level(record, curve_name(frame), levels)
+                for (name, other, _), record in by_update(records).items()
+                if (name, other) == (backbone, method)
             ]
             cells = _spent(spent, columns[1:], _printed(method) if backbone == "mld" else {})
             step = records.costs[
