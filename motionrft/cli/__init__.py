@@ -7,6 +7,7 @@ and light rules never load torch.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import io
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = _launched(words, bound)
     if status is not None:
         return status
+    if "device" in bound.arguments:
+        _load_torch()
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("motionrft").setLevel(logging.INFO)
     try:
@@ -63,6 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: run the same command again to continue", file=sys.stderr)
         return 130
+
+
+def _load_torch() -> None:
+    """What a command that computes loads first, with the garbage collector at rest: modules stay until the process ends, and
+    searching them takes a fifth of the loading."""
+    if "torch" not in sys.modules:
+        gc.disable()
+        importlib.import_module("torch")
+        gc.freeze()
+        gc.enable()
 
 
 def _unheard() -> bool:

@@ -216,6 +216,16 @@ def test_no_job_starts_with_the_compiler_or_a_hub():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_what_a_job_loads_is_not_searched_for_garbage_what_it_makes_is():
+    code = (
+        "import gc; from motionrft.cli import main; loaded = gc.get_freeze_count();"
+        "status = main(['score', 'nothing.npz', 'a sentence', '--reward', 'nothing', '--device', 'cpu']);"
+        "assert status == 2, status;"
+        "assert gc.isenabled(); assert gc.get_freeze_count() - loaded > 50_000"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_help_comes_at_once_and_without_torch():
     code = (
         "import sys; from motionrft.cli import main; main(['--help']); main(['finetune', '--help']);"
