@@ -102,6 +102,7 @@ def test_a_run_of_everything_that_was_added(scratch):
         "spl": None,
     }
     settings["finetune"]["updates"] = 2
+    settings["evaluator"]["judge"] = None
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     run(scratch, "snakemake", "--cores", "2", "--nocolor", "--configfile", str(file))
     results = scratch / RESULTS
