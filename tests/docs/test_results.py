@@ -73,8 +73,9 @@ def test_nothing_kept_names_a_machines_paths_or_host():
 
 @pytest.mark.parametrize("records", RUNS, ids=lambda records: records.folder.name)
 def test_it_is_small(records):
+    # the largest has 301 evaluations of 684 prompts
     assert (
-        sum(path.stat().st_size for path in records.folder.rglob("*") if path.is_file()) < 3_000_000
+        sum(path.stat().st_size for path in records.folder.rglob("*") if path.is_file()) < 3_500_000
     )
     assert (records.folder / "report.html").stat().st_size < 1_500_000
     assert re.fullmatch("[0-9a-f]{12}", records.about["configuration"])

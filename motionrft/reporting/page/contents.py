@@ -24,7 +24,7 @@ FREE = ("toy", "humanml3d-cmu")
 # figures of motions, which the player shows too
 MOVING = ("motions", "strips")
 # bytes of the player's motions, and colours of a picture, in a page that is kept
-MOTIONS, COLOURS = 600_000, 48
+MOTIONS, COLOURS = 500_000, 48
 
 
 @dataclass(frozen=True)
