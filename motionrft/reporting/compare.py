@@ -26,8 +26,8 @@ def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
 def over_seeds(values: pd.Series) -> tuple[float, float | None, int]:
     """Mean and Student's 95 % half-width of one number a seed, and how many there are; one has no interval."""
     mean, count = float(values.mean()), len(values)
-    if count == 1:
-        return mean, None, 1
+    if count < 2:
+        return mean, None, count
     return mean, float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count)), count
 
 
