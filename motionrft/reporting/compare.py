@@ -17,13 +17,13 @@ def summary(values: pd.DataFrame) -> tuple[float, float | None, int]:
     `values` has the columns seed, replication, value. With several seeds the half-width is Student's over
     seed means; with one it is the replications' 1.96 σ/√R.
     """
-    mean, half, seeds = over_seeds(values.groupby("seed")["value"].mean())
+    mean, half, seeds = student(values.groupby("seed")["value"].mean())
     if seeds == 1 and len(values) > 1:
         half = float(interval95(values["value"])[1])
     return mean, half, seeds
 
 
-def over_seeds(values: pd.Series) -> tuple[float, float | None, int]:
+def student(values: pd.Series) -> tuple[float, float | None, int]:
     """Mean and Student's 95 % half-width of one number a seed, and how many there are; one has no interval."""
     mean, count = float(values.mean()), len(values)
     if count < 2:

@@ -8,8 +8,8 @@ from functools import lru_cache
 import pandas as pd
 
 from motionrft.metrics.training_record import wide
-from motionrft.reporting import compare
 from motionrft.reporting.cells import command
+from motionrft.reporting.compare import student
 from motionrft.reporting.records import CELL, Records
 from motionrft.reporting.table import Cell, Row
 
@@ -64,7 +64,7 @@ def over_seeds(
     known = {seed: value for seed, value in values.items() if value is not None and value == value}
     if len(known) < len(values):
         return Cell(absent=absent if not known else f"{len(known)} of {len(values)} seeds")
-    mean, half, count = compare.over_seeds(pd.Series(known))
+    mean, half, count = student(pd.Series(known))
     return Cell(mean * scale, None if half is None else half * scale, count)
 
 
