@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile
+from motionrft.loading import loading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,14 +40,15 @@ def corpus(
     enough
         Refuse a corpus whose splits cannot fill a group of the run's evaluation, instead of noting it.
     """
-    from motionrft.configuration import apply_set, read_yaml
-    from motionrft.corpus.kinds import facts, source
-    from motionrft.corpus.report import Report
-    from motionrft.corpus.splits import too_few
-    from motionrft.corpus.store import write_corpus
-    from motionrft.corpus.survey import survey
-    from motionrft.errors import InputError
-    from motionrft.files import provenance
+    with loading():
+        from motionrft.configuration import apply_set, read_yaml
+        from motionrft.corpus.kinds import facts, source
+        from motionrft.corpus.report import Report
+        from motionrft.corpus.splits import too_few
+        from motionrft.corpus.store import write_corpus
+        from motionrft.corpus.survey import survey
+        from motionrft.errors import InputError
+        from motionrft.files import provenance
 
     if check is not None:
         from motionrft.evaluation.settings import validation_rules

@@ -9,6 +9,7 @@ from cyclopts.types import PositiveInt
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile
+from motionrft.loading import loading
 
 
 @app.command
@@ -40,8 +41,9 @@ def features(
     compat
         Variant of the features (default: the configuration's).
     """
-    from motionrft.corpus.features import write_features
-    from motionrft.files import provenance
+    with loading():
+        from motionrft.corpus.features import write_features
+        from motionrft.files import provenance
 
     settings = run.load()["corpus"]
     write_features(

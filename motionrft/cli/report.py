@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from motionrft.cli.app import app
+from motionrft.loading import loading
 
 if TYPE_CHECKING:
     from motionrft.reporting.records import Records
@@ -108,10 +109,11 @@ def report(*, results: Path, out: Path | None = None) -> None:
     out
         File to write (default: report.html in the run's folder).
     """
-    from motionrft.reporting.page.report import write_report
-    from motionrft.reporting.records import Records
-    from motionrft.workflow_plan import Plan
-    from motionrft.workflow_sharing import job_counts
+    with loading():
+        from motionrft.reporting.page.report import write_report
+        from motionrft.reporting.records import Records
+        from motionrft.workflow_plan import Plan
+        from motionrft.workflow_sharing import job_counts
 
     records = Records(results)
     write_report(records, out or results / "report.html", job_counts(Plan(records.run)))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile, Several
+from motionrft.loading import loading
 
 
 @app.command
@@ -56,13 +57,14 @@ def reward_data(
     out
         Folder to write.
     """
-    from motionrft.corpus.samples import read_samples
-    from motionrft.corpus.store import FeatureStore
-    from motionrft.files import provenance
-    from motionrft.reward import stages
-    from motionrft.reward.data.labelled import write_labelled
-    from motionrft.reward.settings import RewardSettings
-    from motionrft.reward.stage import DataSources
+    with loading():
+        from motionrft.corpus.samples import read_samples
+        from motionrft.corpus.store import FeatureStore
+        from motionrft.files import provenance
+        from motionrft.reward import stages
+        from motionrft.reward.data.labelled import write_labelled
+        from motionrft.reward.settings import RewardSettings
+        from motionrft.reward.stage import DataSources
 
     section = run.load()["reward"]
     settings = RewardSettings.read(section, str(run.config))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motionrft.cli.app import app
 from motionrft.cli.options import RunFile
+from motionrft.loading import loading
 
 
 @app.command
@@ -25,9 +26,10 @@ def text_encoder(*, run: RunFile = RunFile(), corpus: Path, name: str, out: Path
     out
         Folder to write, a transformers directory.
     """
-    from motionrft.corpus.store import Corpus
-    from motionrft.files import atomic_folder
-    from motionrft.text.synthetic_encoder import make_encoder
+    with loading():
+        from motionrft.corpus.store import Corpus
+        from motionrft.files import atomic_folder
+        from motionrft.text.synthetic_encoder import make_encoder
 
     section = run.entry("text", name)
     with atomic_folder(out) as folder:

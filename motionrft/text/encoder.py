@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from motionrft.errors import InputError
+from motionrft.loading import loading
 from motionrft.progress import progress
 from motionrft.text.features import TextBatch
 
@@ -47,12 +48,12 @@ class TextEncoder(nn.Module):
 
     def __init__(self, source: str | Path, *, max_tokens: int = 256):
         super().__init__()
-        from transformers import AutoTokenizer
-
         self.source, self.max_tokens = str(source), max_tokens
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(self.source)
-            with no_bar_of(self.source):
+            with loading(), no_bar_of(self.source):
+                from transformers import AutoTokenizer
+
+                self.tokenizer = AutoTokenizer.from_pretrained(self.source)
                 self.model: Any = self.load(self.source)
         except (OSError, ValueError) as error:
             raise InputError(

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from motionrft.loading import loading
 from motionrft.text.encoder import SentenceT5, encode_all
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
@@ -25,9 +26,10 @@ def make_encoder(
 ) -> None:
     """Writes `folder`: config, tokeniser, T5 weights (random, seeded), 2_Dense. The same captions and seed
     give the same files."""
-    from safetensors.torch import save_file
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+    with loading():
+        from safetensors.torch import save_file
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+        from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
     folder = Path(folder)
     normaliser = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])

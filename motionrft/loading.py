@@ -1,0 +1,21 @@
+"""Libraries that take seconds to load."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """The garbage collector at rest while libraries are imported: modules stay until the process ends, and searching them
+    takes a quarter of the seconds of PyTorch and of transformers."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
