@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
+from scipy.linalg import eigh
 from torch import Tensor, nn
 
 from motionrft.corpus.dataset import Batch
@@ -99,9 +100,11 @@ class PrincipalComponents(nn.Module):
             )
         valid = frame_mask(lengths, longest)[..., None]
         whole = bool(valid.all())
-        for _ in range(1 if whole else ROUNDS):
+        for left in reversed(range(1 if whole else ROUNDS)):
             center = x.mean(0)
-            loadings, variance = principal_components((x - center).flatten(1), count)
+            loadings, variance = principal_components(
+                (x - center).flatten(1), count, signed=not left
+            )
             self.center.zero_()
             self.loadings.zero_()
             self.center[:longest] = center
@@ -141,12 +144,20 @@ def of_one_length(lengths: Tensor, frames: int) -> Iterator[tuple[int, Tensor | 
         yield length, lengths == length
 
 
-def principal_components(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Loadings [count, D] and noise variance of centred rows x [N, D] (Tipping & Bishop, 1999, eq. 7 and 8)."""
+def principal_components(x: Tensor, count: int, *, signed: bool = True) -> tuple[Tensor, Tensor]:
+    """Loadings [count, D] and noise variance of centred rows x [N, D] (Tipping & Bishop, 1999, eq. 7 and 8).
+
+    The sign of a loading is arbitrary, and latents have it: `signed` keeps that of PyTorch's solver, with which the kept
+    results were made. Where no latent is kept, SciPy's finds the largest components alone, in a quarter of the time.
+    """
     rows, width = x.shape
     # the eigenvectors of x x^T, which is far smaller than x^T x
     gram = (x @ x.T).double() / rows
-    values, vectors = torch.linalg.eigh(gram)
+    if signed:
+        values, vectors = torch.linalg.eigh(gram)
+    else:
+        largest = eigh(gram.cpu().numpy(), subset_by_index=(rows - count, rows - 1))
+        values, vectors = (torch.from_numpy(part).to(x.device) for part in largest)
     values, vectors = values.flip(0)[:count], vectors.flip(1)[:, :count]
     total = gram.trace()
     variance = (total - values.sum()).clamp_min(1e-6 * total) / (width - count)

@@ -36,12 +36,13 @@ def fitted(batch: Batch, count: int = 6) -> PrincipalComponents:
 
 
 @pytest.mark.usefixtures("float64")
-def test_components_are_those_of_the_covariance():
+@pytest.mark.parametrize("signed", [True, False])
+def test_components_are_those_of_the_covariance(signed):
     x = torch.randn(40, 9, generator=torch.Generator().manual_seed(3)) @ torch.diag(
         torch.arange(9.0, 0.0, -1.0)
     )
     x = x - x.mean(0)
-    loadings, variance = principal_components(x, 4)
+    loadings, variance = principal_components(x, 4, signed=signed)
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
     values, vectors = values.flip(0), vectors.flip(1)
     assert_same(variance, values[4:].mean())
