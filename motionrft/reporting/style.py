@@ -114,7 +114,8 @@ def save(
     plt = pyplot()
     paths = []
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # with an engine, even "none", matplotlib draws everything once more for every file
+    figure.set_layout_engine(None)
     tight = figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
     for suffix in suffixes:
         path = folder / f"{name}.{suffix}"
