@@ -12,14 +12,16 @@ STEPS, MEMORY = "per_update.backwards_mean", "peak_mb"
 
 
 def memory_steps(records: Records) -> dict[str, Any]:
-    """Peak memory of an update against the denoising steps its gradient passes, a point a method, a figure a backbone
-    (the papers' O(1) against O(T))."""
+    """Peak memory of an update against the denoising steps its gradient passes, a point a method, a figure a backbone with
+    more than one (the papers' O(1) against O(T))."""
     frame = records.costs[records.costs["name"].isin([STEPS, MEMORY])]
     means = frame.pivot_table(index=["backbone", "method"], columns="name", values="value")
     figures: dict[str, Any] = {}
     if not {STEPS, MEMORY} <= set(means):
         return figures
     for backbone, part in means.dropna().groupby("backbone", sort=False):
+        if len(part) < 2:
+            continue
         figure, [axis] = panels(1, width=5.6, height=3.6)
         points = part.droplevel("backbone")
         for index, method in records.in_order(points.index):

@@ -15,7 +15,7 @@ SECONDS = "seconds"
 
 def reward_time(records: Records) -> dict[str, Any]:
     """The reward on the prompts of the validation split, the same for all methods, against seconds of training: means
-    over seeds with their range, a figure a backbone."""
+    over seeds with their range, a figure a backbone with more than one method."""
     frame = records.finetuning
     key = [*RUN, "update"]
     reward = frame[frame["name"].eq(VALIDATED)].set_index(key)["value"]
@@ -23,6 +23,8 @@ def reward_time(records: Records) -> dict[str, Any]:
     joined = reward.rename("reward").to_frame().join(seconds.rename("seconds"), how="inner")
     figures = {}
     for backbone, part in joined.reset_index().groupby("backbone", sort=False):
+        if part["method"].nunique() < 2:
+            continue
         figure, [axis] = panels(1, width=5.6, height=3.6)
         for index, method in records.in_order(part["method"]):
             by_update = part[part["method"].eq(method)].groupby("update")

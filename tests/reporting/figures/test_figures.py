@@ -9,18 +9,25 @@ from motionrft.reporting.records import Records
 from tests.reporting.made_run import make_run
 
 MOTIONS = ("strips", "motions")
+OF_METHODS = {"fid_memory", "memory_steps", "reward_time"}  # of one there is nothing to compare
 
 
 def test_every_figure_is_written(drawn):
     written = {path.name for path in drawn.iterdir()}
-    for name in (
-        set(figures.names()) - set(MOTIONS) - {"fid_memory"}
-    ):  # one method: nothing to compare
+    for name in set(figures.names()) - set(MOTIONS) - OF_METHODS:
         assert {f"{name}.png", f"{name}.pdf"} <= written or {
             f"{name}_mdm.png",
             f"{name}_mdm.pdf",
         } <= written
     assert {"strips_mdm.png", "strips_mdm.pdf", "motions_mdm.gif"} <= written
+
+
+@pytest.mark.parametrize("name", sorted(OF_METHODS))
+def test_methods_are_compared_where_there_are_two(name, records, tmp_path):
+    assert figures.write(name, records, tmp_path) == []
+    two = Records(make_run(tmp_path, methods=("easytune", "draft-10")))
+    written = {path.name for path in figures.write(name, two, tmp_path)}
+    assert written == {f"{name}_mdm.png", f"{name}_mdm.pdf"}
 
 
 def test_they_stand_in_the_papers_order():
