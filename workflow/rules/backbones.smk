@@ -16,6 +16,7 @@ rule pretrain:
         "<benchmarks>/pretrain/{backbone}-{stage}.jsonl"
     wildcard_constraints:
         backbone="|".join(PLAN.trained) or "none",
+    priority: 1  # much waits for it
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("pretrain")

@@ -18,6 +18,7 @@ rule train_reward:
         "<benchmarks>/reward/{stage}.jsonl"
     wildcard_constraints:
         stage=TRAINED_STAGES,
+    priority: 1  # much waits for it
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("train_reward")
@@ -71,6 +72,7 @@ rule sample:
         "<logs>/sample/{backbone}.log",
     benchmark:
         "<benchmarks>/sample/{backbone}.jsonl"
+    priority: 1  # much waits for it
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("sample")
@@ -101,6 +103,7 @@ rule reward_data:
         "<benchmarks>/reward/{stage}-data.jsonl"
     wildcard_constraints:
         stage="|".join(PLAN.judged_stages) or "none",
+    priority: 1  # much waits for it
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("reward_data")
@@ -129,6 +132,7 @@ rule evaluate_reward:
         "<logs>/reward/scores.log",
     benchmark:
         "<benchmarks>/reward/scores.jsonl"
+    priority: 1  # begun last, it would run alone
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("evaluate_reward")
