@@ -71,9 +71,9 @@ def when(cluster, rule: str, ready, act) -> threading.Thread:
     def watch() -> None:
         deadline = time.monotonic() + LONG
         while time.monotonic() < deadline:
-            for job in cluster.jobs():
+            for job in cluster.jobs() if ready() else ():
                 named = job.get("Comment", "").startswith(f"rule_{rule}")
-                if named and job["JobState"] == "RUNNING" and ready():
+                if named and job["JobState"] == "RUNNING":
                     act(job["JobId"])
                     return
             time.sleep(0.2)
