@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from motionrft.backbones import families, family
+from motionrft.backbones import families, family, lora
 from motionrft.backbones.base import Backbone
 from motionrft.checkpoints import LoadReport, load_into
 from motionrft.errors import InputError
@@ -100,8 +100,6 @@ def base_of(path: str | Path, base: str | Path) -> dict[str, str]:
 
 def _adapted(path: Path, named: dict[str, str]) -> Backbone:
     """The backbone file that adapters belong to, with the adapters merged into it."""
-    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
-
     base = path.parent / named["file"]
     if not base.exists():
         raise InputError(f"its base {base} is absent", where=path, fix="put the base file there")

@@ -1,7 +1,7 @@
 """LoRA fine-tuning of any backbone through peft: inject, save the adapters alone, merge.
 
 Which layers are adapted is the family's `lora_targets`, or every linear map of its denoiser. `export` writes the merged
-weights in the official layout.
+weights in the official layout. peft takes seconds to load, and is imported where there are adapters.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer, ParamWrapper
 from torch import Tensor, nn
 
 from motionrft.backbones.base import Backbone
@@ -58,6 +56,8 @@ def inject(backbone: Backbone, settings: LoraSettings) -> None:
 
     A is drawn from the global generator (Kaiming uniform), B is zero.
     """
+    from peft import LoraConfig, inject_adapter_in_model
+
     if adapters(backbone):
         raise InputError("the backbone has adapters already", field="tune", fix="merge them first")
     layers, packed = targets(backbone)
@@ -77,6 +77,8 @@ def inject(backbone: Backbone, settings: LoraSettings) -> None:
 
 def adapters(backbone: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
     """lora_A [rank, in] and lora_B [out, rank] of every adapted layer, by the layer's own name."""
+    from peft.tuners.lora import LoraLayer, ParamWrapper
+
     pairs = {}
     for name, module in backbone.named_modules():
         if not isinstance(module, LoraLayer) or NAME not in module.lora_A:
@@ -98,6 +100,8 @@ def merged(backbone: Backbone) -> Backbone:
 @torch.no_grad()
 def merge(backbone: Backbone) -> None:
     """As `merged`, in place."""
+    from peft.tuners.lora import LoraLayer
+
     # inner layers come after the layers that hold them
     for name, module in reversed(list(backbone.named_modules())):
         if not isinstance(module, LoraLayer):

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pandas as pd
 from torch import Tensor
 
+from motionrft.backbones import lora
 from motionrft.backbones.base import Backbone
 from motionrft.configuration import merge, part
 from motionrft.errors import InputError
@@ -174,6 +175,4 @@ def _check_same_body(model: MotionModel, reward: RewardModel) -> None:
 
 
 def _merge_adapters(backbone: Backbone) -> None:
-    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
-
     lora.merge(backbone)

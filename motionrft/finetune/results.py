@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from motionrft.backbones import lora
 from motionrft.backbones.io import base_of, save_backbone
 from motionrft.files import provenance, write_json, write_table
 from motionrft.finetune.batch import pieces
@@ -41,8 +42,6 @@ def write_results(
     if tuning.adapters is None:
         save_backbone(model, tuning.backbone, about)
         return
-    from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
-
     assert tuning.base is not None
     about["base"] = base_of(model, tuning.base)
     lora.save_adapters(model, tuning.backbone, tuning.adapters, about)

@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from motionrft.backbones import lora
 from motionrft.backbones.base import Backbone
 from motionrft.backbones.execution import Compiled
 from motionrft.backbones.generate import sampler_of
@@ -50,9 +51,6 @@ from motionrft.options import read_options
 from motionrft.reward.files import stage_files
 from motionrft.text.features import CaptionFeatures
 from motionrft.training.prefetch import Prefetched
-
-if TYPE_CHECKING:
-    from motionrft.backbones import lora
 
 
 @dataclass
@@ -371,8 +369,6 @@ def open_weights(
 ) -> tuple[list[nn.Parameter], lora.LoraSettings | None]:
     """Freezes all but what is tuned: the denoiser, or fresh adapters in it."""
     if settings.tune == "lora":
-        from motionrft.backbones import lora  # peft takes seconds to load: only where it is used
-
         adapters = read_options(lora.LoraSettings, settings.lora, field="finetune.lora")
         torch.manual_seed(seed)
         lora.inject(backbone, adapters)

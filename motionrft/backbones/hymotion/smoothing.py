@@ -7,7 +7,6 @@ reward fine-tuning and evaluation code does not, and neither do ours.
 from __future__ import annotations
 
 import torch
-from scipy.signal import savgol_filter
 from torch import Tensor
 
 from motionrft.motion.rotation import (
@@ -68,6 +67,8 @@ def smooth_translation(translation: Tensor) -> Tensor:
     """
     if translation.shape[1] < WINDOW:
         return translation
+    from scipy.signal import savgol_filter  # two seconds to load
+
     exact = translation.detach().cpu().double().numpy()
     smoothed = savgol_filter(exact, WINDOW, ORDER, axis=1, mode="interp")
     return torch.from_numpy(smoothed).to(translation)
