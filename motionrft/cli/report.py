@@ -92,7 +92,7 @@ def figures(
             drawn = [draw_one(entry) for entry in names]
     for entry, done in zip(names, drawn, strict=True):
         if not done:
-            print(f"{entry}: not drawn, its records do not exist yet")
+            print(f"{entry}: not drawn, its records do not exist yet or compare nothing")
 
 
 @app.command
