@@ -33,6 +33,7 @@ def fid_against_memory(records: Records) -> dict[str, Any]:
             place = memory[(backbone, method)]
             axis.errorbar(place, row["mean"], yerr=half, label=method, capsize=2, **style)
         axis.margins(x=0.25)
+        axis.set_xlim(left=0)
         axis.set(title=backbone, xlabel="peak memory of an update (MiB)", ylabel="FID ↓")
         legend(figure, [axis])
         figures[backbone] = figure
