@@ -11,11 +11,10 @@ from contextlib import contextmanager
 def loading() -> Iterator[None]:
     """The garbage collector at rest while libraries are imported: modules stay until the process ends, and searching them
     takes a quarter of the seconds of PyTorch and of transformers."""
-    if not gc.isenabled():
-        yield
-        return
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if enabled:
+            gc.enable()

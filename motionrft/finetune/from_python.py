@@ -13,7 +13,6 @@ import pandas as pd
 from torch import Tensor
 
 from motionrft.backbones import lora
-from motionrft.backbones.base import Backbone
 from motionrft.configuration import merge, part
 from motionrft.errors import InputError
 from motionrft.files import provenance
@@ -86,7 +85,7 @@ def finetune(
     with tempfile.TemporaryDirectory() as folder:
         record = Training(tuning, Path(folder) / "checkpoint.pt").run()
     if tuning.adapters is not None:
-        _merge_adapters(backbone)
+        lora.merge(backbone)
     about = {
         **model.about,
         "finetune": {"method": section, "settings": asdict(cell), "seed": seed},
@@ -172,7 +171,3 @@ def _check_same_body(model: MotionModel, reward: RewardModel) -> None:
                 field="reward",
                 fix="take a reward and a model of one corpus",
             )
-
-
-def _merge_adapters(backbone: Backbone) -> None:
-    lora.merge(backbone)
