@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
@@ -36,6 +35,8 @@ def export_amass(
             where=path,
             fix="pass one of SMPL's 22 joints",
         )
+    import roma  # loads the compiler, 1.5 s
+
     parents = SMPL_22.parents
     if rest is None:
         offsets, translation, local = rotations_of(motion)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import roma
 import torch
 from torch import Tensor
 
@@ -41,6 +40,8 @@ def read_poses(
     A faster recording is resampled to `fps`, rotations and not points. The body is the file's own `rest_joints`, or
     else the one of its gender and shape in the folder `body_models`.
     """
+    import roma  # loads the compiler, 1.5 s
+
     names = (*KEYS, *RATES, BODY, "caption")
     arrays = read_arrays(path, names, REPAIR)
     poses, places = _checked(arrays, path)

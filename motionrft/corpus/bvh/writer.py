@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from motionrft.files import atomic
@@ -28,13 +28,12 @@ def write_bvh(
     """offsets [J, 3] rest offset of each joint from its parent, metres (the root's zero); translation [T, 3] of the
     root, metres; local [T, J, 3, 3] rotations relative to the parent. Joints are in an order in which a parent comes
     before its children."""
-    import roma  # loads the compiler, 1.5 s
-
     order: list[int] = []
     lines = ["HIERARCHY"]
     _joint(lines, order, 0, 0, names, parents, offsets * CENTIMETRES)
-    degrees = roma.rotmat_to_euler(ORDER, local.double(), degrees=True)[:, order]
-    rows = torch.cat([translation.double() * CENTIMETRES, degrees.flatten(1)], dim=1).numpy()
+    turns = Rotation.from_matrix(local[:, order].double().flatten(0, 1).numpy())
+    degrees = turns.as_euler(ORDER, degrees=True).reshape(len(local), -1)
+    rows = np.concatenate([translation.double().numpy() * CENTIMETRES, degrees], axis=1)
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as out:
         out.write("\n".join(lines) + "\n")
