@@ -19,7 +19,7 @@ OPPOSITE = 1e-6  # of 1 + cosine: so close to the raw direction's opposite that 
 
 def _bones(joints: Tensor, skeleton: Skeleton) -> Tensor:
     """[T, J-1, 3] of joints [T, J, 3]."""
-    return joints[:, 1:] - joints[:, list(skeleton.parents[1:])]
+    return joints[:, 1:] - joints.index_select(1, torch.tensor(skeleton.parents[1:]))
 
 
 def bone_name(skeleton: Skeleton, joint: int) -> str:

@@ -20,23 +20,26 @@ from motionrft.errors import InputError
 
 __all__ = ["CORPUS", "FPS", "make_clip"]
 WHO = ("a person", "someone", "a man", "the figure")
+# how far angles wander, in radians: flexion, abduction and elbow of either arm; pitch, roll and twist of the torso
+WANDER = np.array([0.08, 0.05, 0.08] * 2 + [0.04, 0.025, 0.04])
 
 
 def _style(draw: Draw, pose: Pose, amount: float) -> None:
     """Slow random wander on arms and torso: no two clips of an action are alike."""
 
-    def wander(scale: float) -> np.ndarray:
-        steps = gaussian_filter1d(draw.rng.standard_normal(draw.frames + 80), 9)[40:-40]
-        angles: np.ndarray = amount * scale * (steps / 0.18 + draw.rng.standard_normal())
-        return angles
-
+    drawn = [
+        (draw.rng.standard_normal(draw.frames + 80), draw.rng.standard_normal()) for _ in WANDER
+    ]
+    steps, levels = map(np.stack, zip(*drawn, strict=True))
+    smooth = gaussian_filter1d(steps, 9)[:, 40:-40] / 0.18
+    wander = iter(amount * WANDER[:, None] * (smooth + levels[:, None]))
     for arm in pose.arms.values():
-        arm.flexion = arm.flexion + wander(0.08)
-        arm.abduction = np.maximum(arm.abduction + wander(0.05), -0.3)
-        arm.elbow = np.maximum(arm.elbow + wander(0.08), 0.0)
-    pose.pitch = pose.pitch + wander(0.04)
-    pose.roll = pose.roll + wander(0.025)
-    pose.twist = pose.twist + wander(0.04)
+        arm.flexion = arm.flexion + next(wander)
+        arm.abduction = np.maximum(arm.abduction + next(wander), -0.3)
+        arm.elbow = np.maximum(arm.elbow + next(wander), 0.0)
+    pose.pitch = pose.pitch + next(wander)
+    pose.roll = pose.roll + next(wander)
+    pose.twist = pose.twist + next(wander)
 
 
 def _captions(rng: np.random.Generator, phrases: list[str]) -> list[str]:

@@ -29,13 +29,13 @@ SIDES = {"left": 1.0, "right": -1.0}
 def rotation(axis: str, angle: Array) -> Array:
     """[T, 3, 3] rotations about x (nod), y (turn left) or z (lean to the right hand)."""
     angle = np.asarray(angle, dtype=float)
-    c, s, o, i = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    rows = {
-        "x": ((i, o, o), (o, c, -s), (o, s, c)),
-        "y": ((c, o, s), (o, i, o), (-s, o, c)),
-        "z": ((c, -s, o), (s, c, o), (o, o, i)),
-    }[axis]
-    return np.stack([np.stack(row, -1) for row in rows], -2)
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    turned = np.zeros((*angle.shape, 3, 3))
+    turned[..., 3 - first - second, 3 - first - second] = 1.0
+    turned[..., first, first] = turned[..., second, second] = np.cos(angle)
+    turned[..., second, first] = np.sin(angle)
+    turned[..., first, second] = -turned[..., second, first]
+    return turned
 
 
 def smoothstep(u: Array) -> Array:
