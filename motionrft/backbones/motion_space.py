@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,6 +19,7 @@ class MotionSpaceBackbone(Backbone):
 
     dim: int
     statistics: NetworkNormalisation
+    velocity: float  # weight of the velocities' error in pre-training
 
     def width(self, frames: int) -> int:
         return frames
@@ -30,6 +33,19 @@ class MotionSpaceBackbone(Backbone):
         x = self.statistics.from_corpus(batch.features, self.normaliser)
         x = x * frame_mask(batch.lengths, frames)[..., None]
         return F.pad(x, (0, 0, 0, self.width(frames) - frames))
+
+    def error(self, predicted: Tensor, target: Tensor, lengths: Tensor) -> Tensor:
+        """`masked_error` of the frames [B, T, dim], and of their velocities by weight (MDM, eq. 5)."""
+        error = self.masked_error(predicted, target, lengths)
+        if self.velocity:
+            steps = predicted.diff(dim=1), target.diff(dim=1)
+            error = error + self.velocity * self.masked_error(*steps, lengths - 1)
+        return error
+
+    @staticmethod
+    @abstractmethod
+    def masked_error(predicted: Tensor, target: Tensor, lengths: Tensor) -> Tensor:
+        """Mean squared error of [B, T, dim] over valid frames, as the family weighs its motions."""
 
     def to_features(self, x: Tensor, lengths: Tensor, frames: int | None = None) -> Tensor:
         frames = longest(lengths) if frames is None else frames

@@ -38,6 +38,7 @@ class MDM(MotionSpaceBackbone):
         super().__init__()
         self.options, self.dim, self.normaliser = options, dim, normaliser
         self.max_frames, self.unofficial = options.max_frames, options.unofficial()
+        self.velocity = options.velocity
         self.reads_tokens = options.text == "bert"
         hidden, kind = options.latent_dim, options.arch
         width = text["pooled"] if options.text == "clip" else text["tokens"]
@@ -172,7 +173,7 @@ class MDM(MotionSpaceBackbone):
         t, _, x = self.forward_process.draw(x0, generator)
         chance = torch.rand(len(x0), generator=generator, device=x0.device)
         dropped = condition.with_drop(chance < self.options.cond_mask_prob)
-        losses = self.masked_error(self.predict(x, t, dropped), x0, batch.lengths)
+        losses = self.error(self.predict(x, t, dropped), x0, batch.lengths)
         return {"loss": losses.mean()}
 
     @staticmethod

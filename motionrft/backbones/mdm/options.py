@@ -22,6 +22,7 @@ class MDMOptions:
     emb_policy     add: the time is added to every token; concat: it is a token of its own (bert)
     mask_frames    False, as files of before 2025 were trained: no mask, always `max_frames` frames
     average        the official file holds {model, model_avg} instead of plain weights
+    velocity       weight of the velocities' error in pre-training (eq. 5), against jitter; the official files had 0
     """
 
     schedule: dict[str, Any]
@@ -39,6 +40,7 @@ class MDMOptions:
     pos_embed_max_len: int = 5000
     max_frames: int = 196
     average: bool = False
+    velocity: float = 0.0
 
     def __post_init__(self) -> None:
         if self.arch == "trans_enc" and (self.text, self.decoder_token) != ("clip", "none"):

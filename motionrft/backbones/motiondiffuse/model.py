@@ -57,6 +57,7 @@ class MotionDiffuse(MotionSpaceBackbone):
         super().__init__()
         self.options, self.dim, self.normaliser = options, dim, normaliser
         self.max_frames, self.prediction = options.max_frames, options.prediction
+        self.velocity = options.velocity
         self.unofficial = "" if options.prediction == "epsilon" else "prediction"
         hidden, words = options.latent_dim, options.text_latent_dim
         embedding = 4 * hidden
@@ -166,7 +167,7 @@ class MotionDiffuse(MotionSpaceBackbone):
         valid = frame_mask(batch.lengths, x0.shape[1])
         predicted = self.denoise(x, t, self.encode_text(condition.text), valid)
         target = eps if self.prediction == "epsilon" else x0
-        return {"loss": self.masked_error(predicted, target, batch.lengths)}
+        return {"loss": self.error(predicted, target, batch.lengths)}
 
     @staticmethod
     def masked_error(predicted: Tensor, target: Tensor, lengths: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ class MotionDiffuseOptions:
     attention    efficient: linear in time; full: softmax over keys; full_official: see `motiondiffuse.released`
     prediction   epsilon; or sample, for networks narrower than a frame: noise fills all its dimensions, so
                  that a width below them cannot carry it, while motion lies in few
+    velocity     weight of the velocities' error in pre-training, against jitter, of prediction: sample
     """
 
     schedule: dict[str, Any]
@@ -30,6 +31,7 @@ class MotionDiffuseOptions:
     attention: Literal["efficient", "full", "full_official"] = "efficient"
     prediction: Literal["epsilon", "sample"] = "epsilon"
     max_frames: int = 196
+    velocity: float = 0.0
 
     def __post_init__(self) -> None:
         width, text = self.latent_dim, self.text_latent_dim
@@ -41,6 +43,10 @@ class MotionDiffuseOptions:
                 "text_heads": (
                     text % self.text_heads == 0,
                     f"a divisor of text_latent_dim ({text})",
+                ),
+                "velocity": (
+                    not self.velocity or self.prediction == "sample",
+                    "0 with prediction: epsilon, which predicts no motion",
                 ),
             },
         )

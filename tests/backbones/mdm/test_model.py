@@ -69,8 +69,9 @@ def test_null_condition_keeps_the_bias_of_embed_text(options):
     assert (model.predict(x, t, dropped)[0] - out[0]).abs().max() > 1e-3
 
 
-def test_training_loss_is_the_mean_over_samples_of_the_error_a_valid_number():
-    model, lengths = make(), torch.tensor([8, 4])
+@pytest.mark.parametrize("velocity", [0.0, 3.0])
+def test_training_loss_is_the_mean_over_samples_of_the_error_a_valid_number(velocity):
+    model, lengths = make(velocity=velocity), torch.tensor([8, 4])
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
     batch.features[1, 4:] = 0
     losses = [
@@ -84,7 +85,8 @@ def test_training_loss_is_the_mean_over_samples_of_the_error_a_valid_number():
     t, _, x = model.forward_process.draw(batch.features, generator)
     drop = torch.rand(2, generator=generator) < 0.1
     out = model.predict(x, t, Condition(texts(2), lengths, drop))
-    errors = [((out - batch.features)[row, :n] ** 2).mean() for row, n in enumerate([8, 4])]
+    wrong = [(out - batch.features)[row, :n] for row, n in enumerate([8, 4])]
+    errors = [(each**2).mean() + velocity * (each.diff(dim=0) ** 2).mean() for each in wrong]
     torch.testing.assert_close(losses[0], sum(errors) / 2, rtol=summed(8 * DIM), atol=0)
 
 

@@ -73,9 +73,10 @@ def test_a_mask_of_all_tokens_is_no_mask():
     assert (model.encode_text(full).tokens - model.encode_text(text).tokens).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "sample"])
-def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction):
-    model, lengths, text = make(prediction=prediction), torch.tensor([8, 4]), texts(2)
+@pytest.mark.parametrize(("prediction", "velocity"), [("epsilon", 0), ("sample", 0), ("sample", 3)])
+def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction, velocity):
+    model = make(prediction=prediction, velocity=float(velocity))
+    lengths, text = torch.tensor([8, 4]), texts(2)
     batch = Batch(torch.randn(2, 8, DIM), lengths, ["", ""], ["", ""])
     loss = model.pretrain_loss(
         batch, condition([8, 4], text), "denoiser", torch.Generator().manual_seed(5)
@@ -83,8 +84,15 @@ def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction
     t, eps, x = model.forward_process.draw(batch.features, torch.Generator().manual_seed(5))
     out = model.predict(x, t, condition([8, 4], text))
     target = eps if prediction == "epsilon" else batch.features
-    errors = torch.cat([((out - target) ** 2).mean(-1)[row, :n] for row, n in enumerate([8, 4])])
-    torch.testing.assert_close(loss, errors.mean(), rtol=summed(12 * DIM), atol=0)
+    wrong = [(out - target)[row, :n] for row, n in enumerate([8, 4])]
+    frames, steps = torch.cat(wrong), torch.cat([each.diff(dim=0) for each in wrong])
+    expected = (frames**2).mean() + velocity * (steps**2).mean()
+    torch.testing.assert_close(loss, expected, rtol=summed(12 * DIM), atol=0)
+
+
+def test_noise_has_no_velocity_to_learn():
+    with pytest.raises(InputError, match=r"velocity.*prediction: epsilon"):
+        make(velocity=1.0)
 
 
 def test_guidance_is_refused():
