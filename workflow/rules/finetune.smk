@@ -58,6 +58,7 @@ rule finetune:
         "<logs>/finetune/{backbone}-{method}-seed{seed}.log",
     benchmark:
         "<benchmarks>/finetune/{backbone}-{method}-seed{seed}.jsonl"
+    priority: 1  # the longest jobs; evaluations fill the cores they leave
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("finetune")
