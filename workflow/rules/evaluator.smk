@@ -12,6 +12,7 @@ rule train_evaluator:
         "<logs>/evaluator.log",
     benchmark:
         "<benchmarks>/evaluator.jsonl"
+    priority: 1  # every evaluation waits for it
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads(PLAN.evaluator_rule)
@@ -38,6 +39,7 @@ rule train_judge:
         "<logs>/judge.log",
     benchmark:
         "<benchmarks>/judge.jsonl"
+    priority: 1  # every fine-tuning waits for it
     conda:
         "../../envs/motionrft.yaml"
     threads: PLAN.threads("train_evaluator")
