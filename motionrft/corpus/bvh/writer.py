@@ -32,7 +32,8 @@ def write_bvh(
     lines = ["HIERARCHY"]
     _joint(lines, order, 0, 0, names, parents, offsets * CENTIMETRES)
     turns = Rotation.from_matrix(local[:, order].double().flatten(0, 1).numpy())
-    degrees = turns.as_euler(ORDER, degrees=True).reshape(len(local), -1)
+    # about a right angle first and last turn are about one axis: any pair that writes the rotation does
+    degrees = turns.as_euler(ORDER, degrees=True, suppress_warnings=True).reshape(len(local), -1)
     rows = np.concatenate([translation.double().numpy() * CENTIMETRES, degrees], axis=1)
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as out:
