@@ -25,6 +25,7 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import interleaved_sinusoid
 from motionrft.networks.skip_transformer import DecoderLayer, EncoderLayer
+from motionrft.networks.temporal import TemporalConvolution
 from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
@@ -48,6 +49,8 @@ class MDM(MotionSpaceBackbone):
             for _ in range(options.layers)
         )
         self.input_process = nn.ModuleDict({"poseEmbedding": nn.Linear(dim, hidden)})
+        if options.temporal_kernel > 1:
+            self.near_frames = TemporalConvolution(hidden, options.temporal_kernel)
         self.stack_name = "seqTransEncoder" if kind == "trans_enc" else "seqTransDecoder"
         self.add_module(self.stack_name, nn.ModuleDict({"layers": nn.ModuleList(layers)}))
         time = nn.Sequential(nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
@@ -108,6 +111,8 @@ class MDM(MotionSpaceBackbone):
         """x [B, T, dim], t [B], text [B, L, width] (L = 1 for CLIP), masks True = counts -> x̂_0."""
         time, words = self.time(t)[:, None], self.embed_text(text)
         frames = self.input_process["poseEmbedding"](x)
+        if self.options.temporal_kernel > 1:
+            frames = self.near_frames(frames, frames_valid)
         if self.options.arch == "trans_enc":
             h, valid = self._sequence(time + words, frames, frames_valid)
             for layer in self.layers:

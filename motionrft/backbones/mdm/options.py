@@ -23,6 +23,7 @@ class MDMOptions:
     mask_frames    False, as files of before 2025 were trained: no mask, always `max_frames` frames
     average        the official file holds {model, model_avg} instead of plain weights
     velocity       weight of the velocities' error in pre-training (eq. 5), against jitter; the official files had 0
+    temporal_kernel  frames that an embedded frame is averaged over, against jitter (the suite's own); 1: official
     """
 
     schedule: dict[str, Any]
@@ -41,6 +42,7 @@ class MDMOptions:
     max_frames: int = 196
     average: bool = False
     velocity: float = 0.0
+    temporal_kernel: int = 1
 
     def __post_init__(self) -> None:
         if self.arch == "trans_enc" and (self.text, self.decoder_token) != ("clip", "none"):
@@ -56,10 +58,19 @@ class MDMOptions:
                 fix="use emb_policy: add",
             )
         divides = f"a divisor of latent_dim ({self.latent_dim})"
-        must_fit(self, "network", {"heads": (self.latent_dim % self.heads == 0, divides)})
+        must_fit(
+            self,
+            "network",
+            {
+                "heads": (self.latent_dim % self.heads == 0, divides),
+                "temporal_kernel": (self.temporal_kernel % 2 == 1, "an odd number of frames"),
+            },
+        )
 
     def unofficial(self) -> str:
         """The option by which the network means something else than the official one; empty: none does."""
         if self.heads != HEADS:
             return "heads"
+        if self.temporal_kernel > 1:
+            return "temporal_kernel"
         return "" if self.schedule.get("beta_schedule") == COSINE else "schedule"

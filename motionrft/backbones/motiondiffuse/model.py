@@ -26,6 +26,7 @@ from motionrft.motion.normaliser import Normaliser
 from motionrft.networks.masks import frame_mask
 from motionrft.networks.positions import timestep_sinusoid
 from motionrft.networks.skip_transformer import EncoderLayer
+from motionrft.networks.temporal import TemporalConvolution
 from motionrft.options import read_options
 from motionrft.text.features import TextBatch
 
@@ -58,7 +59,7 @@ class MotionDiffuse(MotionSpaceBackbone):
         self.options, self.dim, self.normaliser = options, dim, normaliser
         self.max_frames, self.prediction = options.max_frames, options.prediction
         self.velocity = options.velocity
-        self.unofficial = "" if options.prediction == "epsilon" else "prediction"
+        self.unofficial = options.unofficial()
         hidden, words = options.latent_dim, options.text_latent_dim
         embedding = 4 * hidden
         self.sequence_embedding = nn.Parameter(torch.randn(options.max_frames, hidden))
@@ -73,6 +74,8 @@ class MotionDiffuse(MotionSpaceBackbone):
         self.text_ln = nn.LayerNorm(words)
         self.text_proj = nn.Sequential(nn.Linear(words, embedding))
         self.joint_embed = nn.Linear(dim, hidden)
+        if options.temporal_kernel > 1:
+            self.near_frames = TemporalConvolution(hidden, options.temporal_kernel)
         self.time_embed = nn.Sequential(
             nn.Linear(hidden, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
@@ -140,7 +143,10 @@ class MotionDiffuse(MotionSpaceBackbone):
     ) -> Tensor:
         """x [B, T, dim], t [B], frames_valid [B, T] True = counts -> the prediction [B, T, dim]."""
         style = F.silu(self.embedding(t, text))[:, None]
-        h = self.joint_embed(x) + self.sequence_embedding[: x.shape[1]]
+        h = self.joint_embed(x)
+        if self.options.temporal_kernel > 1:
+            h = self.near_frames(h, frames_valid)
+        h = h + self.sequence_embedding[: x.shape[1]]
         for block in self.temporal_decoder_blocks:
             h = block(h, style, text.tokens, text.valid, frames_valid)
         output: Tensor = self.out(h)

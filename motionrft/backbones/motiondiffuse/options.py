@@ -16,6 +16,7 @@ class MotionDiffuseOptions:
     prediction   epsilon; or sample, for networks narrower than a frame: noise fills all its dimensions, so
                  that a width below them cannot carry it, while motion lies in few
     velocity     weight of the velocities' error in pre-training, against jitter, of prediction: sample
+    temporal_kernel  frames that an embedded frame is averaged over, against jitter (the suite's own); 1: official
     """
 
     schedule: dict[str, Any]
@@ -32,6 +33,7 @@ class MotionDiffuseOptions:
     prediction: Literal["epsilon", "sample"] = "epsilon"
     max_frames: int = 196
     velocity: float = 0.0
+    temporal_kernel: int = 1
 
     def __post_init__(self) -> None:
         width, text = self.latent_dim, self.text_latent_dim
@@ -48,5 +50,12 @@ class MotionDiffuseOptions:
                     not self.velocity or self.prediction == "sample",
                     "0 with prediction: epsilon, which predicts no motion",
                 ),
+                "temporal_kernel": (self.temporal_kernel % 2 == 1, "an odd number of frames"),
             },
         )
+
+    def unofficial(self) -> str:
+        """The option by which the network means something else than the official one; empty: none does."""
+        if self.prediction != "epsilon":
+            return "prediction"
+        return "temporal_kernel" if self.temporal_kernel > 1 else ""

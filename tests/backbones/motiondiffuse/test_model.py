@@ -23,10 +23,14 @@ from tests.backbones.motiondiffuse.small_motiondiffuse import (
 from tests.same import assert_same
 
 
-@pytest.mark.parametrize("attention", ["efficient", "full"])
+@pytest.mark.parametrize(
+    "options",
+    [{"attention": "efficient"}, {"attention": "full"}, {"temporal_kernel": 5}],
+    ids=["efficient", "full", "temporal"],
+)
 @pytest.mark.usefixtures("float64")
-def test_a_sample_does_not_depend_on_its_batch_mates(attention):
-    model, text = make(attention=attention), texts(3)
+def test_a_sample_does_not_depend_on_its_batch_mates(options):
+    model, text = make(**options), texts(3)
     settings = {"kind": "ddpm", "steps": 5, "schedule": SCHEDULE}
     sampler = Sampler(model, step_table(settings, "epsilon"), 1.0)
 
@@ -93,6 +97,24 @@ def test_training_loss_is_the_mean_over_all_valid_frames_of_the_batch(prediction
 def test_noise_has_no_velocity_to_learn():
     with pytest.raises(InputError, match=r"velocity.*prediction: epsilon"):
         make(velocity=1.0)
+
+
+@pytest.mark.usefixtures("float64")
+def test_frames_are_averaged_over_as_many_before_as_after():
+    with pytest.raises(InputError, match=r"temporal_kernel.*odd"):
+        make(temporal_kernel=4)
+    model, x, t = make(temporal_kernel=3), torch.randn(2, 24, DIM), torch.tensor([3, 50])
+    assert model.unofficial == "temporal_kernel"
+    near = model.predict(x, t, condition([24, 24]))
+    with torch.no_grad():  # the frame itself alone
+        model.near_frames.weight.zero_()[:, :, 1] = 1
+    itself = model.predict(x, t, condition([24, 24]))
+    assert (itself - near).abs().max() > 1e-3
+    plain = make()
+    plain.load_state_dict(
+        {name: value for name, value in model.state_dict().items() if "near_frames" not in name}
+    )
+    assert_same(itself, plain.predict(x, t, condition([24, 24])))
 
 
 def test_guidance_is_refused():
