@@ -63,6 +63,20 @@ def test_every_number_of_a_page_that_quotes_a_result_stands_there():
                     )
 
 
+def test_the_front_page_counts_claims_as_the_results_do():
+    """README's table: the same claims in the same order, without their sources and runs."""
+    front = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    counted = [[row[0], *row[2:6]] for row in table_below(page, "How often each claim")]
+    assert table_below(front, "What holds, and what does not") == counted
+
+
+def table_below(page: str, heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, without its head."""
+    rows = page.partition(f"## {heading}")[2].partition("\n|")[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows.split("\n")[2:]]
+
+
 def test_nothing_kept_names_a_machines_paths_or_host():
     for path in FOLDER.rglob("*"):
         if path.suffix in {".json", ".yaml", ".md", ".csv", ".html"}:
