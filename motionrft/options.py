@@ -56,6 +56,11 @@ def must_fit(options: object, field: str, wanted: Mapping[str, tuple[bool, str]]
             raise InputError(f"{value!r} does not fit", field=f"{field}.{name}", fix=fix)
 
 
+def first_changed(changed: Mapping[str, object]) -> str:
+    """The first name whose value is true, of options by whether they differ from the official network's; empty: none does."""
+    return next((name for name, different in changed.items() if different), "")
+
+
 def refuse_unknown(
     section: Iterable[str], known: Iterable[str], *, where: str | Path = "", field: str = ""
 ) -> None:

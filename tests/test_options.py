@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from motionrft.errors import InputError
-from motionrft.options import read_options
+from motionrft.options import first_changed, read_options
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,8 @@ def test_one_line_for_a_mistake(change, message):
 def test_a_missing_key_is_named():
     with pytest.raises(InputError, match=r"part\.steps: missing"):
         read_options(Outer, {}, field="part")
+
+
+def test_the_first_option_that_differs_is_named():
+    assert first_changed({"heads": False, "kernel": True, "schedule": True}) == "kernel"
+    assert first_changed({"heads": False}) == ""

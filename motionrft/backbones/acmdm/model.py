@@ -26,7 +26,7 @@ from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.rigid import rigid
 from motionrft.networks.masks import frame_mask, longest
-from motionrft.options import read_options
+from motionrft.options import first_changed, read_options
 
 LATENT = 4  # channels of a joint's latent
 WINDOW = 64  # frames of an auto-encoder training window
@@ -70,7 +70,7 @@ class ACMDM(Backbone):
         self.components, self.text_norm = components, text_norm
         self.remembered = Remembered()
         changed = {"principal": components is not None, "clean": clean, "text_norm": text_norm}
-        self.unofficial = next((name for name, different in changed.items() if different), "")
+        self.unofficial = first_changed(changed)
         self.statistics = NetworkNormalisation(normaliser)
         if autoencoder is None:
             self.stages = ("denoiser",)

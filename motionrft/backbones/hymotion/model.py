@@ -25,7 +25,7 @@ from motionrft.errors import InputError
 from motionrft.motion.normaliser import Normaliser
 from motionrft.motion.representation import representation
 from motionrft.networks.masks import frame_mask, longest
-from motionrft.options import read_options
+from motionrft.options import first_changed, read_options
 from motionrft.text.features import TextBatch
 
 ROTATION = 135
@@ -59,7 +59,7 @@ class HYMotion(Backbone):
     ):
         super().__init__()
         self.clean, self.components = clean, components
-        self.unofficial = "principal" if components else "clean" if clean else ""
+        self.unofficial = first_changed({"principal": components is not None, "clean": clean})
         self.motion_transformer, self.normaliser, self.clock = transformer, normaliser, clock
         self.text_drop = drop
         sentence, tokens = text["pooled"], text["tokens"]

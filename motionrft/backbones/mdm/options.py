@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from motionrft.errors import InputError
-from motionrft.options import must_fit
+from motionrft.options import first_changed, must_fit
 
 HEADS = 4  # of every official network: its file's shapes do not tell, and `args.json` has no place for it
 COSINE = "squaredcos_cap_v2"  # of diffusers, the official `cosine`
@@ -69,8 +69,9 @@ class MDMOptions:
 
     def unofficial(self) -> str:
         """The option by which the network means something else than the official one; empty: none does."""
-        if self.heads != HEADS:
-            return "heads"
-        if self.temporal_kernel > 1:
-            return "temporal_kernel"
-        return "" if self.schedule.get("beta_schedule") == COSINE else "schedule"
+        changed = {
+            "heads": self.heads != HEADS,
+            "temporal_kernel": self.temporal_kernel > 1,
+            "schedule": self.schedule.get("beta_schedule") != COSINE,
+        }
+        return first_changed(changed)

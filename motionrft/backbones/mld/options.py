@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from motionrft.backbones.mld.losses import VAELoss
-from motionrft.options import must_fit, read_options
+from motionrft.options import first_changed, must_fit, read_options
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class LatentOptions:
             "text_norm": self.text_norm,
             "posterior_bias": self.posterior_bias != 0.0,
         }
-        return next((name for name, different in changed.items() if different), "")
+        return first_changed(changed)
 
     def stack(self) -> tuple[int, int, int, int, float]:
         """The arguments of a skip stack."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from motionrft.options import must_fit
+from motionrft.options import first_changed, must_fit
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class MotionDiffuseOptions:
 
     def unofficial(self) -> str:
         """The option by which the network means something else than the official one; empty: none does."""
-        if self.prediction != "epsilon":
-            return "prediction"
-        return "temporal_kernel" if self.temporal_kernel > 1 else ""
+        changed = {
+            "prediction": self.prediction != "epsilon",
+            "temporal_kernel": self.temporal_kernel > 1,
+        }
+        return first_changed(changed)

@@ -9,7 +9,6 @@ from motionrft.backbones.base import Condition
 from motionrft.corpus.dataset import Batch
 from motionrft.diffusion.sampler import Sampler, SeededNoise
 from motionrft.diffusion.schedules import step_table
-from motionrft.errors import InputError
 from reference.tolerance import summed
 from tests.backbones.mdm.small_mdm import DIM, SCHEDULE, condition, make, texts
 from tests.same import assert_same
@@ -49,24 +48,6 @@ def test_a_sample_does_not_depend_on_its_batch_mates(options, mask_frames):
 def test_unmasked_networks_always_sample_all_frames():
     assert make(mask_frames=False).sample_shape(8) == (24, DIM)
     assert make(mask_frames=True).sample_shape(8) == (8, DIM)
-
-
-@pytest.mark.usefixtures("float64")
-def test_frames_are_averaged_over_as_many_before_as_after():
-    with pytest.raises(InputError, match=r"temporal_kernel.*odd"):
-        make(temporal_kernel=4)
-    model, x, t = make(temporal_kernel=3), torch.randn(2, 24, DIM), torch.tensor([3, 9])
-    assert model.unofficial == "temporal_kernel"
-    near = model.predict(x, t, condition([24, 24]))
-    with torch.no_grad():  # the frame itself alone
-        model.near_frames.weight.zero_()[:, :, 1] = 1
-    assert (model.predict(x, t, condition([24, 24])) - near).abs().max() > 1e-3
-    plain = make()
-    plain.load_state_dict(
-        {name: value for name, value in model.state_dict().items() if "near_frames" not in name}
-    )
-    itself = model.predict(x, t, condition([24, 24]))
-    assert_same(itself, plain.predict(x, t, condition([24, 24])))
 
 
 @pytest.mark.parametrize("options", [VARIANTS["encoder"], VARIANTS["bert"]], ids=["clip", "bert"])

@@ -99,24 +99,6 @@ def test_noise_has_no_velocity_to_learn():
         make(velocity=1.0)
 
 
-@pytest.mark.usefixtures("float64")
-def test_frames_are_averaged_over_as_many_before_as_after():
-    with pytest.raises(InputError, match=r"temporal_kernel.*odd"):
-        make(temporal_kernel=4)
-    model, x, t = make(temporal_kernel=3), torch.randn(2, 24, DIM), torch.tensor([3, 50])
-    assert model.unofficial == "temporal_kernel"
-    near = model.predict(x, t, condition([24, 24]))
-    with torch.no_grad():  # the frame itself alone
-        model.near_frames.weight.zero_()[:, :, 1] = 1
-    itself = model.predict(x, t, condition([24, 24]))
-    assert (itself - near).abs().max() > 1e-3
-    plain = make()
-    plain.load_state_dict(
-        {name: value for name, value in model.state_dict().items() if "near_frames" not in name}
-    )
-    assert_same(itself, plain.predict(x, t, condition([24, 24])))
-
-
 def test_guidance_is_refused():
     model, given = make(), condition([24, 12])
     x, t = torch.randn(2, 24, DIM), torch.tensor([3, 50])
