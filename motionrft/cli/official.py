@@ -80,10 +80,11 @@ def import_(
 def export(*, model: Path, out: Path, like: Path | None = None) -> None:
     """Write weights back in the official file layout.
 
-    Refused are networks that the official code reads otherwise, at the small
-    size HY-Motion and ACMDM (`network.principal`, `network.clean`),
-    MotionDiffuse (`network.prediction`), MLD, MLD++ and MotionLCM
-    (`network.prediction`, `network.principal`); and MDM with other than four
+    Refused are networks that the official code reads otherwise: those of all
+    small sizes, MDM's for `network.temporal_kernel`, HY-Motion's and ACMDM's
+    for `network.principal` and `network.clean`, MotionDiffuse's for
+    `network.prediction`, those of MLD, MLD++ and MotionLCM for
+    `network.prediction` and `network.principal`; and MDM with other than four
     heads or another noise schedule than the cosine. MDM's args.json is written
     beside its weights.
 
