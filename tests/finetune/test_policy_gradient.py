@@ -195,7 +195,7 @@ def test_ratios_and_clipping_are_those_of_normal_distributions():
     for parameter in backbone.parameters():
         parameter.grad = None
     found = PolicyLesson(rollout, 1, 0.02, STEPS - 1).backward(advantage, 8)
-    assert found == pytest.approx(float(loss))
+    assert found == pytest.approx(loss.item())
     gradient = flat([parameter.grad for parameter in backbone.parameters()])
     torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-12)
 

@@ -40,7 +40,7 @@ def train(tmp_path, settings, die_at=None, name="run"):
 
     def validation(step):
         module_loss = (module(torch.ones(2, 4)) - TARGET).square().mean()
-        return {"score": -float(module_loss)}
+        return {"score": -module_loss.item()}
 
     path = tmp_path / f"{name}.checkpoint"
     if die_at is not None:
@@ -92,7 +92,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path, die_at):
 def test_it_learns_and_keeps_the_best_validation_weights(tmp_path):
     module, history = train(tmp_path, TrainSettings(steps=200, lr=2e-2, validate_every=20))
     scores = history[history["name"] == "val/score"]["value"]
-    kept = -float((module(torch.ones(2, 4)) - TARGET).square().mean())
+    kept = -(module(torch.ones(2, 4)) - TARGET).square().mean().item()
     assert kept == pytest.approx(scores.max(), abs=1e-7)
     assert scores.iloc[-1] > scores.iloc[0]
 
