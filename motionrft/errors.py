@@ -67,7 +67,11 @@ def storage_error(error: BaseException, where: str | Path) -> InputError | None:
             fix = f"{STORAGE[seen.errno]} and run again; finished files are whole"
             return InputError(str(seen.strerror), where=seen.filename or where, fix=fix)
         if isinstance(seen, OSError) and seen.errno in UNMADE and _leads_to(seen.filename, where):
-            why = "is a file where a folder has to be" if Path(seen.filename).is_file() else "cannot be made"
+            why = (
+                "is a file where a folder has to be"
+                if Path(seen.filename).is_file()
+                else "cannot be made"
+            )
             return InputError(why, where=seen.filename, fix="write somewhere else")
         seen = seen.__cause__ or seen.__context__
     if any(words in str(error) for words in WRITERS):

@@ -33,16 +33,19 @@ def test_other_errors_are_not_about_storage(error):
 def test_a_file_where_a_folder_has_to_be(tmp_path):
     where = tmp_path / "model.safetensors" / "wave"
     where.parent.write_text("")
-    with pytest.raises(OSError) as refused:
+    with pytest.raises(FileExistsError) as refused:
         where.parent.mkdir()
     told = storage_error(refused.value, where)
-    assert str(told) == f"{where.parent}: is a file where a folder has to be. Fix: write somewhere else"
+    assert (
+        str(told)
+        == f"{where.parent}: is a file where a folder has to be. Fix: write somewhere else"
+    )
     # the same of a file that is not on the way there
     assert storage_error(refused.value, tmp_path / "elsewhere") is None
 
 
 def test_a_name_too_long(tmp_path):
-    with pytest.raises(OSError) as refused:
+    with pytest.raises(OSError, match="name too long") as refused:
         (tmp_path / ("a" * 300)).write_text("")
     assert "choose a shorter name" in str(storage_error(refused.value, "results"))
 
