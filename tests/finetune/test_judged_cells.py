@@ -58,7 +58,7 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
     numbers = judge_of(backbone)()
     assert set(INDEPENDENT) <= set(numbers)
     # of hits with share p among n prompts
-    hits, n = numbers["R-Precision Top-1"], 4
+    hits, n = numbers["R-Precision Top-1"], 32
     error = numbers["R-Precision Top-1 error"]
     assert error == pytest.approx((hits * (1 - hits) / (n - 1)) ** 0.5)
     assert 0 < numbers["MM-Dist error"] < numbers["MM-Dist"]
