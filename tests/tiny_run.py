@@ -14,7 +14,8 @@ from motionrft.reward.network import RewardNetwork
 from motionrft.reward.network_settings import NetworkSettings
 
 MDM = {
-    "network": {"latent_dim": 16, "ff_size": 16, "layers": 1},  # four heads, as official files have
+    # four heads and no averaged frames, as official files have
+    "network": {"latent_dim": 16, "ff_size": 16, "layers": 1, "temporal_kernel": 1},
     "sampler": {"steps": 4},
     "pretrain": {"denoiser": {"steps": 2, "batch_size": 4}},
 }
