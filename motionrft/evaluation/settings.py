@@ -84,4 +84,6 @@ def judge_settings(section: Mapping[str, Any], where: str) -> tuple[dict[str, An
             fix="set it, for example to {seed: 1}",
         )
     own = {k: v for k, v in section.items() if k not in ("judge", *OF_OFFICIAL_FILES)}
-    return own | {"train": {**own["train"], **judge.get("train", {})}}, int(judge["seed"])
+    given = {k: v for k, v in judge.items() if k not in ("seed", "train")}
+    train = {**own["train"], **judge.get("train", {})}
+    return own | given | {"train": train}, int(judge["seed"])

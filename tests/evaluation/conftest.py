@@ -13,6 +13,8 @@ SETTINGS = {
     "loss": "infonce",
     "margin": 10.0,
     "min_frames": 20,
+    "text_dropout": 0.0,
+    "motion_noise": 0.0,
     "widths": {
         "movement_hidden": 16,
         "movement": 16,

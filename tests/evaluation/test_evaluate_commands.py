@@ -145,10 +145,12 @@ def test_the_shipped_sections_follow_their_schemas():
 
 def test_a_judge_is_another_evaluator_and_always_self_trained(run, store, text, tmp_path, capsys):
     official = {"checkpoint": "finest.tar", "mean": "mean.npy", "std": "std.npy"}
-    section = {**SETTINGS, **official, "judge": {"seed": 3, "train": {"steps": 4}}}
+    judge = {"seed": 3, "train": {"steps": 4}, "motion_noise": 0.1}
+    section = {**SETTINGS, **official, "judge": judge}
     settings, seed = judge_settings(section, "run.yaml")
     assert seed == 3
-    assert settings == {**SETTINGS, "train": {**SETTINGS["train"], "steps": 4}}
+    train = {**SETTINGS["train"], "steps": 4}
+    assert settings == {**SETTINGS, "train": train, "motion_noise": 0.1}
     shared = ["--features", str(store), "--text", str(text.path), "--device", "cpu"]
     command = ["train-evaluator", "--judge", *shared, "--out"]
     assert main([*command, str(tmp_path / "none" / "model.safetensors")]) == 2

@@ -7,7 +7,11 @@ from conftest import SETTINGS
 from motionrft.corpus.store import FeatureStore
 from motionrft.errors import InputError
 from motionrft.evaluation.evaluator_file import corpus_digest, load_evaluator
-from motionrft.evaluation.evaluators.t2m.training import same_caption, train_evaluator
+from motionrft.evaluation.evaluators.t2m.training import (
+    Regularisation,
+    same_caption,
+    train_evaluator,
+)
 from motionrft.files import read_tensors
 
 
@@ -57,3 +61,36 @@ def test_margin_loss_trains_and_an_unknown_loss_is_refused(store, text, tmp_path
 
 def test_same_caption():
     assert same_caption(["a", "b", "a"]).int().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+
+
+def test_noise_on_motions_has_its_deviation_and_leaves_what_lies_after_a_length_alone():
+    torch.manual_seed(0)
+    features, lengths = torch.zeros(64, 40, 30), torch.full((64,), 32)
+    noisy = Regularisation(motion_noise=0.25).on_motions(features, lengths)
+    assert torch.equal(noisy[:, 32:], features[:, 32:])
+    assert noisy[:, :32].std() == pytest.approx(0.25, rel=0.02)  # of 61,440 draws: .3 % by chance
+    assert noisy[:, :32].mean() == pytest.approx(0.0, abs=0.005)
+
+
+def test_dropout_on_words_keeps_their_mean():
+    torch.manual_seed(0)
+    words = Regularisation(text_dropout=0.2).on_words(torch.ones(64, 20, 48))
+    assert set(words.unique().tolist()) == {0.0, 1.25}
+    assert (words == 0).float().mean() == pytest.approx(0.2, abs=0.01)  # of 61,440 draws
+
+
+def test_training_draws_the_noise_anew_at_every_step_from_the_seed(store, text, tmp_path):
+    plan = {**SETTINGS["train"], "steps": 4, "validate_every": 0}
+
+    def weights_of(name, **changes):
+        settings = {**SETTINGS, "train": plan, **changes}
+        evaluator, about, _ = train_evaluator(settings, store, text, tmp_path / name, "cpu")
+        assert about["settings"] == settings
+        return evaluator.state_dict()
+
+    without = weights_of("without")
+    for option in ("text_dropout", "motion_noise"):
+        once, again = (weights_of(f"{option}{k}", **{option: 0.3}) for k in (1, 2))
+        for name, tensor in once.items():
+            assert torch.equal(tensor, again[name]), name
+        assert any(not torch.equal(tensor, without[name]) for name, tensor in once.items())

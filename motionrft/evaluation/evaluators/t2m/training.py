@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from motionrft.corpus.dataset import UNIT, Batch, MotionDataset
@@ -50,11 +52,12 @@ def train_evaluator(
     evaluator = TextMotionMatch(
         Widths(**settings["widths"]), train.normaliser, word=text.token_dim
     ).to(device)
+    regularisation = Regularisation(settings["text_dropout"], settings["motion_noise"])
     plan = TrainSettings.read(settings["train"], "evaluator.train", seed=seed)
 
     def loss(step: int, generator: torch.Generator) -> dict[str, Tensor]:
         batch = train.batch_at(step, plan.batch_size, seed).to(device)
-        texts, motions = embed_batch(evaluator, reader, batch)
+        texts, motions = embed_batch(evaluator, reader, batch, regularisation)
         if settings["loss"] == "margin":
             shift = int(torch.randint(1, len(batch), (), generator=generator, device=device))
             positive, negative = margin_loss(texts, motions, shift, settings["margin"])
@@ -91,15 +94,46 @@ def train_evaluator(
     return evaluator.eval(), about, history
 
 
+@dataclass(frozen=True)
+class Regularisation:
+    """What keeps a network of millions of weights from learning a few thousand captions by heart (not of Guo et al.).
+
+    text_dropout  share of the numbers of the token states set to zero, the others scaled up
+    motion_noise  standard deviation of Gaussian noise on normalised features
+    """
+
+    text_dropout: float = 0.0
+    motion_noise: float = 0.0
+
+    def on_words(self, words: Tensor) -> Tensor:
+        return F.dropout(words, self.text_dropout) if self.text_dropout else words
+
+    def on_motions(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Features [B, T, D] with noise; zero after each length as before."""
+        if not self.motion_noise:
+            return features
+        noise = self.motion_noise * torch.randn_like(features)
+        within = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
+        return features + noise * within[..., None]
+
+
+NONE = Regularisation()
+
+
 def embed_batch(
-    evaluator: TextMotionMatch, reader: CacheReader, batch: Batch
+    evaluator: TextMotionMatch,
+    reader: CacheReader,
+    batch: Batch,
+    regularisation: Regularisation = NONE,
 ) -> tuple[Tensor, Tensor]:
-    """Text and motion embeddings [B, E] of a training batch, differentiable."""
+    """Text and motion embeddings [B, E] of a batch, differentiable."""
     words, pos, lengths = reader(batch.captions)
-    texts = evaluator.encode_texts(words.to(batch.features.device), pos, lengths)
+    words = regularisation.on_words(words.to(batch.features.device))
+    texts = evaluator.encode_texts(words, pos, lengths)
     # the spare padding of `embed_motions`: training and scoring see the same last token
     spare = max(0, min(UNIT, evaluator.max_frames - batch.features.shape[1]))
-    features = torch.nn.functional.pad(batch.features, (0, 0, 0, spare))
+    noisy = regularisation.on_motions(batch.features, batch.lengths)
+    features = F.pad(noisy, (0, 0, 0, spare))
     return texts, evaluator.encode_motions(features, batch.lengths)
 
 
