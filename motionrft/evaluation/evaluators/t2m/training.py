@@ -96,7 +96,7 @@ def train_evaluator(
 
 @dataclass(frozen=True)
 class Regularisation:
-    """What keeps a network of millions of weights from learning a few thousand captions by heart (not of Guo et al.).
+    """What keeps a network from learning a few thousand captions by heart (ours, not of Guo et al.).
 
     text_dropout  share of the numbers of the token states set to zero, the others scaled up
     motion_noise  standard deviation of Gaussian noise on normalised features
