@@ -169,6 +169,14 @@ class Records:
         ]
 
     @cached_property
+    def origins(self) -> list[dict[str, Any]]:
+        """The provenance of every fine-tuning and evaluation: code, device, libraries, when it finished."""
+        paths = [path for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet")]
+        contents = [content for _, content in self.cost_files]
+        contents += [read_table(path)[1] for path in paths]
+        return [content["provenance"] for content in contents if content.get("provenance")]
+
+    @cached_property
     def tuning(self) -> pd.DataFrame:
         """Columns backbone, method, rate, chosen, score, update, seconds, and the validation's numbers as val/<name>: one row a
         trial."""

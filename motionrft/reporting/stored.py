@@ -166,7 +166,7 @@ def short(value: Any) -> Any:
 def about(records: Records) -> dict[str, Any]:
     """What a reader must know to run it again, and on what it ran; neither host nor paths."""
     finished = jobs(records)
-    origins = [content.get("provenance", {}) for _, content in records.cost_files]
+    origins = records.origins
     seconds = finished.groupby("rule", sort=False)["cpu_s"].sum().round(1)
     return {
         "run": records.run["name"],

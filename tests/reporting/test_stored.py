@@ -7,7 +7,7 @@ import json
 import pytest
 
 from motionrft.cli import main
-from motionrft.files import write_json
+from motionrft.files import read_table, write_json, write_table
 from motionrft.reporting import tables
 from motionrft.reporting.claims import CLAIMS, rivals
 from motionrft.reporting.records import Records
@@ -143,6 +143,18 @@ def test_the_page_counts_over_runs_and_names_neither_host_nor_paths(kept):
     assert "easytune on mdm: R@1 +0.0" in text
     assert "host" not in kept.about
     assert str(kept.folder.parent) not in text
+
+
+def test_code_that_scored_again_is_named_beside_the_code_that_fine_tuned(tmp_path):
+    folder = make_run(tmp_path)
+    path = next(folder.glob("evaluate/*/easytune/seed0/replications.parquet"))
+    frame, about = read_table(path)
+    later = {"code": "0.3.0", "device": "cpu", "finished": "2026-02-01T00:00:00Z"}
+    write_table(path, frame, about | {"provenance": later})
+    kept = store(Records(folder), tmp_path / "kept")
+    assert kept.about["code"] == ["0.1.0", "0.3.0"]
+    assert kept.about["finished"] == later["finished"]
+    assert [machine["device"] for machine in kept.about["machine"]] == ["cpu"]
 
 
 def test_paths_are_named_by_their_last_part():

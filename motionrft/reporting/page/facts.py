@@ -17,8 +17,8 @@ def duration(seconds: float) -> str:
 
 
 def facts(records: Records, jobs: pd.DataFrame) -> str:
-    """Date of the last fine-tuning, devices, jobs with their processor and wall time, in one line."""
-    origins = [content.get("provenance", {}) for _, content in records.cost_files]
+    """Date of the last fine-tuning or evaluation, devices, jobs with their processor and wall time, in one line."""
+    origins = records.origins
     parts = []
     finished = max((origin.get("finished", "") for origin in origins), default="")
     if finished:
