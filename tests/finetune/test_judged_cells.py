@@ -30,6 +30,8 @@ def test_the_judge_watches_the_validation_split(files, tmp_path):
         "loss": "infonce",
         "margin": 10.0,
         "min_frames": 20,
+        "text_dropout": 0.0,
+        "motion_noise": 0.0,
         "widths": dict.fromkeys(widths, 8),
         "train": {"steps": 2, "batch_size": 8},
     }
