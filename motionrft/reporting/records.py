@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,17 +98,21 @@ class Records:
         frames = [
             read_table(path)[0][columns].assign(**cell) for path, cell in self._cells(pattern)
         ]
-        every = [*CELL, *columns]
-        return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
+        return _one_table(frames, columns)
+
+    @cached_property
+    def _evaluated(self) -> list[tuple[Path, dict[str, Any], pd.DataFrame, dict[str, Any]]]:
+        """(file, {backbone, method, seed}, its rows, what it says of itself) of every finished evaluation."""
+        cells = self._cells("evaluate/*/*/seed*/replications.parquet")
+        return [(path, cell, *read_table(path)) for path, cell in cells]
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """Columns backbone, method, seed, replication, metric, value. Refuses to mix corpora, evaluators,
         protocols or splits."""
-        pattern = "evaluate/*/*/seed*/replications.parquet"
         origin: dict[str, tuple[Path, Any]] = {}
-        for path, _ in self._cells(pattern):
-            for key, value in shared_facts(read_table(path)[1]).items():
+        for path, _, _, about in self._evaluated:
+            for key, value in shared_facts(about).items():
                 first_path, first = origin.setdefault(key, (path, value))
                 if value != first:
                     raise InputError(
@@ -117,14 +121,14 @@ class Records:
                         field=key,
                         fix="delete the older results and run them again: a table cannot mix them",
                     )
-        return self._gather(pattern, ["replication", "metric", "value"])
+        columns = ["replication", "metric", "value"]
+        frames = [frame[columns].assign(**cell) for _, cell, frame, _ in self._evaluated]
+        return _one_table(frames, columns)
 
     @cached_property
     def _scored_by(self) -> dict[str, Any]:
         """What the first evaluation says of itself; nothing before it."""
-        paths = (path for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet"))
-        first = next(paths, None)
-        return {} if first is None else read_table(first)[1]
+        return next((about for _, _, _, about in self._evaluated), {})
 
     @cached_property
     def evaluator(self) -> str | None:
@@ -153,8 +157,7 @@ class Records:
                 )
             means = frame.groupby("clip")[list(BY_PROMPT)].mean().reset_index()
             frames.append(means.assign(**cell))
-        every = [*CELL, "clip", *BY_PROMPT]
-        return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
+        return _one_table(frames, ["clip", *BY_PROMPT])
 
     @cached_property
     def finetuning(self) -> pd.DataFrame:
@@ -171,9 +174,8 @@ class Records:
     @cached_property
     def origins(self) -> list[dict[str, Any]]:
         """The provenance of every fine-tuning and evaluation: code, device, libraries, when it finished."""
-        paths = [path for path, _ in self._cells("evaluate/*/*/seed*/replications.parquet")]
         contents = [content for _, content in self.cost_files]
-        contents += [read_table(path)[1] for path in paths]
+        contents += [about for _, _, _, about in self._evaluated]
         return [content["provenance"] for content in contents if content.get("provenance")]
 
     @cached_property
@@ -265,6 +267,12 @@ class Records:
         return [
             (place, name) for place, name in enumerate([*known, *others]) if name in set(methods)
         ]
+
+
+def _one_table(frames: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """The cells' rows below each other: backbone, method, seed and these columns, also where there is none yet."""
+    every = [*CELL, *columns]
+    return pd.concat(frames)[every] if frames else pd.DataFrame(columns=every)
 
 
 def shared_facts(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from motionrft.evaluation.evaluators.t2m.losses import infonce_loss, margin_loss
 from motionrft.evaluation.evaluators.t2m.model import TextMotionMatch, Widths
 from motionrft.evaluation.readers import CacheReader
 from motionrft.metrics.generation import GROUP, r_precision
+from motionrft.networks.masks import frame_mask
 from motionrft.text.features import TextCache
 from motionrft.training.loop import TrainSettings, fit
 
@@ -113,8 +114,7 @@ class Regularisation:
         if not self.motion_noise:
             return features
         noise = self.motion_noise * torch.randn_like(features)
-        within = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
-        return features + noise * within[..., None]
+        return features + noise * frame_mask(lengths, features.shape[1])[..., None]
 
 
 NONE = Regularisation()
@@ -132,8 +132,7 @@ def embed_batch(
     texts = evaluator.encode_texts(words, pos, lengths)
     # the spare padding of `embed_motions`: training and scoring see the same last token
     spare = max(0, min(UNIT, evaluator.max_frames - batch.features.shape[1]))
-    noisy = regularisation.on_motions(batch.features, batch.lengths)
-    features = F.pad(noisy, (0, 0, 0, spare))
+    features = F.pad(regularisation.on_motions(batch.features, batch.lengths), (0, 0, 0, spare))
     return texts, evaluator.encode_motions(features, batch.lengths)
 
 
