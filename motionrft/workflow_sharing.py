@@ -22,6 +22,7 @@ from motionrft.workflow_plan import Plan
 
 FEATURES = "features/stats.safetensors"
 CORPUS = ("corpus/corpus.json", "corpus/clips.parquet", "corpus/motions.npy")
+RUNS = Path("results")  # every run has a folder there
 SCORES = ("replications.parquet", "per_prompt.parquet", "samples.safetensors")
 TUNED = ("model.safetensors", "record.parquet", "cost.json")
 
@@ -193,12 +194,15 @@ def _own(plan: Plan, paths: Sequence[str]) -> tuple[str, ...]:
 # from another run
 
 
-def base_plan(run: dict[str, Any]) -> Plan | None:
-    """The plan of the run that `base` names, as it was made; None without one. It must be finished."""
+def base_plan(run: dict[str, Any], runs: Path = RUNS) -> Plan | None:
+    """The plan of the run that `base` names, as it was made; None without one. It must be finished.
+
+    runs: the folder of the runs' folders.
+    """
     if "base" not in run:
         return None
     name = run["base"]
-    folder, where = Path(f"results/{name}"), "run"
+    folder, where = runs / name, "run"
     if name == run["name"]:
         raise InputError("the run itself", where=where, field="base", fix="name another run")
     config, report = folder / "config.yaml", folder / "report.html"
@@ -213,8 +217,8 @@ def base_plan(run: dict[str, Any]) -> Plan | None:
     return Plan(read_yaml(config))
 
 
-def taken(plan: Plan, base: Plan | None) -> list[Made]:
-    """The jobs of the run whose outputs are taken from `base`, in order; none without one."""
+def taken(plan: Plan, base: Plan | None, runs: Path = RUNS) -> list[Made]:
+    """The jobs of the run whose outputs are taken from `base`, in order; none without one. runs: as in base_plan."""
     if base is None:
         return []
     try:
@@ -230,7 +234,7 @@ def taken(plan: Plan, base: Plan | None) -> list[Made]:
     shared = []
     for job in own:
         same = theirs.get(job.outputs) == job
-        whole = all(Path(base.results, output).exists() for output in job.outputs)
+        whole = all((runs / base.run["name"] / output).exists() for output in job.outputs)
         if same and whole and all(name in found or name not in made_here for name in job.inputs):
             shared.append(job)
             found |= set(job.outputs)
@@ -249,22 +253,22 @@ def told(plan: Plan, base: Plan, shared: Sequence[Made]) -> str:
     return f"base: nothing is taken from {base.results}: {reason}"
 
 
-def job_counts(plan: Plan) -> dict[str, int]:
-    """Jobs of the whole run by rule, less those whose outputs are taken."""
-    shared = Counter(job.rule for job in taken(plan, base_plan(plan.run)))
+def job_counts(plan: Plan, runs: Path = RUNS) -> dict[str, int]:
+    """Jobs of the whole run by rule, less those whose outputs are taken. runs: as in base_plan."""
+    shared = Counter(job.rule for job in taken(plan, base_plan(plan.run, runs), runs))
     counts = {rule: number - shared[rule] for rule, number in plan.job_counts().items()}
     return {rule: number for rule, number in counts.items() if number}
 
 
 def states(plan: Plan, shared: Sequence[Made]) -> dict[str, State]:
     """Sizes and dates of what is taken: links are made anew when these change."""
-    base = Path("results") / plan.run.get("base", "")
+    base = RUNS / plan.run.get("base", "")
     return {output: state(base / output) for job in shared for output in job.outputs}
 
 
 def take(plan: Plan) -> int:
     """Links everything that is taken into the run's folder, in place of what is there. Returns the number of files."""
-    base, own = Path("results") / plan.run["base"], Path(plan.results)
+    base, own = RUNS / plan.run["base"], Path(plan.results)
     count = 0
     for job in taken(plan, base_plan(plan.run)):
         names = {str(Path(job.outputs[0]).parent)} if job.folder else set(job.outputs)

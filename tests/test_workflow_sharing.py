@@ -56,6 +56,15 @@ def test_equal_settings_take_everything():
     assert set(job_counts(own)) == {"tables", "figures", "page"}
 
 
+def test_a_run_is_counted_from_any_folder_with_its_base_beside_it(base, tmp_path, monkeypatch):
+    runs = base.resolve().parent
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert set(job_counts(plan(), runs)) == {"tables", "figures", "page"}
+    with pytest.raises(InputError, match=r"results/ci is no finished run"):
+        job_counts(plan())
+
+
 def test_another_learning_rate_fine_tunes_and_evaluates_what_it_has_tuned():
     own = plan(finetune={"lr": 1e-3})
     shared = shared_of(own)

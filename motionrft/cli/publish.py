@@ -44,8 +44,9 @@ def publish(*, results: Path | None = None, out: Path = Path("docs/results")) ->
                 field="--results",
                 fix="finish the run first",
             )
+        counts = job_counts(Plan(records.run), results.resolve().parent)
         folder = out / records.run["name"]
         store(records, folder)
-        write_kept_report(records, folder / "report.html", job_counts(Plan(records.run)))
+        write_kept_report(records, folder / "report.html", counts)
         print(folder)
     print(write_page(out))

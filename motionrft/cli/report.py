@@ -116,7 +116,8 @@ def report(*, results: Path, out: Path | None = None) -> None:
         from motionrft.workflow_sharing import job_counts
 
     records = Records(results)
-    write_report(records, out or results / "report.html", job_counts(Plan(records.run)))
+    counts = job_counts(Plan(records.run), results.resolve().parent)
+    write_report(records, out or results / "report.html", counts)
 
 
 def _chosen(known: Iterable[str], wanted: list[str] | None, kind: str) -> list[str]:

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from motionrft.cli import main
+from motionrft.configuration import dump
+from motionrft.configuration.files import read_yaml
 from motionrft.files import read_table, write_json, write_table
 from motionrft.reporting import tables
 from motionrft.reporting.claims import CLAIMS, rivals
@@ -175,3 +177,13 @@ def test_the_command(run, tmp_path, capsys):
     assert (tmp_path / "README.md").read_text() == page_text([StoredRecords(tmp_path / "made")])
     assert main(["publish", "--results", str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
     assert "nothing has been evaluated yet" in capsys.readouterr().err
+
+
+def test_a_run_whose_base_is_not_beside_it_is_not_half_kept(tmp_path, capsys):
+    folder = make_run(tmp_path / "runs")
+    config = read_yaml(folder / "config.yaml")
+    (folder / "config.yaml").write_text(dump(config | {"base": "gone"}))
+    out = tmp_path / "kept"
+    assert main(["publish", "--results", str(folder), "--out", str(out)]) == 2
+    assert "gone is no finished run" in capsys.readouterr().err
+    assert not out.exists()
