@@ -31,7 +31,8 @@ TUNED = ("model.safetensors", "record.parquet", "cost.json")
 class Made:
     """A job as its rule has it: paths are relative to the run's folder, those outside of it absolute.
 
-    settings: whatever of the run it depends on. folder: its outputs are all of their folder.
+    settings: whatever of the run it depends on. folder: its outputs are all of their folder. beside: what it may write
+    beside its outputs.
     """
 
     rule: str
@@ -39,6 +40,7 @@ class Made:
     inputs: tuple[str, ...]
     settings: Any = ""
     folder: bool = False
+    beside: tuple[str, ...] = ()
 
 
 def jobs(plan: Plan) -> list[Made]:
@@ -59,11 +61,13 @@ def _data(plan: Plan) -> Iterator[Made]:
         yield Made("text", _own(plan, [plan.text_file(name)]), (*CORPUS[:1], *made), settings)
     text = _own(plan, plan.text_of_evaluator())
     settings = plan.evaluator_settings()
-    yield Made("train_evaluator", ("evaluator/model.safetensors",), (FEATURES, *text), settings)
+    model, history = "evaluator/model.safetensors", "evaluator/history.parquet"
+    yield Made("train_evaluator", (model,), (FEATURES, *text), settings, beside=(history,))
     [judge] = _own(plan, [plan.judge])
     if plan.cells and judge.startswith("judge/"):
         text = _own(plan, plan.text_of_judge())
-        yield Made("train_judge", (judge,), (FEATURES, *text), plan.settings_of("evaluator"))
+        read, settings = (FEATURES, *text), plan.settings_of("evaluator")
+        yield Made("train_judge", (judge,), read, settings, beside=("judge/history.parquet",))
 
 
 def _backbones(plan: Plan) -> Iterator[Made]:
@@ -110,17 +114,20 @@ def _reward(plan: Plan) -> Iterator[Made]:
             yield Made("import_reward", (f"reward/{stage}.safetensors",), begins, imported)
             continue
         read = (FEATURES, *text, *_stands_on(plan, stage))
-        yield Made("train_reward", (f"reward/{stage}.safetensors",), read, plan.reward_settings(stage))  # fmt: skip
+        made, history = (f"reward/{stage}{end}" for end in (".safetensors", ".history.parquet"))
+        yield Made("train_reward", (made,), read, plan.reward_settings(stage), beside=(history,))
     rewards = [plan.reward_file(stage) for stage in plan.scored_stages]
     scored = _own(plan, [*rewards, *plan.judged_data(plan.scored_stages)])
     reward = {**plan.run["reward"], "stages": None}
     read = (*scored, FEATURES, *text, "evaluator/model.safetensors")
-    yield Made("evaluate_reward", ("reward/scores.parquet",), read, reward)
+    beside = ("reward/scores.calibration.parquet", "reward/scores.faithfulness.parquet")
+    yield Made("evaluate_reward", ("reward/scores.parquet",), read, reward, beside=beside)
     for switch, stage in plan.switched_stages():
         path = f"reward/switches/{switch}/{stage}"
         read = (FEATURES, *text, *_stands_on(plan, stage))
         trained = plan.reward_settings(stage)
-        yield Made("train_reward_switched", (f"{path}.safetensors",), read, trained)
+        made, history = (f"{path}{end}" for end in (".safetensors", ".history.parquet"))
+        yield Made("train_reward_switched", (made,), read, trained, beside=(history,))
     for path in _own(plan, plan.switched_scores()):
         stage = Path(path).name.partition(".")[0]
         model = path.rsplit(".", 2)[0] + ".safetensors"
@@ -271,8 +278,11 @@ def take(plan: Plan) -> int:
     base, own = RUNS / plan.run["base"], Path(plan.results)
     count = 0
     for job in taken(plan, base_plan(plan.run)):
-        names = {str(Path(job.outputs[0]).parent)} if job.folder else set(job.outputs)
+        names = {str(Path(job.outputs[0]).parent)} if job.folder else {*job.outputs, *job.beside}
         for name in sorted(names):
+            if name in job.beside and not (base / name).exists():
+                (own / name).unlink(missing_ok=True)  # of a job that was run here before
+                continue
             if (base / name).is_dir():
                 (own / name).mkdir(parents=True, exist_ok=True)
             for source in _files(base / name):

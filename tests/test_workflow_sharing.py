@@ -14,6 +14,7 @@ from motionrft.workflow_sharing import base_plan, job_counts, jobs, take, taken,
 
 CI = load_run(ROOT / "config" / "ci.yaml")
 UNDECLARED = "features/kinematic.npy"
+BESIDE = "reward/scores.calibration.parquet"
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,8 @@ def base(tmp_path, monkeypatch):
             path = folder / name if Path(name).suffix else folder / name / "inside.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(name)
-    (folder / UNDECLARED).write_text(UNDECLARED)
+    for name in (UNDECLARED, BESIDE):
+        (folder / name).write_text(name)
     (folder / "text/toy/.snakemake_timestamp").touch()
     (folder / "config.yaml").write_text(dump(CI))
     os.utime(folder / "config.yaml", (1, 1))
@@ -132,11 +134,14 @@ def test_links_lead_to_the_base_and_leave_it_as_it_was(base):
         assert not os.path.isabs(os.readlink(path))
         assert path.read_text() == (base / path.relative_to(folder)).read_text()
     names = {str(path.relative_to(folder)) for path in links}
-    assert {UNDECLARED, "text/toy/inside.json", "backbones/mdm/denoiser.safetensors"} <= names
+    made = {"text/toy/inside.json", "backbones/mdm/denoiser.safetensors"}
+    assert {UNDECLARED, BESIDE, *made} <= names
     assert not [name for name in names if name.startswith("finetune") or "snakemake" in name]
     (folder / "corpus/corpus.json").unlink()
     (folder / "corpus/corpus.json").write_text("of another day")
+    (folder / "evaluator/history.parquet").write_text("of an evaluator that was trained here")
     assert take(own) == count
+    assert not (folder / "evaluator/history.parquet").exists()
     assert (folder / "corpus/corpus.json").is_symlink()
     after = {path: (path.read_text(), path.stat().st_mtime_ns) for path in base.rglob("*.*")}
     assert after == before

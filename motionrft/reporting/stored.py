@@ -104,9 +104,9 @@ def store(records: Records, out: Path) -> StoredRecords:
     with atomic(out / "config.yaml") as temporary:
         temporary.write_text(dump(without_paths(records.run)), encoding="utf-8")
     stored = StoredRecords(out)
-    for name, table in kept_tables(stored).items():
-        with atomic(out / "tables" / f"{name}.csv") as temporary:
-            temporary.write_text(to_csv(table), encoding="utf-8")
+    with atomic_folder(out / "tables") as temporary:  # in place of an earlier run's
+        for name, table in kept_tables(stored).items():
+            (temporary / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
     with atomic_folder(out / "figures") as temporary:
         draw(stored, temporary)
     return stored

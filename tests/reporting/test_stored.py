@@ -169,6 +169,13 @@ def test_paths_are_named_by_their_last_part():
     )
 
 
+def test_nothing_of_an_earlier_run_of_the_name_stays(run, tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/of_before.csv").touch()
+    kept = store(run, tmp_path)
+    assert {path.stem for path in (tmp_path / "tables").iterdir()} == set(kept_tables(kept))
+
+
 def test_the_command(run, tmp_path, capsys):
     assert main(["publish", "--results", str(run.folder), "--out", str(tmp_path)]) == 0
     assert (tmp_path / "made" / "about.json").exists()
