@@ -14,6 +14,7 @@ from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, kept_base, verdicts
 from motionrft.reporting.page.summary import WORDS
 from motionrft.reporting.records import Records
+from motionrft.reporting.seeds import seeds_told
 from motionrft.reporting.tables import IN_BF16
 
 CORPORA = {
@@ -58,7 +59,7 @@ def what_was_run(run: dict[str, Any]) -> str:
     )
     said = (
         f"{several(len(trained), 'method')} of reward fine-tuning on {several(len(backbones), 'text-to-motion model')}, "
-        f"on {corpus}, with networks of size “{run['size']}” and {several(len(run['seeds']), 'seed')}{beside}."
+        f"on {corpus}, with networks of size “{run['size']}” and {seeds_told(run)}{beside}."
     )
     return said[0].upper() + said[1:]
 
@@ -95,7 +96,7 @@ def what_it_found(found: dict[str, list[Finding]]) -> str:
 def why_open(records: Records) -> str:
     """What keeps a claim open: how much was measured."""
     prompts = records.prompts["clip"].nunique()
-    seeds = several(len(records.run["seeds"]), "seed")
+    seeds = seeds_told(records.run)
     return f"Differences lie within their intervals, or a cost was measured fewer than three times: {seeds}, {prompts} test prompts."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from motionrft.metrics.training_record import until_level
 from motionrft.reporting.columns import Column
 from motionrft.reporting.records import Records
+from motionrft.reporting.seeds import unequal_seeds
 from motionrft.reporting.spending import (
     CLOCK,
     FID,
@@ -55,7 +56,7 @@ def at_reward(records: Records) -> Table:
         "backbone; R@1 and FID are the validation judge's at the first validation at or above the level. mean ± 95 % "
         f"interval over seeds; where some seeds never got there, how many did. {CLOCK} Extra: memory beyond plain sampling."
     )
-    return Table(("backbone", "method"), tuple(columns), rows, notes)
+    return Table(("backbone", "method"), tuple(columns), rows, notes + unequal_seeds(records.run))
 
 
 def _cells(runs: Runs, levels: dict[float, float]) -> dict[str, Cell]:

@@ -7,6 +7,7 @@ import pandas as pd
 from motionrft.metrics.training_record import at_equal
 from motionrft.reporting.columns import Column
 from motionrft.reporting.records import Records
+from motionrft.reporting.seeds import unequal_seeds
 from motionrft.reporting.spending import (
     CLOCK,
     FID,
@@ -53,7 +54,7 @@ def equal_cost(records: Records) -> Table:
         "The last validation within the amount: scores of the validation judge, mean ± 95 % interval over seeds. "
         f"{CLOCK} Extra: memory beyond plain sampling."
     )
-    return Table(("backbone", "method"), tuple(columns), rows, notes)
+    return Table(("backbone", "method"), tuple(columns), rows, notes + unequal_seeds(records.run))
 
 
 def common(methods: dict[str, Runs], column: str) -> float:

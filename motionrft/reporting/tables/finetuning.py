@@ -8,6 +8,7 @@ from motionrft.reporting.columns import COST, GENERATION
 from motionrft.reporting.family import kept_base
 from motionrft.reporting.generation_tables import beside_paper
 from motionrft.reporting.records import Records
+from motionrft.reporting.seeds import unequal_seeds
 from motionrft.reporting.spent import methods_of
 from motionrft.reporting.table import Row, Table, TableFile
 
@@ -40,7 +41,7 @@ def finetuning(records: Records) -> Table:
                 )
             )
     kinds = {content.get("memory", {}).get("kind") for _, content in records.cost_files}
-    notes = [STARRED]
+    notes = [STARRED, *unequal_seeds(records.run)]
     if "saved_tensors" in kinds:
         notes.append(
             "Memory: bytes that the autograd graph holds (exact, by saved-tensor hooks); weights and the allocator's "
