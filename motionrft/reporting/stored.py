@@ -104,10 +104,11 @@ def store(records: Records, out: Path) -> StoredRecords:
     with atomic(out / "config.yaml") as temporary:
         temporary.write_text(dump(without_paths(records.run)), encoding="utf-8")
     stored = StoredRecords(out)
-    with atomic_folder(out / "tables") as temporary:  # in place of an earlier run's
+    # in place of all that an earlier run of the name had
+    with atomic_folder(out / "tables", owned=["*.csv"]) as temporary:
         for name, table in kept_tables(stored).items():
             (temporary / f"{name}.csv").write_text(to_csv(table), encoding="utf-8")
-    with atomic_folder(out / "figures") as temporary:
+    with atomic_folder(out / "figures", owned=["*.png"]) as temporary:
         draw(stored, temporary)
     return stored
 

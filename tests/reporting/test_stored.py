@@ -170,10 +170,13 @@ def test_paths_are_named_by_their_last_part():
 
 
 def test_nothing_of_an_earlier_run_of_the_name_stays(run, tmp_path):
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "tables/of_before.csv").touch()
+    before = tmp_path / "tables/of_before.csv", tmp_path / "figures/of_before.png"
+    for path in before:
+        path.parent.mkdir()
+        path.touch()
     kept = store(run, tmp_path)
     assert {path.stem for path in (tmp_path / "tables").iterdir()} == set(kept_tables(kept))
+    assert not any(path.exists() for path in before)
 
 
 def test_the_command(run, tmp_path, capsys):
