@@ -1,4 +1,4 @@
-"""Curves of the reward over a fine-tuning run."""
+"""Curves over a fine-tuning run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from motionrft.reporting.records import Records
 from motionrft.reporting.style import legend, look, panels
 
 RUN = ["backbone", "method", "seed"]
+SECONDS = "seconds"
 
 
 def smooth(series: pd.DataFrame) -> pd.DataFrame:
@@ -33,6 +34,26 @@ def over_seeds(values: Any) -> tuple[pd.Series, list[pd.Series]]:
         (of["mean"] - of["min"]).clip(lower=0),
         (of["max"] - of["mean"]).clip(lower=0),
     ]
+
+
+def by_seconds(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """backbone, method, seed, update, value and seconds of training of what a record calls `name`, where at least half of
+    a method's seeds have it: one that is budgeted in seconds makes more updates with some seeds than with others."""
+    key = [*RUN, "update"]
+    values = frame[frame["name"].eq(name)].set_index(key)[["value"]]
+    seconds = frame[frame["name"].eq(SECONDS)].set_index(key)["value"]
+    joined = values.join(seconds.rename("seconds"), how="inner").reset_index()
+    cell = joined.groupby(["backbone", "method"])["seed"].transform("nunique")
+    reached = joined.groupby(["backbone", "method", "update"])["seed"].transform("nunique")
+    return joined[2 * reached >= cell]
+
+
+def draw_by_seconds(axis: Any, curve: pd.DataFrame, index: int, label: str) -> None:
+    """One method of `by_seconds` on one backbone: means over seeds with their range."""
+    by_update = curve.groupby("update")
+    mean, reach = over_seeds(by_update["value"])
+    when = by_update["seconds"].mean()
+    axis.errorbar(when, mean, yerr=reach, label=label, capsize=2, **look(index))
 
 
 def reward_curves(records: Records, frame: pd.DataFrame, x: str, label: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from motionrft.reporting.training_curves import batch_reward
+from motionrft.reporting.training_curves import batch_reward, by_seconds
 
 
 def record(method: str, *names: str) -> pd.DataFrame:
@@ -19,3 +19,16 @@ def test_methods_compare_by_the_part_of_the_reward_they_share():
     three = batch_reward(pd.concat([easytune, motionrft, own]))
     assert three["name"].unique().tolist() == ["reward"]
     assert len(three) == 3
+
+
+def test_curves_end_where_most_seeds_do():
+    rows = []
+    for seed, updates in enumerate([(0, 100), (0, 100), (0, 100, 200)]):
+        for update in updates:
+            key = ("mdm", "pretraining", seed, update)
+            rows += [(*key, "seconds", update / 10 + seed), (*key, "val/FID", 0.5)]
+    rows.append(("mdm", "pretraining", 0, 50, "seconds", 5.0))  # no validation
+    frame = pd.DataFrame(rows, columns=["backbone", "method", "seed", "update", "name", "value"])
+    found = by_seconds(frame, "val/FID")
+    assert found["update"].tolist() == [0, 100, 0, 100, 0, 100]
+    assert found["seconds"].tolist() == [0, 10, 1, 11, 2, 12]

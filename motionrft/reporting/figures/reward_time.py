@@ -6,31 +6,23 @@ from typing import Any
 
 from motionrft.reporting.figure import FigureFile
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import legend, look, panels
-from motionrft.reporting.training_curves import RUN, over_seeds
+from motionrft.reporting.style import legend, panels
+from motionrft.reporting.training_curves import by_seconds, draw_by_seconds
 
 VALIDATED = "val/reward"
-SECONDS = "seconds"
 
 
 def reward_time(records: Records) -> dict[str, Any]:
     """The reward on the prompts of the validation split, the same for all methods, against seconds of training: means
     over seeds with their range, a figure a backbone with more than one method."""
-    frame = records.finetuning
-    key = [*RUN, "update"]
-    reward = frame[frame["name"].eq(VALIDATED)].set_index(key)["value"]
-    seconds = frame[frame["name"].eq(SECONDS)].set_index(key)["value"]
-    joined = reward.rename("reward").to_frame().join(seconds.rename("seconds"), how="inner")
     figures = {}
-    for backbone, part in joined.reset_index().groupby("backbone", sort=False):
+    rewards = by_seconds(records.finetuning, VALIDATED)
+    for backbone, part in rewards.groupby("backbone", sort=False):
         if part["method"].nunique() < 2:
             continue
         figure, [axis] = panels(1, width=5.6, height=3.6)
         for index, method in records.in_order(part["method"]):
-            by_update = part[part["method"].eq(method)].groupby("update")
-            mean, reach = over_seeds(by_update["reward"])
-            when = by_update["seconds"].mean()
-            axis.errorbar(when, mean, yerr=reach, label=method, capsize=2, **look(index))
+            draw_by_seconds(axis, part[part["method"].eq(method)], index, method)
         axis.set(
             title=backbone, xlabel="seconds of training", ylabel="reward on validation prompts"
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from motionrft.reporting.figure import FigureFile
 from motionrft.reporting.records import Records
-from motionrft.reporting.style import legend, look, panels
-from motionrft.reporting.training_curves import over_seeds
+from motionrft.reporting.style import legend, panels
+from motionrft.reporting.training_curves import by_seconds, draw_by_seconds
 
 VALIDATED = {
     "val/R-Precision Top-1": "R@1 (validation) ↑",
@@ -16,20 +18,18 @@ VALIDATED = {
 
 
 def validation_curves(records: Records) -> dict[str, Any]:
-    """R-Precision Top-1 and FID on the validation split while fine-tuning: means over seeds with their range, a figure
-    a backbone."""
-    frame = records.finetuning
+    """R-Precision Top-1 and FID on the validation split against seconds of training, which an update of one method takes
+    more of than one of another: means over seeds with their range, a figure a backbone."""
+    scores = {title: by_seconds(records.finetuning, name) for name, title in VALIDATED.items()}
     figures = {}
-    for backbone, validated in frame[frame["name"].isin(list(VALIDATED))].groupby(
-        "backbone", sort=False
-    ):
+    for backbone in pd.concat(scores.values())["backbone"].unique():
         figure, axes = panels(len(VALIDATED), height=3.4)
-        for axis, (name, title) in zip(axes, VALIDATED.items(), strict=True):
+        for axis, (title, score) in zip(axes, scores.items(), strict=True):
+            validated = score[score["backbone"].eq(backbone)]
             for index, method in records.in_order(validated["method"]):
-                picked = validated[validated["method"].eq(method) & validated["name"].eq(name)]
-                mean, reach = over_seeds(picked.groupby("update")["value"])
-                axis.errorbar(mean.index, mean, yerr=reach, label=method, capsize=2, **look(index))
-            axis.set(title=backbone, xlabel="optimiser updates", ylabel=title)
+                curve = validated[validated["method"].eq(method)]
+                draw_by_seconds(axis, curve, index, method)
+            axis.set(title=backbone, xlabel="seconds of training", ylabel=title)
         legend(figure, axes)
         figures[str(backbone)] = figure
     return figures
