@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import chdtri, ndtr, stdtrit
 
 from motionrft.metrics.crossed import Spread
 
-LEAST, MOST = 32, 1_000_000  # prompts that are tried
+PROMPTS = (32, 1_000_000)  # the numbers that are tried
+SEEDS = (2, 1000)
 GRID = 4000  # quantiles of the estimated error
 
 
@@ -31,11 +34,27 @@ def prompts_needed(
     gain: float, spread: Spread, *, seeds: int, alpha: float = 0.05, wanted: float = 0.8
 ) -> int | None:
     """The least number of prompts with the wanted power; None if no number has it, because seeds differ too much."""
-    low, high = LEAST, MOST
-    if power(gain, spread, seeds=seeds, prompts=high, alpha=alpha) < wanted:
+    return _least(
+        lambda prompts: power(gain, spread, seeds=seeds, prompts=prompts, alpha=alpha) >= wanted,
+        *PROMPTS,
+    )
+
+
+def seeds_needed(
+    gain: float, spread: Spread, *, prompts: int, alpha: float = 0.05, wanted: float = 0.8
+) -> int | None:
+    """The least number of seeds with the wanted power; None if no number has it, because prompts differ too much."""
+    return _least(
+        lambda seeds: power(gain, spread, seeds=seeds, prompts=prompts, alpha=alpha) >= wanted,
+        *SEEDS,
+    )
+
+
+def _least(enough: Callable[[int], bool], low: int, high: int) -> int | None:
+    """The least number from low to high that is enough, as all above it then are."""
+    if not enough(high):
         return None
     while low < high:
         middle = (low + high) // 2
-        enough = power(gain, spread, seeds=seeds, prompts=middle, alpha=alpha) >= wanted
-        low, high = (low, middle) if enough else (middle + 1, high)
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
     return low

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motionrft.metrics.crossed import Spread
-from motionrft.metrics.power import power, prompts_needed
+from motionrft.metrics.power import power, prompts_needed, seeds_needed
 
 WANTED = 0.8
 
@@ -39,6 +39,12 @@ class Expected:
             self.gain, self.spread, seeds=self.seeds, alpha=self.alpha, wanted=WANTED
         )
 
+    def seeds_for(self, prompts: int) -> int | None:
+        """The least number of seeds with a power of 80 % on so many test prompts; None if no number has it."""
+        return seeds_needed(
+            self.gain, self.spread, prompts=prompts, alpha=self.alpha, wanted=WANTED
+        )
+
     def of_what(self) -> str:
         return f"{self.gain:.0%} of the base model's" if self.of_base else f"{self.gain:g}"
 
@@ -64,6 +70,10 @@ def told(entry: Expected, prompts: int | None) -> str:
     if prompts is None:
         takes = "no number of" if needed is None else f"{needed}"
         return f"{gain} shows with a power of 80 % on {takes} test prompts {power_of}"
-    more = "no number of prompts gives 80 %" if needed is None else f"80 % takes {needed} prompts"
+    more = f"80 % takes {needed} prompts"
+    if needed is None:
+        many = entry.seeds_for(prompts)
+        more = "no number of prompts gives 80 %"
+        more += f", {many} seeds do" if many else ", nor does one of seeds"
     have = f"{entry.power(prompts):.0%} with {prompts} test prompts"
     return f"{gain} shows with a power of {have}; {more} {power_of}"

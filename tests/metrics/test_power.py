@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motionrft.metrics.crossed import Spread, crossed_effect
-from motionrft.metrics.power import power, prompts_needed
+from motionrft.metrics.power import power, prompts_needed, seeds_needed
 
 
 def test_one_seed_is_the_textbook_paired_t_test():
@@ -44,3 +44,13 @@ def test_prompts_needed_are_the_least_that_suffice():
     assert power(0.05, spread, seeds=5, prompts=needed) >= 0.8
     assert power(0.05, spread, seeds=5, prompts=needed - 1) < 0.8
     assert prompts_needed(0.05, Spread(0.1, 0.2, 0.3), seeds=5) is None
+
+
+def test_seeds_needed_are_the_least_that_suffice():
+    spread = Spread(0.17, 1.0, 1.2)
+    needed = seeds_needed(0.2, spread, prompts=764, alpha=0.025)
+    assert 5 < needed < 20
+    assert power(0.2, spread, seeds=needed, prompts=764, alpha=0.025) >= 0.8
+    assert power(0.2, spread, seeds=needed - 1, prompts=764, alpha=0.025) < 0.8
+    # prompts alone make an error of 0.1, as large as the gain
+    assert seeds_needed(0.1, Spread(0.1, 1.0, 1.0), prompts=100) is None

@@ -21,6 +21,7 @@ POWER = (
     Fact("prompts", "prompts", 0, 0),
     Column("power", "power (%)", 1, 0),
     Column("needed", "prompts for 80 %", -1, 0),
+    Column("seeds", "seeds for 80 %", -1, 0),
 )
 
 
@@ -30,7 +31,8 @@ def power(records: Records) -> Table:
     members = declared(records.run)
     for entry in expected(records.run, members):
         title = COLUMNS[entry.metric].title
-        cells = _cells(entry, None) | {"prompts": Cell(absent="–"), "power": Cell(absent="–")}
+        unknown = dict.fromkeys(("prompts", "power", "seeds"), Cell(absent="–"))
+        cells = _cells(entry, None) | unknown
         rows.append(Row((title, "expected", "–"), cells, title, reference=True))
         for backbone, method, metric in members:
             if metric != entry.metric:
@@ -45,7 +47,7 @@ def power(records: Records) -> Table:
             if found is not None and measured is not None:
                 cells = _cells(measured, found.prompts)
                 if found.seeds < 2:
-                    cells |= {name: Cell(absent="one seed") for name in ("seed", "rest")}
+                    cells |= {name: Cell(absent="one seed") for name in ("seed", "rest", "seeds")}
             target = f"{records.targets}/evaluate/{backbone}/{method}/seed0/per_prompt.parquet"
             labels = (title, backbone, method)
             rows.append(Row(labels, cells, title, command=command(records, target)))
@@ -53,7 +55,7 @@ def power(records: Records) -> Table:
         "The gain that the run should show (`compare.gains`; of FID, shares of the base model's), and the standard deviations of "
         "the differences between fine-tuned and base over training seeds, over prompts, and of what is left. Power: the probability "
         "that a true gain of this size is found at 5 % divided by the number of declared comparisons, as Holm's first step asks. "
-        "First row: as expected before the run.",
+        "Prompts for 80 %: with the run's seeds; seeds: with its prompts. First row: as expected before the run.",
     ]
     return Table(("score", "backbone", "method"), POWER, rows, notes, ranked=False)
 
@@ -69,6 +71,7 @@ def _measured(entry: Expected, found: Effect, scale: float) -> Expected:
 
 def _cells(entry: Expected, prompts: int | None) -> dict[str, Cell]:
     spread, needed = entry.spread, entry.prompts
+    seeds = None if prompts is None else entry.seeds_for(prompts)
     return {
         "gain": Cell(entry.gain),
         "seed": Cell(spread.seed),
@@ -77,6 +80,7 @@ def _cells(entry: Expected, prompts: int | None) -> dict[str, Cell]:
         "prompts": Cell() if prompts is None else Cell(prompts),
         "power": Cell() if prompts is None else Cell(100 * entry.power(prompts)),
         "needed": Cell(absent="none") if needed is None else Cell(needed),
+        "seeds": Cell(absent="none") if seeds is None else Cell(seeds),
     }
 
 

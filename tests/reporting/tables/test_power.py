@@ -1,10 +1,12 @@
 """Power as expected and as measured."""
 
+from dataclasses import replace
+
 import pytest
 
 from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Spread
-from motionrft.metrics.power import power
+from motionrft.metrics.power import power, seeds_needed
 from motionrft.reporting.expected import expected, told
 from motionrft.reporting.family import effect
 from motionrft.reporting.tables import build
@@ -25,6 +27,7 @@ def test_expected_and_measured(records):
     shares = Spread(spread.seed / share, spread.prompt / share, spread.rest / share)
     expected_power = power(0.2, shares, seeds=3, prompts=40, alpha=0.025)
     assert after["power"].mean == pytest.approx(100 * expected_power)
+    assert after["seeds"].mean == seeds_needed(0.2, shares, prompts=40, alpha=0.025)
 
 
 def test_a_line_says_what_would_show(records):
@@ -35,3 +38,9 @@ def test_a_line_says_what_would_show(records):
     assert "with 100 test prompts" in line
     assert "2 declared comparisons" in line
     assert "20% of the base model's" in told(second, None)
+    short = replace(first, spread=Spread(0.1, 0.15, 0.3))
+    needed = short.seeds_for(100)
+    assert f"no number of prompts gives 80 %, {needed} seeds do (3 seeds," in told(short, 100)
+    assert needed > 20
+    short = replace(first, spread=Spread(0.1, 0.9, 0.3))
+    assert "no number of prompts gives 80 %, nor does one of seeds" in told(short, 100)
