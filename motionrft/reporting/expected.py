@@ -73,7 +73,8 @@ def told(entry: Expected, prompts: int | None) -> str:
     more = f"80 % takes {needed} prompts"
     if needed is None:
         many = entry.seeds_for(prompts)
-        more = "no number of prompts gives 80 %"
-        more += f", {many} seeds do" if many else ", nor does one of seeds"
+        more = "neither more prompts nor more seeds alone give 80 %"
+        if many is not None:
+            more = f"no number of prompts gives 80 %, {many} seeds do"
     have = f"{entry.power(prompts):.0%} with {prompts} test prompts"
     return f"{gain} shows with a power of {have}; {more} {power_of}"

@@ -43,4 +43,4 @@ def test_a_line_says_what_would_show(records):
     assert f"no number of prompts gives 80 %, {needed} seeds do (3 seeds," in told(short, 100)
     assert needed > 20
     short = replace(first, spread=Spread(0.1, 0.9, 0.3))
-    assert "no number of prompts gives 80 %, nor does one of seeds" in told(short, 100)
+    assert "neither more prompts nor more seeds alone give 80 %" in told(short, 100)
