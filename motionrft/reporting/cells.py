@@ -40,6 +40,15 @@ def values_of(records: Records, backbone: str, method: str, metric: str) -> pd.D
     return records.evaluations.iloc[:0] if found is None else found
 
 
+def base_of(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
+    """seed, replication, value of the base model that a method is set against: where each seed has its own, of the
+    method's seeds alone."""
+    base = values_of(records, backbone, "base", metric)
+    if not records.own_bases(backbone):
+        return base
+    return base[base["seed"].isin(values_of(records, backbone, method, metric)["seed"])]
+
+
 @lru_cache(maxsize=32)
 def _by_score(records: Records) -> dict[tuple[str, str, str], pd.DataFrame]:
     grouped = records.evaluations.groupby(["backbone", "method", "metric"], sort=False)
@@ -64,8 +73,10 @@ def score_cell(
     if values.empty:
         return Cell(**beside_paper)
     mean, half, count = summary(values)
-    base = values_of(records, backbone, "base", column.key)
-    if method == "base" or base.empty:
+    if method == "base":
+        return Cell(mean, half, count, **beside_paper)
+    base = base_of(records, backbone, method, column.key)
+    if base.empty:
         return Cell(mean, half, count, **beside_paper)
     real = values_of(records, "real", "base", column.key)
     before = float(base["value"].mean())

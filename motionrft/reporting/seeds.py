@@ -34,7 +34,7 @@ def unequal_seeds(run: Mapping[str, Any]) -> list[str]:
         if len(found) > 1:
             told = "; ".join(f"{count} of {', '.join(names)}" for count, names in found.items())
             notes.append(
-                f"{backbone}: seeds are {told}. A mean is over all that its row has, a gain over those that the base "
-                "row has too."
+                f"{backbone}: seeds are {told}. A mean is over all that its row has, a gain over the seeds of its "
+                "row, of the base models too."
             )
     return notes

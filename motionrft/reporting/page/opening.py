@@ -8,7 +8,7 @@ from typing import Any
 
 from motionrft.configuration import trains
 from motionrft.metrics.crossed import Effect
-from motionrft.reporting.cells import values_of
+from motionrft.reporting.cells import base_of
 from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, Outcome
 from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, kept_base, verdicts
@@ -117,7 +117,7 @@ def main_rows(records: Records) -> Iterator[dict[str, Any]]:
                 break
             verdict = judged.get((backbone, method, metric))
             word = verdict.word if verdict is not None else ""
-            cells.append(_cell(records, backbone, COLUMNS[metric], found) | {"word": word, "verdict": WORDS.get(word, "")})  # fmt: skip
+            cells.append(_cell(records, backbone, method, COLUMNS[metric], found) | {"word": word, "verdict": WORDS.get(word, "")})  # fmt: skip
         else:
             unchanged = kept_base(records, backbone, method)
             if unchanged:
@@ -130,8 +130,10 @@ def main_rows(records: Records) -> Iterator[dict[str, Any]]:
             }
 
 
-def _cell(records: Records, backbone: str, column: Column, found: Effect) -> dict[str, str]:
-    before = float(values_of(records, backbone, "base", column.key)["value"].mean())
+def _cell(
+    records: Records, backbone: str, method: str, column: Column, found: Effect
+) -> dict[str, str]:
+    before = float(base_of(records, backbone, method, column.key)["value"].mean())
     return {
         "before": f"{before:.3f}",
         "after": f"{before + found.difference:.3f}",

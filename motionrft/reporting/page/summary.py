@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Effect
-from motionrft.reporting.cells import values_of
+from motionrft.reporting.cells import base_of
 from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, verdicts
 from motionrft.reporting.records import Records
@@ -42,7 +42,7 @@ def summary(records: Records) -> Summary:
                 words.add(found.word)
                 told = f"{WORDS[found.word]} (p = {found.p:.2g})"
                 parts.append(
-                    sentence(records, backbone, COLUMNS[metric], found.effect) + f": {told}"
+                    sentence(records, backbone, method, COLUMNS[metric], found.effect) + f": {told}"
                 )
         if parts:
             kind = "unclear" if words == {"unclear"} else "clear"
@@ -56,7 +56,7 @@ def summary(records: Records) -> Summary:
             for metric in records.run["compare"]["metrics"]
         ]
         parts = [
-            sentence(records, backbone, COLUMNS[metric], found)
+            sentence(records, backbone, method, COLUMNS[metric], found)
             for metric, found in effects
             if found is not None
         ]
@@ -65,9 +65,9 @@ def summary(records: Records) -> Summary:
     return Summary([_counted(COLUMNS[metric], count) for metric, count in counts.items()], **lines)
 
 
-def sentence(records: Records, backbone: str, column: Column, found: Effect) -> str:
+def sentence(records: Records, backbone: str, method: str, column: Column, found: Effect) -> str:
     """R@1 +0.046 [+0.021, +0.071] (0.512 → 0.558, 5 seeds, 320 prompts)"""
-    before = float(values_of(records, backbone, "base", column.key)["value"].mean())
+    before = float(base_of(records, backbone, method, column.key)["value"].mean())
     seeds = f"{found.seeds} seeds" if found.seeds > 1 else "one seed"
     return (
         f"{column.title} {found.difference:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}] "
