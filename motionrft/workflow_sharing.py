@@ -88,7 +88,7 @@ def _backbones(plan: Plan) -> Iterator[Made]:
                 yield Made("import_backbone", (model,), read, made)
                 continue
             read = (FEATURES, *text, *_own(plan, plan.start_of_stage(wildcards)))
-            outputs = (model, f"{model.removesuffix('.safetensors')}.history.parquet")
+            outputs = (model, _history(model))
             rule = "pretrain_again" if seed else "pretrain"
             yield Made(rule, outputs, read, [plan.pretraining_settings(wildcards), seed])
 
@@ -114,8 +114,8 @@ def _reward(plan: Plan) -> Iterator[Made]:
             yield Made("import_reward", (f"reward/{stage}.safetensors",), begins, imported)
             continue
         read = (FEATURES, *text, *_stands_on(plan, stage))
-        made, history = (f"reward/{stage}{end}" for end in (".safetensors", ".history.parquet"))
-        yield Made("train_reward", (made,), read, plan.reward_settings(stage), beside=(history,))
+        trained, model = plan.reward_settings(stage), f"reward/{stage}.safetensors"
+        yield Made("train_reward", (model,), read, trained, beside=(_history(model),))
     rewards = [plan.reward_file(stage) for stage in plan.scored_stages]
     scored = _own(plan, [*rewards, *plan.judged_data(plan.scored_stages)])
     reward = {**plan.run["reward"], "stages": None}
@@ -126,8 +126,8 @@ def _reward(plan: Plan) -> Iterator[Made]:
         path = f"reward/switches/{switch}/{stage}"
         read = (FEATURES, *text, *_stands_on(plan, stage))
         trained = plan.reward_settings(stage)
-        made, history = (f"{path}{end}" for end in (".safetensors", ".history.parquet"))
-        yield Made("train_reward_switched", (made,), read, trained, beside=(history,))
+        model = f"{path}.safetensors"
+        yield Made("train_reward_switched", (model,), read, trained, beside=(_history(model),))
     for path in _own(plan, plan.switched_scores()):
         stage = Path(path).name.partition(".")[0]
         model = path.rsplit(".", 2)[0] + ".safetensors"
@@ -192,6 +192,11 @@ class _Wildcards(SimpleNamespace):
 
     def get(self, name: str, default: Any = None) -> Any:
         return getattr(self, name, default)
+
+
+def _history(model: str) -> str:
+    """What training of a stage writes beside it."""
+    return f"{model.removesuffix('.safetensors')}.history.parquet"
 
 
 def _own(plan: Plan, paths: Sequence[str]) -> tuple[str, ...]:

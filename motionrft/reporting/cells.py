@@ -40,7 +40,7 @@ def values_of(records: Records, backbone: str, method: str, metric: str) -> pd.D
     return records.evaluations.iloc[:0] if found is None else found
 
 
-def base_of(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
+def base_values(records: Records, backbone: str, method: str, metric: str) -> pd.DataFrame:
     """seed, replication, value of the base model that a method is set against: where each seed has its own, of the
     method's seeds alone."""
     base = values_of(records, backbone, "base", metric)
@@ -73,10 +73,7 @@ def score_cell(
     if values.empty:
         return Cell(**beside_paper)
     mean, half, count = summary(values)
-    if method == "base":
-        return Cell(mean, half, count, **beside_paper)
-    base = base_of(records, backbone, method, column.key)
-    if base.empty:
+    if method == "base" or (base := base_values(records, backbone, method, column.key)).empty:
         return Cell(mean, half, count, **beside_paper)
     real = values_of(records, "real", "base", column.key)
     before = float(base["value"].mean())

@@ -5,7 +5,7 @@ import pytest
 
 from motionrft.configuration import dump
 from motionrft.configuration.files import read_yaml
-from motionrft.reporting.cells import base_of, score_cell
+from motionrft.reporting.cells import base_values, score_cell
 from motionrft.reporting.columns import GENERATION
 from motionrft.reporting.family import effect
 from motionrft.reporting.page.summary import sentence
@@ -29,7 +29,7 @@ def test_seeds_that_only_the_base_row_has_do_not_count(tmp_path, bases):
     values = records.evaluations.query("backbone == 'mdm' and metric == 'FID'")
     base = values.query("method == 'base' and seed < 3")["value"].mean()
     after = values.query("method == 'easytune'")["value"].mean()
-    assert base_of(records, "mdm", "easytune", "FID")["value"].mean() == pytest.approx(base)
+    assert base_values(records, "mdm", "easytune", "FID")["value"].mean() == pytest.approx(base)
     cell = score_cell(records, "mdm", "easytune", FID, {})
     assert cell.gain == pytest.approx(100 * (base - after) / base)
     assert cell.gain_low < cell.gain < cell.gain_high

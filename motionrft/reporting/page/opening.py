@@ -8,7 +8,7 @@ from typing import Any
 
 from motionrft.configuration import trains
 from motionrft.metrics.crossed import Effect
-from motionrft.reporting.cells import base_of
+from motionrft.reporting.cells import base_values
 from motionrft.reporting.claims import CLAIMS, CONTRARY, HOLDS, Outcome
 from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, kept_base, verdicts
@@ -133,7 +133,7 @@ def main_rows(records: Records) -> Iterator[dict[str, Any]]:
 def _cell(
     records: Records, backbone: str, method: str, column: Column, found: Effect
 ) -> dict[str, str]:
-    before = float(base_of(records, backbone, method, column.key)["value"].mean())
+    before = float(base_values(records, backbone, method, column.key)["value"].mean())
     return {
         "before": f"{before:.3f}",
         "after": f"{before + found.difference:.3f}",

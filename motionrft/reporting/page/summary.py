@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Effect
-from motionrft.reporting.cells import base_of
+from motionrft.reporting.cells import base_values
 from motionrft.reporting.columns import Column
 from motionrft.reporting.family import COLUMNS, effect, verdicts
 from motionrft.reporting.records import Records
@@ -67,7 +67,7 @@ def summary(records: Records) -> Summary:
 
 def sentence(records: Records, backbone: str, method: str, column: Column, found: Effect) -> str:
     """R@1 +0.046 [+0.021, +0.071] (0.512 → 0.558, 5 seeds, 320 prompts)"""
-    before = float(base_of(records, backbone, method, column.key)["value"].mean())
+    before = float(base_values(records, backbone, method, column.key)["value"].mean())
     seeds = f"{found.seeds} seeds" if found.seeds > 1 else "one seed"
     return (
         f"{column.title} {found.difference:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}] "

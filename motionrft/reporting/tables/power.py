@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from motionrft.configuration.comparisons import declared
 from motionrft.metrics.crossed import Effect, Spread
-from motionrft.reporting.cells import base_of, command
+from motionrft.reporting.cells import base_values, command
 from motionrft.reporting.columns import Column, Fact
 from motionrft.reporting.expected import Expected, expected
 from motionrft.reporting.family import COLUMNS, effect
@@ -38,7 +38,7 @@ def power(records: Records) -> Table:
             if metric != entry.metric:
                 continue
             found = effect(records, backbone, method, metric)
-            base = base_of(records, backbone, method, metric)["value"].mean()
+            base = base_values(records, backbone, method, metric)["value"].mean()
             measured = None
             if found is not None:
                 scale = float(base) if entry.of_base else 1.0
